@@ -1,0 +1,125 @@
+"""Which device, which precision, how much memory a run will take."""
+
+from __future__ import annotations
+
+import functools
+import time
+from contextlib import AbstractContextManager
+
+import psutil
+import torch
+from torch import nn
+
+__all__ = ["PRECISIONS", "autocast", "available_memory", "choose_device", "choose_precision", "memory_needed"]
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+# bfloat16 must be clearly quicker to be taken: at a tie the timing's noise would decide, and the same seed
+# would not give the same result twice.
+CLEARLY = 1.25
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device here; the message lists those there are.
+    """
+    here = ["cpu"]
+    if torch.backends.mps.is_available():
+        here.insert(0, "mps")
+    count = torch.cuda.device_count()
+    here = ["cuda", *(f"cuda:{i}" for i in range(count)), *here] if count else here
+    if name == "auto":
+        return torch.device(here[0])
+    if not isinstance(name, str) or name not in here:
+        raise ValueError(f"device {name!r} is not available here. Choose one of: auto, {', '.join(here)}.")
+    return torch.device(name)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """Return a context in which the network computes in `precision`."""
+    return torch.autocast(device.type, dtype=PRECISIONS[precision], enabled=precision != "float32")
+
+
+@functools.cache
+def choose_precision(device: torch.device, threads: int) -> str:
+    """Return the quicker of float32 and bfloat16 on `device`, by a short timing kept for the session.
+
+    Capability flags don't tell: with matrix units for it (AMX) a processor is 3 times quicker in bfloat16,
+    one that merely has the instructions is slower.
+
+    Parameters
+    ----------
+    device
+        Where.
+    threads
+        The number of threads that torch uses; the timing holds for it alone.
+    """
+    if device.type == "mps":
+        return "float32"
+    seconds = {precision: _time_block(device, precision) for precision in PRECISIONS}
+    return "bfloat16" if seconds["float32"] > CLEARLY * seconds["bfloat16"] else "float32"
+
+
+def _time_block(device: torch.device, precision: str) -> float:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        block = nn.Sequential(
+            nn.Conv2d(64, 64, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(64, 64, 3, padding=1)
+        )
+        x = torch.rand(1, 64, 96, 96)
+    block = block.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = x.to(device, memory_format=torch.channels_last)
+    seconds = []
+    for _ in range(4):
+        start = time.perf_counter()
+        with autocast(device, precision):
+            loss = block(x).float().mean()
+        loss.backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[1:])
+
+
+def memory_needed(network: nn.Module, z_shape: tuple[int, ...]) -> int:
+    """Return about how many bytes a run takes at its peak.
+
+    The forward pass is followed on torch's meta device, which computes shapes and nothing else; what it
+    would keep for the backward pass is added up.
+
+    Parameters
+    ----------
+    network
+        The generator (moved to the meta device: pass one that is not needed).
+    z_shape
+        Shape of ``z``, (1, channels, [Z,] Y, X).
+    """
+    seen: set[int] = set()
+    kept: list[torch.Tensor] = []  # holding them keeps their ids from being used again
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if id(storage) not in seen:
+            seen.add(id(storage))
+            kept.append(tensor)
+        return tensor
+
+    network = network.to("meta")
+    z = torch.empty(z_shape, device="meta")
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        network(z).sum()
+    saved = sum(t.untyped_storage().nbytes() for t in kept)
+    largest = max((t.untyped_storage().nbytes() for t in kept), default=0)
+    # Beside what is kept: z and its perturbation, and the gradients of the largest layer on the way back.
+    return saved + 2 * z.numel() * 4 + 3 * largest
+
+
+def available_memory(device: torch.device) -> int:
+    """Return how many bytes `device` has free now."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)

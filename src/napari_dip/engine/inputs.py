@@ -1,0 +1,169 @@
+"""The generator's fixed input ``z``, and its perturbation during the run."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_dip.engine.components import Component
+from napari_dip.engine.networks.layers import unshuffle
+from napari_dip.engine.problem import Problem
+
+__all__ = ["INPUTS", "CoordinateInput", "ImageInput", "Input", "NoiseInput", "Perturbed"]
+
+
+class Input(Component, ABC):
+    """How ``z`` is made."""
+
+    perturbation: float
+
+    @abstractmethod
+    def draw(
+        self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
+    ) -> Tensor:
+        """Return ``z``, shape (1, channels, [Z,] Y, X) on the coarse grid, float32, on the CPU."""
+
+
+@dataclass(frozen=True)
+class NoiseInput(Input):
+    """Uniform noise (Ulyanov et al., IJCV 2020, sec. 2).
+
+    Parameters
+    ----------
+    channels
+        Channels of ``z``.
+    scale
+        ``z`` is uniform between 0 and this.
+    perturbation
+        Standard deviation of the normal noise added to ``z``, drawn anew in each iteration. It keeps the
+        minimiser from fitting noise (IJCV 2020, sec. 4.1).
+    """
+
+    channels: int = 32
+    scale: float = 0.1
+    perturbation: float = 1 / 30
+    name: ClassVar[str] = "noise"
+
+    def draw(
+        self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
+    ) -> Tensor:
+        return self.scale * torch.rand(1, self.channels, *_coarse(canvas, factors), generator=generator)
+
+
+@dataclass(frozen=True)
+class CoordinateInput(Input):
+    """The pixels' coordinates: smooth, for large holes (Ulyanov et al., IJCV 2020, sec. 4.3).
+
+    Parameters
+    ----------
+    frequencies
+        Sines and cosines of the coordinates at this many octaves beside the coordinates themselves; 0 is
+        the paper's meshgrid.
+    perturbation
+        As in `NoiseInput`.
+    """
+
+    frequencies: int = 0
+    perturbation: float = 0.0
+    name: ClassVar[str] = "coordinates"
+
+    def draw(
+        self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
+    ) -> Tensor:
+        axes = [torch.linspace(0, 1, size) for size in _coarse(canvas, factors)]
+        grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
+        waves = [
+            wave(math.pi * 2**k * grid) for k in range(self.frequencies) for wave in (torch.sin, torch.cos)
+        ]
+        return torch.cat([grid, *waves])[None]
+
+
+@dataclass(frozen=True)
+class ImageInput(Input):
+    """An image: the problem's guide (flash and no-flash, IJCV 2020, sec. 4.5) or the measurement itself.
+
+    Parameters
+    ----------
+    channels, scale, perturbation
+        Noise channels beside the image's, as in `NoiseInput`.
+    blur
+        Standard deviation in pixels of the Gaussian blur that the image is given before.
+    """
+
+    channels: int = 0
+    scale: float = 0.1
+    perturbation: float = 0.0
+    blur: float = 0.0
+    name: ClassVar[str] = "image"
+
+    def draw(
+        self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
+    ) -> Tensor:
+        image = (problem.filled if problem.guide is None else problem.guide[None]).cpu().float()
+        if self.blur > 0:
+            image = _gaussian_blur(image, self.blur)
+        image = F.interpolate(image, size=canvas) if tuple(image.shape[2:]) != canvas else image
+        image = unshuffle(image, factors)
+        if not self.channels:
+            return image
+        noise = self.scale * torch.rand(1, self.channels, *image.shape[2:], generator=generator)
+        return torch.cat([image, noise], 1)
+
+
+INPUTS: dict[str, type[Input]] = {kind.name: kind for kind in (NoiseInput, CoordinateInput, ImageInput)}
+
+
+def _coarse(canvas: tuple[int, ...], factors: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size // factor for size, factor in zip(canvas, factors, strict=True))
+
+
+def _gaussian_blur(image: Tensor, sigma: float) -> Tensor:
+    channels, dims = image.shape[1], image.ndim - 2
+    radius = min(math.ceil(3 * sigma), min(image.shape[2:]) - 1)
+    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    taps /= taps.sum()
+    convolve = F.conv2d if dims == 2 else F.conv3d
+    for axis in range(dims):
+        shape, pad = [1] * dims, [0] * (2 * dims)
+        shape[axis] = len(taps)
+        pad[2 * (dims - 1 - axis)] = pad[2 * (dims - 1 - axis) + 1] = radius
+        kernel = taps.reshape(1, 1, *shape).expand(channels, 1, *shape)
+        image = convolve(F.pad(image, pad, mode="replicate"), kernel, groups=channels)
+    return image
+
+
+class Perturbed:
+    """``z`` plus fresh normal noise at every call.
+
+    Drawing normal numbers costs more than half of a small network's iteration, so they are drawn once and
+    each call reads a window of them that starts somewhere else: no two calls give a pixel the same noise.
+    """
+
+    # Windows start within this many numbers of the beginning: enough for runs of any length.
+    SPAN = 1 << 20
+
+    def __init__(self, z: Tensor, sigma: float, generator: torch.Generator, device: torch.device) -> None:
+        self.z = z.to(device)
+        if z.ndim == 4:
+            self.z = self.z.contiguous(memory_format=torch.channels_last)
+        elif z.ndim == 5:
+            self.z = self.z.contiguous(memory_format=torch.channels_last_3d)
+        self.sigma, self.generator = sigma, generator
+        if sigma > 0:
+            self.numbers = sigma * torch.randn(z.numel() + self.SPAN, generator=generator)
+            self.numbers = self.numbers.to(device)
+
+    def __call__(self) -> Tensor:
+        if self.sigma <= 0:
+            return self.z
+        start = int(torch.randint(self.SPAN, (), generator=self.generator))
+        # The numbers lie as the pixels do, channels last, so that the sum reads both straight through.
+        n, c, *sizes = self.z.shape
+        window = self.numbers[start : start + self.z.numel()].view(n, *sizes, c)
+        return self.z + window.movedim(-1, 1)

@@ -1,0 +1,109 @@
+"""Data terms: how badly a prediction explains the measurement, pixel by pixel.
+
+Each returns the negative log-likelihood of every pixel up to constants, of the prediction's shape, scaled
+so that it is the squared error for small residuals of plain Gaussian noise. The solver takes the mean over
+the pixels that the fit may see.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from napari_dip.engine.components import Component
+
+__all__ = ["L1", "LIKELIHOODS", "Gaussian", "Huber", "Likelihood", "PoissonGaussian"]
+
+
+class Likelihood(Component, ABC):
+    """The noise, as the data term sees it."""
+
+    @abstractmethod
+    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+        """Return each pixel's data term.
+
+        Parameters
+        ----------
+        prediction, measurement
+            Shape (1, channels, [Z,] Y, X), normalised intensities.
+        level
+            The best guess so far of the clean measurement, of the same shape and without a gradient;
+            None in the first iteration.
+        """
+
+
+@dataclass(frozen=True)
+class Gaussian(Likelihood):
+    """Squared error: the same noise everywhere (Ulyanov et al., IJCV 2020, eq. 4)."""
+
+    name: ClassVar[str] = "gaussian"
+
+    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+        return (prediction - measurement).square()
+
+
+@dataclass(frozen=True)
+class L1(Likelihood):
+    """Absolute error: heavy-tailed noise."""
+
+    name: ClassVar[str] = "l1"
+
+    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+        return (prediction - measurement).abs()
+
+
+@dataclass(frozen=True)
+class Huber(Likelihood):
+    """Squared error up to `delta`, linear beyond: Gaussian noise with outliers such as hot pixels.
+
+    Parameters
+    ----------
+    delta
+        Where the error turns linear, in normalised intensity (the image's range is about 0.9).
+    """
+
+    delta: float = 0.1
+    name: ClassVar[str] = "huber"
+
+    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+        return 2 * torch.nn.functional.huber_loss(prediction, measurement, reduction="none", delta=self.delta)
+
+
+@dataclass(frozen=True)
+class PoissonGaussian(Likelihood):
+    """Squared error over the variance expected at each pixel: photon noise plus read noise.
+
+    The variance ``gain * max(x - offset, 0) + read_noise**2`` is taken at the running average of the
+    estimates, which makes this an iteratively reweighted least squares: it needs no variance-stabilising
+    transform, whose inverse is biased at low counts. Weights are relative to the mean variance, so that the
+    step size keeps its meaning.
+
+    Parameters
+    ----------
+    gain, offset, read_noise
+        In normalised intensity. None: as the noise estimate gives them.
+    floor
+        Smallest variance, as a part of the mean variance: no pixel may weigh more than ``1 / floor``.
+    """
+
+    gain: float | None = None
+    offset: float | None = None
+    read_noise: float | None = None
+    floor: float = 0.1
+    name: ClassVar[str] = "poisson-gaussian"
+
+    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+        squared = (prediction - measurement).square()
+        if level is None or self.gain is None or self.offset is None or self.read_noise is None:
+            return squared
+        variance = self.gain * (level - self.offset).clamp_min(0) + self.read_noise**2
+        mean = variance.mean()
+        weight = mean / variance.clamp_min(self.floor * mean + 1e-12)
+        return squared * weight / weight.mean()
+
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {k.name: k for k in (Gaussian, L1, Huber, PoissonGaussian)}

@@ -1,0 +1,9 @@
+"""Generators: the deep image prior is their structure."""
+
+from napari_dip.engine.networks.base import Network
+from napari_dip.engine.networks.hourglass import Hourglass
+from napari_dip.engine.networks.subpixel import SubPixel
+
+__all__ = ["NETWORKS", "Hourglass", "Network", "SubPixel"]
+
+NETWORKS: dict[str, type[Network]] = {kind.name: kind for kind in (Hourglass, SubPixel)}

@@ -1,0 +1,36 @@
+"""What a generator family is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+
+from napari_dip.engine.components import Component
+
+__all__ = ["Network"]
+
+# Below this an image cannot be halved often enough to have a prior worth the name; it is fitted on a
+# canvas of this size and cropped.
+SMALLEST = 16
+
+
+class Network(Component, ABC):
+    """A family of generators ``f_theta``; its fields describe one member."""
+
+    @abstractmethod
+    def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> nn.Module:
+        """Return a newly initialised generator.
+
+        It maps `inputs` channels on the coarse grid, ``shape / factors``, to an image of `outputs` channels
+        on the grid `shape`, which is a `canvas`. The weights follow torch's current random state.
+        """
+
+    def canvas(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the spatial shape to generate so that an image of `shape` can be cropped from it."""
+        depth = (max(size, 2) for size in shape[:-2])
+        return (*depth, *(max(size, SMALLEST) for size in shape[-2:]))
+
+    def factors(self, canvas: tuple[int, ...]) -> tuple[int, ...]:
+        """Return how much coarser the generator's input is than its output, along each axis."""
+        return (1,) * len(canvas)

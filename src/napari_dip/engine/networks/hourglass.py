@@ -1,0 +1,93 @@
+"""The encoder-decoder with skip connections of the deep image prior paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from napari_dip.engine.networks.base import Network
+from napari_dip.engine.networks.layers import Head, Normalise, conv, conv_block, halve, upsample
+
+__all__ = ["Hourglass"]
+
+
+@dataclass(frozen=True)
+class Hourglass(Network):
+    """The hourglass of Ulyanov et al. (IJCV 2020, supplementary fig. 21).
+
+    Parameters
+    ----------
+    channels
+        Channels at each scale, from the finest on; as many halvings as entries.
+    skip
+        Channels of each skip connection; 0 for none.
+    upsampling
+        ``"linear"`` or ``"nearest"``.
+    padding
+        ``"reflect"`` (the paper's), ``"replicate"`` or ``"zeros"``.
+    bias
+        Whether convolutions before a normalisation have a bias. It has no effect on the output; the
+        original has it.
+    output
+        How the last convolution's numbers become intensities: ``"semilinear"``, ``"sigmoid"``, ``"linear"``.
+    """
+
+    channels: tuple[int, ...] = (128, 128, 128, 128, 128)
+    skip: int = 4
+    upsampling: str = "linear"
+    padding: str = "reflect"
+    bias: bool = True
+    output: str = "sigmoid"
+    name: ClassVar[str] = "hourglass"
+
+    def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> nn.Module:
+        last = conv(len(shape), self.channels[0], outputs, 1)
+        return nn.Sequential(HourglassBody(self, inputs, shape), Head(last, self.output))
+
+
+class HourglassBody(nn.Module):
+    """The hourglass up to, and without, its last convolution: it gives ``channels[0]`` features."""
+
+    def __init__(self, setting: Hourglass, inputs: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        dims, channels = len(shape), setting.channels
+        block = partial(conv_block, dims, padding=setting.padding, bias=setting.bias)
+        self.upsampling = setting.upsampling
+        self.down, self.skip, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        above = inputs
+        for scale, width in enumerate(channels):
+            strides, shape = halve(shape)
+            self.down.append(
+                nn.Sequential(
+                    block(above, width, 3, strides),
+                    block(width, width, 3),
+                )
+            )
+            self.skip.append(block(above, setting.skip, 1) if setting.skip else nn.Identity())
+            below = width if scale + 1 < len(channels) else channels[-1]
+            merged, after = setting.skip + below, channels[max(scale - 1, 0)]
+            self.up.append(
+                nn.Sequential(
+                    Normalise(merged),
+                    block(merged, width, 3),
+                    # What goes up has the width of the scale above: enlarging fewer channels is cheaper.
+                    block(width, after, 1),
+                )
+            )
+            above = width
+
+    def forward(self, x: Tensor) -> Tensor:
+        aside, shapes = [], []
+        for down, skip in zip(self.down, self.skip, strict=True):
+            aside.append(None if isinstance(skip, nn.Identity) else skip(x))
+            shapes.append(tuple(x.shape[2:]))
+            x = down(x)
+        for up in reversed(self.up):
+            x = upsample(x, shapes.pop(), self.upsampling)
+            skipped = aside.pop()
+            x = up(x if skipped is None else torch.cat([skipped, x], 1))
+        return x

@@ -1,0 +1,145 @@
+"""Layers that the generators share, for 2 and 3 spatial axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["OUTPUTS", "Head", "Normalise", "conv", "conv_block", "halve", "shuffle", "unshuffle", "upsample"]
+
+_LINEAR = {2: "bilinear", 3: "trilinear"}
+
+
+class Normalise(nn.Module):
+    """Batch normalisation of a batch of one, by the statistics of the image at hand, always.
+
+    The original trains its batch normalisation in training mode throughout; running statistics would never
+    be read, so none are kept.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, None, None, self.weight, self.bias, training=True)
+
+
+def conv(
+    dims: int,
+    inputs: int,
+    outputs: int,
+    kernel: int = 3,
+    stride: int | tuple[int, ...] = 1,
+    *,
+    padding: str = "reflect",
+    bias: bool = True,
+) -> nn.Module:
+    """Return a convolution that keeps the size (over the stride), with PyTorch's own initialisation."""
+    layer = nn.Conv2d if dims == 2 else nn.Conv3d
+    if kernel == 1:
+        padding = "zeros"  # there is nothing to pad, and the other modes would copy the image for it
+    return layer(inputs, outputs, kernel, stride, kernel // 2, bias=bias, padding_mode=padding)  # type: ignore[arg-type]
+
+
+def conv_block(
+    dims: int,
+    inputs: int,
+    outputs: int,
+    kernel: int = 3,
+    stride: int | tuple[int, ...] = 1,
+    *,
+    padding: str = "reflect",
+    bias: bool = True,
+) -> nn.Sequential:
+    """Return convolution, normalisation and leaky ReLU (slope 0.2)."""
+    return nn.Sequential(
+        conv(dims, inputs, outputs, kernel, stride, padding=padding, bias=bias),
+        Normalise(outputs),
+        nn.LeakyReLU(0.2, inplace=True),
+    )
+
+
+def halve(shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the strides of one halving of `shape`, and the shape after it.
+
+    An axis of fewer than 4 pixels is left as it is, so that a flat volume or a small image still has
+    something to reflect at its border.
+    """
+    strides = tuple(2 if size >= 4 else 1 for size in shape)
+    return strides, tuple(-(-size // stride) for size, stride in zip(shape, strides, strict=True))
+
+
+def upsample(x: Tensor, shape: tuple[int, ...], mode: str) -> Tensor:
+    """Enlarge `x` to the spatial `shape`; `mode` is ``"linear"`` or ``"nearest"``."""
+    if tuple(x.shape[2:]) == tuple(shape):
+        return x
+    if mode == "nearest":
+        return F.interpolate(x, size=shape, mode="nearest")
+    return F.interpolate(x, size=shape, mode=_LINEAR[len(shape)], align_corners=False)
+
+
+def semilinear(x: Tensor) -> Tensor:
+    """Return the sigmoid below 0 and its tangent above: bounded towards darkness, open towards light.
+
+    A sigmoid starts a run inside the image's range, which saves iterations, but a bright speck far above the
+    rest of the image could not come back through it.
+    """
+    return torch.where(x < 0, x.sigmoid(), 0.5 + 0.25 * x)
+
+
+OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "semilinear": semilinear,
+    "sigmoid": torch.sigmoid,
+    "linear": lambda x: x,
+}
+
+
+class Head(nn.Module):
+    """The last convolution, to intensities: in float32 also where the rest computes in bfloat16.
+
+    bfloat16 has 8 significant bits: enough for features, not for intensities.
+
+    Parameters
+    ----------
+    last
+        The convolution.
+    output
+        One of `OUTPUTS`.
+    """
+
+    def __init__(self, last: nn.Module, output: str) -> None:
+        super().__init__()
+        if output not in OUTPUTS:
+            raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, but is {output!r}.")
+        self.last, self.to_intensity = last, OUTPUTS[output]
+
+    def forward(self, x: Tensor) -> Tensor:
+        device = "cpu" if x.is_meta else x.device.type  # autocast knows no meta device
+        with torch.autocast(device, enabled=False):
+            return self.to_intensity(self.last(x.float()))
+
+
+def unshuffle(x: Tensor, factors: tuple[int, ...]) -> Tensor:
+    """Move blocks of ``factors`` pixels into the channels: (N, C, [Z,] Y, X) to (N, C * f, ...)."""
+    n, c, *sizes = x.shape
+    split = [part for size, f in zip(sizes, factors, strict=True) for part in (size // f, f)]
+    dims = len(sizes)
+    order = [0, 1, *(3 + 2 * i for i in range(dims)), *(2 + 2 * i for i in range(dims))]
+    coarse = [size // f for size, f in zip(sizes, factors, strict=True)]
+    return x.reshape(n, c, *split).permute(order).reshape(n, c * math.prod(factors), *coarse)
+
+
+def shuffle(x: Tensor, factors: tuple[int, ...]) -> Tensor:
+    """Undo `unshuffle`: (N, C * f, [Z,] Y, X) to (N, C, ...) on the fine grid."""
+    n, c, *sizes = x.shape
+    dims = len(sizes)
+    order = [0, 1, *(part for i in range(dims) for part in (2 + dims + i, 2 + i))]
+    fine = [size * f for size, f in zip(sizes, factors, strict=True)]
+    channels = c // math.prod(factors)
+    return x.reshape(n, channels, *factors, *sizes).permute(order).reshape(n, channels, *fine)

@@ -1,0 +1,70 @@
+"""A generator that works on a coarser grid and writes the pixels of a fine one as channels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_dip.engine.networks.base import Network
+from napari_dip.engine.networks.hourglass import Hourglass, HourglassBody
+from napari_dip.engine.networks.layers import Head, conv, shuffle
+
+__all__ = ["SubPixel"]
+
+
+@dataclass(frozen=True)
+class SubPixel(Network):
+    """An hourglass at half the resolution with a sub-pixel head (Shi et al., CVPR 2016, sec. 3.2).
+
+    Nearly all arithmetic happens on a quarter (2-D) or an eighth (3-D) of the pixels.
+
+    Parameters
+    ----------
+    channels, skip, upsampling, padding, output
+        As in `Hourglass`.
+    head
+        Features of each fine pixel before the last convolution.
+    """
+
+    channels: tuple[int, ...] = (32, 64, 64, 64)
+    skip: int = 4
+    upsampling: str = "linear"
+    padding: str = "reflect"
+    output: str = "sigmoid"
+    head: int = 4
+    name: ClassVar[str] = "subpixel"
+
+    def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> nn.Module:
+        return SubPixelBody(self, inputs, outputs, shape)
+
+    def canvas(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        factors = self.factors(shape)
+        return tuple(-(-size // f) * f for size, f in zip(super().canvas(shape), factors, strict=True))
+
+    def factors(self, canvas: tuple[int, ...]) -> tuple[int, ...]:
+        # A volume of few planes keeps them all: its depth is already the coarse axis.
+        depth = (2 if size >= 32 else 1 for size in canvas[:-2])
+        return (*depth, 2, 2)
+
+
+class SubPixelBody(nn.Module):
+    """Hourglass on the coarse grid, shuffle, one convolution on the fine grid."""
+
+    def __init__(self, setting: SubPixel, inputs: int, outputs: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.factors = setting.factors(shape)
+        cells = math.prod(self.factors)
+        coarse = tuple(size // f for size, f in zip(shape, self.factors, strict=True))
+        hourglass = Hourglass(setting.channels, setting.skip, setting.upsampling, setting.padding, bias=False)
+        features, dims = setting.head * outputs, len(shape)
+        self.body = HourglassBody(hourglass, inputs, coarse)
+        self.cells = conv(dims, setting.channels[0], features * cells, 1)
+        self.head = Head(conv(dims, features, outputs, 3, padding=setting.padding), setting.output)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = shuffle(self.cells(self.body(x)), self.factors)
+        return self.head(F.leaky_relu(x, 0.2))  # type: ignore[no-any-return]

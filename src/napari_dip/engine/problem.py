@@ -1,0 +1,69 @@
+"""What is known: the measurement, how it was made, and which of its pixels count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from napari_dip.engine.operators import Identity, Operator
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Find ``x`` from ``y = A x + noise``.
+
+    Parameters
+    ----------
+    measurement
+        ``y``, shape (channels, [Z,] Y, X), float32, normalised so that the intensities lie around 0 to 1.
+        What stands at pixels that are not known is never read.
+    known
+        Boolean, the measurement's shape: False where a pixel is missing. None: all are known.
+    operator
+        ``A``.
+    guide
+        An image of shape (guide channels, [Z,] Y, X) on the clean image's grid for inputs that use one.
+    """
+
+    measurement: Tensor
+    known: Tensor | None = None
+    operator: Operator = field(default_factory=Identity)
+    guide: Tensor | None = None
+
+    def to(self, device: torch.device) -> Problem:
+        """Return the problem with its tensors on `device`."""
+        moved = {
+            name: value.to(device)
+            for name in ("measurement", "known", "guide")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(self, **moved)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the clean image."""
+        return self.measurement.shape[0]
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Spatial shape of the clean image."""
+        return self.operator.image_shape(tuple(self.measurement.shape[1:]))
+
+    @property
+    def filled(self) -> Tensor:
+        """The measurement, shape (1, channels, [Z,] Y, X), with the known pixels' mean where missing."""
+        if self.known is None:
+            return self.measurement[None]
+        mean = self.measurement[self.known].mean()
+        return torch.where(self.known, self.measurement, mean)[None]
+
+    @property
+    def weights(self) -> Tensor:
+        """1 where a pixel is known, else 0; shape (1, channels, [Z,] Y, X)."""
+        if self.known is None:
+            return torch.ones_like(self.measurement)[None]
+        return self.known.to(self.measurement.dtype)[None]

@@ -1,0 +1,102 @@
+"""The complete, printable setting of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from napari_dip.engine.components import choose, refuse_unknown
+from napari_dip.engine.devices import PRECISIONS
+from napari_dip.engine.inputs import INPUTS, Input
+from napari_dip.engine.likelihoods import LIKELIHOODS, Likelihood
+from napari_dip.engine.networks import NETWORKS, Network
+from napari_dip.engine.optimisers import OPTIMISERS, Optimiser
+from napari_dip.engine.stopping import RULES, StoppingRule
+
+__all__ = ["Settings"]
+
+_KINDS: dict[str, Mapping[str, Any]] = {
+    "network": NETWORKS,
+    "input": INPUTS,
+    "optimiser": OPTIMISERS,
+    "likelihood": LIKELIHOODS,
+    "stopping": RULES,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides how a problem is solved.
+
+    Parameters
+    ----------
+    network, input, optimiser, likelihood, stopping
+        The parts.
+    averaging
+        Largest decay of the exponential average of the iterates, below 1; 0 for none. The decay in
+        iteration n is ``min(averaging, n / (n + 9))``, so that the first, bad iterates are soon forgotten.
+    tv
+        Weight of the total variation beside the mean data term; 0 for none.
+    finish
+        Iterations with all known pixels after the stopping rule has found the best ones.
+    expected
+        Iterations that a run usually takes; nothing depends on it but the time left that is shown.
+    iterations
+        Limit.
+    seconds
+        Limit on the time spent computing, or None.
+    seed
+        Decides the weights, the input, its perturbation and the held-out pixels.
+    device
+        ``"auto"`` or a torch device's name.
+    precision
+        ``"float32"``, ``"bfloat16"``, or ``"auto"``: the quicker one, measured.
+    """
+
+    network: Network
+    input: Input
+    optimiser: Optimiser
+    likelihood: Likelihood
+    stopping: StoppingRule
+    averaging: float = 0.99
+    tv: float = 0.0
+    finish: int = 0
+    expected: int = 500
+    iterations: int = 3000
+    seconds: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could use."""
+        if not 0 <= self.averaging < 1:
+            raise ValueError(f"averaging must be at least 0 and below 1, but is {self.averaging!r}.")
+        if not self.tv >= 0:
+            raise ValueError(f"tv must be 0 or more, but is {self.tv!r}.")
+        for name, least in (("iterations", 1), ("expected", 1), ("finish", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} must be a whole number of at least {least}, but is {value!r}.")
+        if self.seconds is not None and not self.seconds > 0:
+            raise ValueError(f"seconds must be above 0, or None for no limit, but is {self.seconds!r}.")
+        if self.precision not in ("auto", *PRECISIONS):
+            raise ValueError(f"precision must be auto, {' or '.join(PRECISIONS)}, but is {self.precision!r}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {k: v.to_dict() if k in _KINDS else v for k, v in values.items()}
+
+    def changed(self, **changes: Any) -> Settings:
+        """Return these settings with `changes`, in which None leaves a setting as it is.
+
+        Parts are given by name or as a dict, as `napari_dip.engine.components.choose` takes them.
+        """
+        refuse_unknown(changes, [field.name for field in fields(self)], "The settings")
+        given = {k: v for k, v in changes.items() if v is not None}
+        for name, kinds in _KINDS.items():
+            if name in given:
+                given[name] = choose(kinds, given[name], getattr(self, name), name)
+        return replace(self, **given)

@@ -1,0 +1,289 @@
+"""THE loop: fit a generator to one measurement, and say after each iteration where the fit stands.
+
+Everything that restores an image, in a blocking call, in a thread of the viewer, on the command line or in
+a benchmark, asks `iterate` for `Iterate` after `Iterate`.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_dip.engine.devices import (
+    autocast,
+    available_memory,
+    choose_device,
+    choose_precision,
+    memory_needed,
+)
+from napari_dip.engine.inputs import Perturbed
+from napari_dip.engine.problem import Problem
+from napari_dip.engine.settings import Settings
+from napari_dip.engine.stopping import Patience
+
+__all__ = ["Iterate", "iterate", "resolve"]
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """Where a run stands after one iteration.
+
+    It is light: images are made only when they are asked for.
+
+    Parameters
+    ----------
+    iteration
+        Counted from 1.
+    seconds
+        Time spent computing so far. Time between two iterations, such as a pause, does not count.
+    figure
+        The stopping rule's figure, smaller being better; None in iterations in which it did not look.
+    best_iteration
+        The iteration whose estimate is the best so far by the rule's figures; 0 before the first figure.
+    last_iteration
+        The iteration at which the run will end unless a better estimate comes: a lower bound.
+    stopped_by
+        ``"stopping rule"``, ``"iteration limit"``, ``"time limit"`` or ``"divergence"`` when the run has
+        come to its end with this iterate; else None.
+    """
+
+    iteration: int
+    seconds: float
+    figure: float | None
+    best_iteration: int
+    last_iteration: int
+    stopped_by: str | None
+    _data_term: Tensor = field(repr=False)
+    _fit: Fit = field(repr=False)
+
+    @property
+    def data_term(self) -> float:
+        """Mean data term over the pixels that the fit sees. Reading it waits for the device."""
+        return float(self._data_term)
+
+    def estimate(self) -> Tensor:
+        """Return the current average of the iterates, shape (channels, [Z,] Y, X), float32, on the CPU."""
+        return self._fit.average[0].cpu()
+
+    def best(self) -> Tensor:
+        """Return the best estimate so far, as `estimate` does: what to keep if the run ends here."""
+        return self._fit.best[0].cpu()
+
+
+def resolve(settings: Settings) -> Settings:
+    """Return `settings` with the device and the precision that a run here would use."""
+    device = choose_device(settings.device)
+    precision = settings.precision
+    if precision == "auto":
+        precision = choose_precision(device, torch.get_num_threads())
+    return replace(settings, device=str(device), precision=precision)
+
+
+def iterate(problem: Problem, settings: Settings) -> Iterator[Iterate]:
+    """Fit a generator to `problem`; yield after every iteration.
+
+    The run ends with the iterate whose ``stopped_by`` is set. Close the iterator to stop earlier, don't ask
+    to pause.
+
+    Parameters
+    ----------
+    problem
+        The measurement and how it was made.
+    settings
+        How to solve it.
+
+    Raises
+    ------
+    ValueError
+        If the settings can't be used here, such as an unknown device.
+    MemoryError
+        If the run would not fit in the device's memory.
+
+    References
+    ----------
+    .. [1] Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", IJCV 128, 2020.
+    """
+    clock = _Clock()
+    settings = resolve(settings)
+    generator = torch.Generator().manual_seed(settings.seed)
+    fit = Fit(problem, settings, generator)
+    judge = settings.stopping.begin(fit.problem, generator)
+    patience = Patience(settings.stopping.patience)
+    iteration, stopped_by, finish = 0, None, settings.finish
+
+    while stopped_by is None:
+        iteration += 1
+        data_term = fit.step(judge.seen, iteration)
+        figure = judge.figure(iteration, *fit.predictions())
+        if figure is not None and patience.better(iteration, figure):
+            fit.keep()
+        stopped_by = _why_stop(settings, iteration, clock.seconds, data_term)
+        if patience.exhausted:
+            stopped_by = "stopping rule"
+        else:
+            finish = settings.finish if stopped_by is None else 0
+        last = min(settings.iterations, patience.best_iteration + int(patience.allowed))
+        report = None if finish and stopped_by else stopped_by
+        with clock.paused():
+            yield Iterate(
+                iteration,
+                clock.seconds,
+                figure,
+                patience.best_iteration,
+                last + finish,
+                report,
+                data_term,
+                fit,
+            )
+
+    if not finish:
+        return
+    # What the held-out pixels know is not wasted: go on from the best, with all of them.
+    fit.go_back()
+    last = iteration + finish
+    while iteration < last:
+        iteration += 1
+        data_term = fit.step(fit.problem.weights, iteration)
+        report = "stopping rule" if iteration == last else None
+        with clock.paused():
+            yield Iterate(
+                iteration, clock.seconds, None, patience.best_iteration, last, report, data_term, fit
+            )
+
+
+def _why_stop(settings: Settings, iteration: int, seconds: float, data_term: Tensor) -> str | None:
+    if iteration >= settings.iterations:
+        return "iteration limit"
+    if settings.seconds is not None and seconds >= settings.seconds:
+        return "time limit"
+    # Looking at a number makes a GPU wait, so it is looked at now and then.
+    if iteration % 10 == 0 and not math.isfinite(data_term):
+        return "divergence"
+    return None
+
+
+class Fit:
+    """The state of a run: generator, input, optimiser and the averaged iterates.
+
+    Attributes
+    ----------
+    problem
+        The problem, with its tensors on the device.
+    average
+        Average of the iterates on the image grid, shape (1, channels, [Z,] Y, X).
+    best
+        The best average so far.
+    """
+
+    def __init__(self, problem: Problem, settings: Settings, generator: torch.Generator) -> None:
+        self.settings = settings
+        self.device = device = torch.device(settings.device)
+        shape = problem.image_shape
+        canvas = settings.network.canvas(shape)
+        z = settings.input.draw(problem, canvas, settings.network.factors(canvas), generator)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            network = settings.network.build(z.shape[1], problem.channels, canvas)
+        _refuse_too_large(network, z, canvas, device)
+        layout = torch.channels_last if len(shape) == 2 else torch.channels_last_3d
+        self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.input = Perturbed(z, settings.input.perturbation, generator, device)
+        self.optimiser = settings.optimiser.bind(self.network.parameters())
+        self.problem = problem.to(device)
+        self.measurement = self.problem.filled
+        self.crop = (
+            ...,
+            *(slice((c - s) // 2, (c - s) // 2 + s) for c, s in zip(canvas, shape, strict=True)),
+        )
+        self.average = self.last = torch.zeros(1, problem.channels, *shape, device=device)
+        self.kept: dict[str, Any] | None = None
+
+    def step(self, seen: Tensor, iteration: int) -> Tensor:
+        """Take one step on the pixels with weights `seen`; return the mean data term."""
+        problem, settings = self.problem, self.settings
+        with autocast(self.device, settings.precision):
+            x = self.network(self.input())
+        x = x[self.crop].float()
+        level = problem.operator(self.average) if iteration > 1 else None
+        errors = settings.likelihood(problem.operator(x), self.measurement, level)
+        data_term = (errors * seen).sum() / seen.sum()
+        loss = data_term
+        if settings.tv:
+            # The noise's variance is not known; the data term is its estimate. This is the gradient of the
+            # profile likelihood, log(data term), beside the prior.
+            loss = data_term + settings.tv * data_term.detach() * total_variation(x)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+
+        self.last = x.detach()
+        decay = min(settings.averaging, (iteration - 1) / (iteration + 8))
+        finite = torch.where(self.last.isfinite(), self.last, self.average)
+        self.average = torch.lerp(self.average, finite, 1 - decay)
+        return data_term.detach()
+
+    def predictions(self) -> tuple[Tensor, Tensor]:
+        """Return the measurements that the last iterate and the average would give."""
+        return self.problem.operator(self.last), self.problem.operator(self.average)
+
+    def keep(self) -> None:
+        """Remember the state as the best so far."""
+        state = self.network.state_dict(), self.optimiser.state_dict(), self.average
+        self.kept = dict(zip(("network", "optimiser", "average"), copy.deepcopy(state), strict=True))
+
+    def go_back(self) -> None:
+        """Return to the best state and forget it: from here on the newest average is the best."""
+        if self.kept is not None:
+            self.network.load_state_dict(self.kept["network"])
+            self.optimiser.load_state_dict(self.kept["optimiser"])
+            self.average = self.kept["average"]
+            self.kept = None
+
+    @property
+    def best(self) -> Tensor:
+        """The best average so far, by the stopping rule's figures; the newest before there is a figure."""
+        return self.average if self.kept is None else self.kept["average"]
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """Return the mean over pixels of the absolute differences to the next pixel along each axis."""
+    return sum(
+        (x.diff(dim=axis).abs().mean() for axis in range(2, x.ndim) if x.shape[axis] > 1), x.new_zeros(())
+    )
+
+
+def _refuse_too_large(network: nn.Module, z: Tensor, canvas: tuple[int, ...], device: torch.device) -> None:
+    needed = memory_needed(copy.deepcopy(network), tuple(z.shape))
+    free = available_memory(device)
+    if needed > free:
+        size = " x ".join(map(str, canvas))
+        raise MemoryError(
+            f"A run on {size} pixels needs about {needed / 2**30:.1f} GiB but {device} "
+            f"has {free / 2**30:.1f} GiB free. "
+            "Crop the image, choose the preset 'fast', or another device."
+        )
+
+
+class _Clock:
+    """Seconds since it was made, without the pauses."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.start
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        before = time.perf_counter()
+        yield
+        self.start += time.perf_counter() - before

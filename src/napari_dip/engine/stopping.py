@@ -1,0 +1,297 @@
+"""When to stop, without knowing the truth.
+
+A `StoppingRule` is a setting. `StoppingRule.begin` looks at the problem once and gives a `Judge`, which says
+what of the measurement the fit may see and, from the iterates alone, a figure that is smaller the better the
+estimate is. `Patience` turns the figures into "the best so far" and "enough". Another rule is one small
+class.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_dip.engine.components import Component
+from napari_dip.engine.problem import Problem
+
+__all__ = [
+    "RULES",
+    "Fixed",
+    "HeldOut",
+    "Judge",
+    "Patience",
+    "RunningVariance",
+    "StoppingRule",
+    "Whiteness",
+]
+
+
+class Judge(ABC):
+    """A stopping rule at work on one problem.
+
+    Attributes
+    ----------
+    seen
+        Weight of each pixel of the measurement in the fit, shape (1, channels, [Z,] Y, X).
+    """
+
+    seen: Tensor
+
+    @abstractmethod
+    def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
+        """Return how bad the average is, smaller being better, or None when it is not due.
+
+        Parameters
+        ----------
+        iteration
+            Counted from 1.
+        prediction, average
+            The measurement that the last iterate, and the average of the iterates, would give.
+        """
+
+
+class StoppingRule(Component, ABC):
+    """When to stop.
+
+    Attributes
+    ----------
+    patience
+        Stop when the figure has not improved for this part of the iterations it took to reach the best.
+    """
+
+    patience: float
+
+    @abstractmethod
+    def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
+        """Return the rule at work on `problem`, whose tensors are on the device."""
+
+
+class Patience:
+    """Follows the figures of a run: which is the best, and when to give up on a better one."""
+
+    # A run does not end before it has had this many iterations without improvement.
+    AT_LEAST = 40
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.best = float("inf")
+        self.best_iteration = 0
+        self.last = 0
+
+    def better(self, iteration: int, figure: float) -> bool:
+        """Take the figure of an iteration; return whether it is the best so far."""
+        self.last = iteration
+        if figure < self.best:
+            self.best, self.best_iteration = figure, iteration
+            return True
+        return False
+
+    @property
+    def allowed(self) -> float:
+        """Iterations that the run may go on after its best one."""
+        return max(self.AT_LEAST, self.patience * self.best_iteration)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the run has gone on for long enough without improvement."""
+        return self.last - self.best_iteration >= self.allowed
+
+
+# ------------------------------------------------------------------------------------------------ held-out
+
+
+@dataclass(frozen=True)
+class HeldOut(StoppingRule):
+    """Stop when the average's error on pixels that the fit never saw begins to grow.
+
+    With noise of zero mean that is independent between pixels, the squared error on a held-out pixel is the
+    true squared error plus the noise's variance, in expectation, whatever the noise's distribution. Where the
+    noise of neighbours is correlated, their noise must be hidden too: a held-out pixel then is the centre
+    of a block that the fit does not see, and only the centre is watched.
+
+    Parameters
+    ----------
+    fraction
+        Part of the pixels that is watched.
+    guard
+        Pixels hidden on each side of a watched pixel. None: as the noise's correlation asks, where it was
+        measured, else 0.
+    cover
+        Largest part of the image that may be hidden; with a guard it limits the number of watched pixels.
+    patience
+        See `StoppingRule`.
+    every
+        Iterations between two looks.
+    """
+
+    fraction: float = 0.05
+    guard: int | None = None
+    cover: float = 0.12
+    patience: float = 0.2
+    every: int = 10
+    name: ClassVar[str] = "held-out"
+
+    def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
+        return _HeldOutJudge(self, problem, generator)
+
+
+class _HeldOutJudge(Judge):
+    def __init__(self, rule: HeldOut, problem: Problem, generator: torch.Generator) -> None:
+        y, known = problem.filled, problem.weights
+        shape = y.shape[2:]
+        guard = rule.guard or 0
+        side = 2 * guard + 1
+        part = min(rule.fraction, rule.cover / side ** len(shape))
+        # All channels of a pixel are held out together: their noise need not be independent.
+        usable = known.amin(1, keepdim=True).cpu()
+        centres = (torch.rand(1, 1, *shape, generator=generator) < part) * usable
+        if not centres.any():
+            candidates = usable.flatten().nonzero().flatten()
+            chosen = torch.randperm(len(candidates), generator=generator)[:1]
+            centres.view(-1)[candidates[chosen]] = 1
+        pool = F.max_pool2d if len(shape) == 2 else F.max_pool3d
+        hidden = pool(centres, side, 1, guard) if guard else centres
+        self.seen = known * (1 - hidden).to(known.device)
+        if not self.seen.any():  # a handful of pixels: nothing can be spared
+            self.seen = known
+        self.where = centres.flatten().nonzero().flatten().to(y.device)
+        self.truth = self._watched(y)
+        self.every = rule.every
+
+    def _watched(self, image: Tensor) -> Tensor:
+        return image.flatten(2).index_select(2, self.where)
+
+    def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
+        if iteration % self.every:
+            return None
+        return float((self._watched(average) - self.truth).square().mean())
+
+
+# --------------------------------------------------------------------------------------- running variance
+
+
+@dataclass(frozen=True)
+class RunningVariance(StoppingRule):
+    """Stop at the valley of the iterates' running variance (Wang et al., TMLR 2023, ES-EMV).
+
+    While structure is being fitted the iterates settle; when noise is, they begin to wander.
+
+    Parameters
+    ----------
+    memory
+        Weight of the newest iterate in the running mean and variance.
+    start
+        Iterations before which no valley counts: the variance also dips while the run warms up.
+    patience
+        See `StoppingRule`.
+    """
+
+    memory: float = 0.1
+    start: int = 100
+    patience: float = 0.5
+    name: ClassVar[str] = "running-variance"
+
+    def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
+        return _RunningVarianceJudge(self, problem)
+
+
+class _RunningVarianceJudge(Judge):
+    EVERY = 10  # the variance is followed at each iteration and looked at (a wait, on a GPU) at these
+
+    def __init__(self, rule: RunningVariance, problem: Problem) -> None:
+        self.rule, self.seen = rule, problem.weights
+        self.mean: Tensor | None = None
+        self.variance = torch.zeros((), device=self.seen.device)
+
+    def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
+        memory = self.rule.memory
+        if self.mean is None:
+            self.mean = prediction.clone()
+            return None
+        change = prediction - self.mean
+        self.mean.add_(change, alpha=memory)
+        self.variance = (1 - memory) * (self.variance + memory * change.square().mean())
+        if iteration < self.rule.start or iteration % self.EVERY:
+            return None
+        return float(self.variance)
+
+
+# ------------------------------------------------------------------------------------------------ whiteness
+
+
+@dataclass(frozen=True)
+class Whiteness(StoppingRule):
+    """Stop where what was taken away looks most like white noise.
+
+    The figure is the sum of the residual's squared autocorrelations at lags 1 to `lags` along each axis:
+    too early, structure is left in the residual; too late, the noise that was fitted is missing from it.
+    Only for noise that is white itself.
+
+    Parameters
+    ----------
+    lags
+        Largest lag in pixels.
+    start
+        Iterations before which nothing counts.
+    patience
+        See `StoppingRule`.
+    every
+        Iterations between two looks.
+    """
+
+    lags: int = 3
+    start: int = 50
+    patience: float = 0.3
+    every: int = 10
+    name: ClassVar[str] = "whiteness"
+
+    def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
+        return _WhitenessJudge(self, problem)
+
+
+class _WhitenessJudge(Judge):
+    def __init__(self, rule: Whiteness, problem: Problem) -> None:
+        self.rule, self.seen, self.y = rule, problem.weights, problem.filled
+
+    def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
+        if iteration < self.rule.start or iteration % self.rule.every:
+            return None
+        residual = (self.y - average) * self.seen
+        power = residual.square().mean()
+        total = torch.zeros_like(power)
+        for axis in range(2, residual.ndim):
+            for lag in range(1, min(self.rule.lags, residual.shape[axis] - 1) + 1):
+                n = residual.shape[axis] - lag
+                product = residual.narrow(axis, 0, n) * residual.narrow(axis, lag, n)
+                total += (product.mean() / power).square()
+        return float(total)
+
+
+# --------------------------------------------------------------------------------------------------- fixed
+
+
+@dataclass(frozen=True)
+class Fixed(StoppingRule):
+    """Never stop by itself: the iteration or time limit ends the run, and its last average is the result."""
+
+    patience: float = float("inf")
+    name: ClassVar[str] = "fixed"
+
+    def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
+        return _FixedJudge(problem)
+
+
+class _FixedJudge(Judge):
+    def __init__(self, problem: Problem) -> None:
+        self.seen = problem.weights
+
+    def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
+        return None
+
+
+RULES: dict[str, type[StoppingRule]] = {k.name: k for k in (HeldOut, RunningVariance, Whiteness, Fixed)}

@@ -1,0 +1,391 @@
+"""Noise level, gain and correlation from a single image.
+
+A camera or a photomultiplier adds noise whose variance grows in a straight line with the light [1]_:
+``variance(I) = gain * (I - offset) + read_noise**2``. Small blocks of the image that hold little structure
+give one point of that line each. Demosaicking, resampling and slow electronics also tie the noise of
+neighbouring pixels together; how much is measured in the same flat blocks.
+
+References
+----------
+.. [1] Foi, Trimeche, Katkovnik, Egiazarian, "Practical Poissonian-Gaussian noise modeling and fitting for
+   single-image raw-data", IEEE Transactions on Image Processing 17(10), 2008.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Noise", "estimate_noise"]
+
+Floats = NDArray[np.float64]
+
+LAGS = 4
+# Noise whose correlation stays below this counts as white: what remains of the image's structure in its flat
+# blocks looks like 0.15, in small images like 0.25, where noise that spoils single held-out pixels had 0.57.
+CORRELATED = 0.3
+# How far correlated noise reaches is told by the lags with at least this correlation.
+NOTICEABLE = 0.2
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The noise of one image: how it grows with the light, and how far it is shared between pixels.
+
+    Attributes
+    ----------
+    gain : float
+        Variance per unit of signal above the offset, in image units. 0 if the noise is the same everywhere.
+    offset : float
+        Intensity without light, in image units; or rather the darkest level that the image shows, as nothing
+        in one image tells a camera's offset from light that is everywhere.
+    read_noise : float
+        Standard deviation of the noise at the offset, in image units.
+    correlation : tuple of tuple of float
+        For each spatial axis, in the array's order, the noise's autocorrelation at lags 1, 2, 3 and 4 pixels.
+    """
+
+    gain: float
+    offset: float
+    read_noise: float
+    correlation: tuple[tuple[float, ...], ...]
+
+    def variance(self, intensity: ArrayLike) -> Floats:
+        """Variance of the noise where the clean image has this intensity, in squared image units."""
+        signal = np.asarray(intensity, dtype=np.float64) - self.offset
+        return np.asarray(np.maximum(self.gain * signal, 0.0) + self.read_noise**2, dtype=np.float64)
+
+    @property
+    def correlated(self) -> bool:
+        """Whether neighbouring pixels noticeably share their noise."""
+        return self.guard > 0
+
+    @property
+    def guard(self) -> int:
+        """How many pixels around a held-out pixel share its noise; 0 if the noise is white."""
+        return max((_reach(axis) for axis in self.correlation), default=0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, as JSON takes them."""
+        return {
+            "gain": self.gain,
+            "offset": self.offset,
+            "read_noise": self.read_noise,
+            "correlation": [list(axis) for axis in self.correlation],
+        }
+
+    @classmethod
+    def from_dict(cls, numbers: Mapping[str, Any]) -> Noise:
+        """Rebuild what `to_dict` wrote."""
+        return cls(
+            gain=float(numbers["gain"]),
+            offset=float(numbers["offset"]),
+            read_noise=float(numbers["read_noise"]),
+            correlation=tuple(tuple(float(r) for r in axis) for axis in numbers["correlation"]),
+        )
+
+
+def estimate_noise(image: NDArray[Any]) -> Noise:
+    """Estimate an image's noise from that image alone.
+
+    The variance is measured by second differences in blocks whose halves have nearly the same mean, the
+    median of each intensity range is taken, and a line is fitted robustly through the medians (after [1]_,
+    with differences in place of wavelets). Where the noise is correlated, differences of neighbours would
+    miss most of it; they then reach over the correlated pixels, as on every third pixel, say, the noise is
+    white again.
+
+    The correlation is that of the quietest blocks once a quadratic surface is taken out of each, corrected
+    for what the surface took along. Structure correlates too, but it makes blocks differ in variance more
+    than noise can: such an image, and one of fewer than 16 half-overlapping blocks of 16 x 16 pixels, is
+    taken to have white noise.
+
+    Parameters
+    ----------
+    image : ndarray, 2-D or 3-D
+        Spatial axes only, any real dtype. NaN and infinite pixels are missing.
+
+    Returns
+    -------
+    Noise
+        In image units. Noise that cannot be told from structure is taken to be white.
+
+    References
+    ----------
+    .. [1] Foi et al., IEEE Transactions on Image Processing 17(10), 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> light = np.tile(np.linspace(50, 500, 256), (256, 1))
+    >>> noise = estimate_noise(np.random.default_rng(0).poisson(light) * 2.0 + 100)
+    >>> round(noise.gain), noise.guard
+    (2, 0)
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim not in (2, 3):
+        raise ValueError(
+            f"the noise is estimated in a 2-D or 3-D image, not in one of shape {pixels.shape}. "
+            "Pass one plane or one volume of a stack."
+        )
+    if not np.isfinite(pixels).any():
+        raise ValueError(
+            "the noise of an image without one finite pixel cannot be estimated. Pass one with data."
+        )
+    correlation = _correlation(pixels) or ((0.0,) * LAGS,) * pixels.ndim
+    means, variances, errors, darkest = _mean_and_variance(pixels, correlation)
+    # Noise can't vanish above the darkest level that the image shows: the line starts there.
+    gain, dark_variance = _line(means - darkest, variances, errors)
+    return Noise(gain, darkest, float(np.sqrt(dark_variance)), correlation)
+
+
+def _reach(correlation: tuple[float, ...]) -> int:
+    """How many pixels along an axis noticeably share their noise."""
+    if max(map(abs, correlation), default=0.0) < CORRELATED:
+        return 0
+    lags = [lag for lag, r in enumerate(correlation, 1) if abs(r) >= NOTICEABLE]
+    # One pixel more than is noticeable: just past it the noise is still shared a little, and too narrow a
+    # guard costs decibels (the network predicts the held-out noise) where too wide a one costs hundredths.
+    return max(lags) + 1
+
+
+def _blocks(pixels: NDArray[Any], edges: Sequence[int], at_most: int) -> Floats:
+    """Evenly spread, half-overlapping blocks with data in them, shape (blocks, *block); NaN is missing."""
+    shape = tuple(min(edge, n) for edge, n in zip(edges, pixels.shape, strict=True))
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, shape)
+    # A big image is sampled: a few thousand blocks pin two numbers down, and the time stays bounded.
+    step = [max(1, n // 2) for n in shape]
+    starts = np.array(windows.shape[: pixels.ndim])
+    while np.prod(np.ceil(starts / step)) > at_most:
+        step = [s + max(1, s // 4) for s in step]
+    blocks = windows[tuple(slice(None, None, s) for s in step)].reshape(-1, *shape).astype(np.float64)
+    known = np.isfinite(blocks)
+    blocks[~known] = np.nan
+    return blocks[known.reshape(len(blocks), -1).any(axis=1)]
+
+
+def _intensity_bins(means: Floats, fewest: int, most: int) -> list[NDArray[np.intp]]:
+    """Indices of the blocks in each range of intensity, at least `fewest` blocks in each if there are any."""
+    order = np.argsort(means, kind="stable")
+    ranked = means[order]
+    # Equal widths reach the few bright blocks of a dark field, equal counts resolve where most blocks are.
+    widths = np.searchsorted(ranked, np.linspace(ranked[0], ranked[-1], most + 1)[1:-1])
+    counts = np.linspace(0, len(ranked), most + 1)[1:-1].astype(int)
+    cuts = [0]
+    for cut in np.unique(np.concatenate([widths, counts])):
+        if cut - cuts[-1] >= fewest and len(ranked) - cut >= fewest:
+            cuts.append(int(cut))
+    return np.split(order, cuts[1:])
+
+
+def _energy(blocks: Floats, correlation: tuple[tuple[float, ...], ...]) -> tuple[Floats, NDArray[np.intp]]:
+    """Sum over each block of squares that expect the noise's variance, and their number."""
+    energy, terms = np.zeros(len(blocks)), np.zeros(len(blocks), dtype=np.intp)
+    for axis, along in enumerate(correlation, 1):
+        stride, n = _reach(along) + 1, blocks.shape[axis]
+        kernel = (1, -2, 1) if n > 2 * stride else (1, -1)
+        length = n - stride * (len(kernel) - 1)
+        if length < 1:
+            continue
+        parts = (
+            c * np.take(blocks, range(k * stride, k * stride + length), axis) for k, c in enumerate(kernel)
+        )
+        # What differencing leaves of the noise's variance is the sum of k_i k_j rho(i - j). Where noise
+        # counts as white, the little that was measured may be structure, and is not corrected for.
+        rho = dict(enumerate(along, 1)) if stride > 1 else {}
+        left = sum(
+            a * b * (1.0 if i == j else rho.get(abs(i - j) * stride, 0.0))
+            for i, a in enumerate(kernel)
+            for j, b in enumerate(kernel)
+        )
+        squares = (sum(parts, np.zeros(())) ** 2).reshape(len(blocks), -1) / left
+        energy += np.nansum(squares, axis=1)
+        terms += np.isfinite(squares).sum(axis=1)
+    return energy, terms
+
+
+def _mean_and_variance(
+    pixels: NDArray[Any], correlation: tuple[tuple[float, ...], ...]
+) -> tuple[Floats, Floats, Floats, float]:
+    """Mean, noise variance and its standard error in each range of intensities; and the darkest level."""
+    edge = 8 if pixels.ndim == 2 else 5
+    for growth in (1, 2, 4, 8):
+        edges = [growth * edge + 2 * _reach(along) for along in correlation]
+        blocks = _blocks(pixels, edges, at_most=20_000 // (growth * growth))
+        energy, terms = _energy(blocks, correlation)
+        # Where many pixels are missing it takes a bigger block to find neighbours that aren't.
+        if np.median(terms) >= 24:
+            break
+    flat = blocks.reshape(len(blocks), -1)
+    means = _block_means(blocks)
+    darkest = float(np.quantile(means, 0.01))
+
+    # Clipping hides noise, so blocks at the ends of the scale say too little, unless there is nothing else.
+    clipped = _clipped(flat)
+    for worst in (0.1, 0.5, 1.0):
+        usable = (clipped <= worst) & (terms > 0)
+        if usable.sum() >= max(16, 0.02 * len(blocks)):
+            break
+    if not usable.any():
+        return np.array([darkest]), np.zeros(1), np.zeros(1), darkest
+    unevenness, means, energy, terms = (
+        _unevenness(blocks[usable]),
+        means[usable],
+        energy[usable],
+        terms[usable],
+    )
+    variances = energy / terms
+
+    points = []
+    for members in _intensity_bins(means, fewest=12, most=16):
+        # Flatness is judged on the means of the blocks' halves, which know next to nothing of the differences
+        # between neighbours: that doesn't bias the variance, as a choice of the quietest blocks would.
+        flattest = members[unevenness[members] <= np.quantile(unevenness[members], 0.4)]
+        low, median, high = np.quantile(variances[flattest], [0.25, 0.5, 0.75])
+        # The standard error of a median of normal numbers, half of them independent (the blocks overlap).
+        error = 1.25 * (high - low) / 1.35 / np.sqrt(max(len(flattest) / 2, 1))
+        # A few squares have a median well below their mean.
+        typical = median if np.median(terms) >= 8 else energy[flattest].sum() / terms[flattest].sum()
+        points.append((means[flattest].mean(), typical, error))
+    m, v, e = np.array(points).T
+    return m, v, e, darkest
+
+
+def _clipped(flat: Floats) -> Floats:
+    """The share of each block's pixels that pile up at the lowest or highest value of the image."""
+    low, high = np.nanmin(flat), np.nanmax(flat)
+    if low == high:
+        return np.zeros(len(flat))
+    # Counts of few photons are often 0 without being clipped: then 1 is as frequent.
+    next_low, next_high = np.nanmin(flat[flat > low]), np.nanmax(flat[flat < high])
+    ends = [
+        (flat == end).mean(axis=1) - (flat == near).mean(axis=1)
+        for end, near in ((low, next_low), (high, next_high))
+    ]
+    return np.asarray(np.maximum(*ends), dtype=np.float64)
+
+
+def _unevenness(blocks: Floats) -> Floats:
+    """How far the means of each block's halves lie apart: structure, and little noise."""
+    total = np.zeros(len(blocks))
+    for axis in range(1, blocks.ndim):
+        low, high = (_block_means(half) for half in np.array_split(blocks, 2, axis))
+        total += (high - low) ** 2
+    return total
+
+
+def _block_means(blocks: Floats) -> Floats:
+    """Mean of each block's known pixels, 0 if it has none."""
+    inside = tuple(range(1, blocks.ndim))
+    known = np.maximum(np.isfinite(blocks).sum(axis=inside), 1)
+    return np.asarray(np.nansum(blocks, axis=inside) / known)
+
+
+def _line(signal: Floats, variances: Floats, errors: Floats) -> tuple[float, float]:
+    """Robust straight line through the points: slope and intercept >= 0, the slope 0 unless significant."""
+    # Below this a variance is rounding and black level, known better than it deserves.
+    floor = 0.01 * variances.max()
+    if floor == 0 or np.ptp(signal) == 0:
+        return 0.0, float(np.median(variances))
+    # Start from the slope that half of the rise lies under. Least squares would start from the dark ranges,
+    # which are many and exact, and mistrust all the others ever after.
+    run = np.maximum(signal - signal[0], 1e-9 * np.ptp(signal))
+    slopes = (variances - variances[0]) / run
+    order = np.argsort(slopes)
+    half = order[np.searchsorted(np.cumsum(run[order]), run.sum() / 2)]
+    fit = variances[0] + max(slopes[half], 0.0) * run
+    design = np.stack([signal, np.ones_like(signal)], axis=1)
+    for _ in range(20):
+        # Even where blocks abound a range's variance is off by some percent: structure remains in it.
+        sigma = np.hypot(errors, 0.1 * np.maximum(fit, floor))
+        # Structure can only add to a variance, so what lies above the line is mistrusted.
+        weight = 1 / (sigma * np.sqrt(1 + (np.maximum(variances - fit, 0) / sigma) ** 2))
+        weighted, target = design * weight[:, None], variances * weight
+        slope, intercept = np.linalg.lstsq(weighted, target, rcond=None)[0]
+        if intercept < 0:
+            slope, intercept = weighted[:, 0] @ target / (weighted[:, 0] @ weighted[:, 0]), 0.0
+        fit = slope * signal + intercept
+    if slope <= 2 * np.sqrt(np.linalg.pinv(weighted.T @ weighted)[0, 0]):
+        return 0.0, float(np.average(variances, weights=weight**2))
+    return float(slope), float(intercept)
+
+
+def _correlation(pixels: NDArray[Any]) -> tuple[tuple[float, ...], ...] | None:
+    """Autocorrelation of the noise along each axis, or None where noise cannot be told from structure."""
+    blocks = _blocks(pixels, (16, 16) if pixels.ndim == 2 else (8, 8, 8), at_most=4_000)
+    blocks = blocks[np.isfinite(blocks).reshape(len(blocks), -1).mean(axis=1) > 0.5]
+    if len(blocks) < 16:
+        return None
+    shape = blocks.shape[1:]
+    flat = blocks.reshape(len(blocks), -1)
+    known = np.isfinite(flat)
+    means = _block_means(blocks)
+    smooth = _polynomials(shape)
+    centred = np.where(known, flat - means[:, None], 0.0)
+    residual = np.where(known, centred - (centred @ smooth) @ smooth.T, 0.0)
+    variances = (residual**2).sum(1) / known.sum(1)
+
+    bins = _intensity_bins(means, fewest=16, most=10)
+    chosen, spreads = [], []
+    for members in bins:
+        fifth, twentieth = np.quantile(variances[members], [0.2, 0.05])
+        if twentieth > 0:
+            chosen.append(members[(variances[members] <= fifth) & (variances[members] > 0)])
+            spreads.append(np.log(fifth / twentieth))
+    if not chosen:
+        return None
+    kept = np.concatenate(chosen)
+    residual = (residual[kept] / np.sqrt(variances[kept, None])).reshape(-1, *shape)
+    known = known[kept].reshape(-1, *shape)
+    measured = np.zeros((len(shape), LAGS))
+    for axis, lag in np.ndindex(measured.shape):
+        near, far = _pairs(residual, axis + 1, lag + 1)
+        a, b = _pairs(known, axis + 1, lag + 1)
+        pairs = np.count_nonzero(a & b)
+        if pairs:
+            measured[axis, lag] = (near * far).sum() / pairs
+    true = _undo_detrending(measured, smooth, shape)
+
+    # The quietest blocks of noise differ in variance hardly more than the chi-squared law says, those of a
+    # texture at least twice as much; without this, grass would pass for correlated noise.
+    independent = (smooth.shape[0] - smooth.shape[1]) / np.prod(1 + 2 * (true**2).sum(axis=1))
+    expected = np.sqrt(2 / independent) * (1.645 - 0.842)
+    # And a correlation that reaches as far as is measured isn't a camera's.
+    if np.median(spreads) > 1.9 * expected or np.abs(true[:, -1]).max() >= NOTICEABLE:
+        return None
+    return tuple(tuple(round(float(r), 4) for r in axis) for axis in true)
+
+
+def _pairs(blocks: NDArray[Any], axis: int, lag: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Every pixel and its neighbour `lag` further along the axis."""
+    n = blocks.shape[axis]
+    return np.take(blocks, range(max(n - lag, 0)), axis), np.take(blocks, range(min(lag, n), n), axis)
+
+
+def _polynomials(shape: tuple[int, ...]) -> Floats:
+    """Orthonormal quadratic surfaces over a block, shape (pixels, surfaces)."""
+    grid = [g.ravel() for g in np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")]
+    terms = [np.ones(grid[0].size), *grid, *(a * b for i, a in enumerate(grid) for b in grid[i:])]
+    u, s, _ = np.linalg.svd(np.stack(terms, axis=1), full_matrices=False)
+    return np.asarray(u[:, s > 1e-9 * s[0]])
+
+
+def _undo_detrending(measured: Floats, smooth: Floats, shape: tuple[int, ...]) -> Floats:
+    """The correlation that looks like `measured` once quadratic surfaces were taken out of the blocks."""
+    true, places = measured.copy(), np.arange(np.prod(shape)).reshape(shape)
+    for _ in range(3):
+        covariance = np.ones((1, 1))
+        for n, axis in zip(shape, true, strict=True):
+            along = np.concatenate([[1.0], axis, np.zeros(max(n - LAGS - 1, 0))])[:n]
+            covariance = np.kron(covariance, along[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))])
+        part = smooth @ (smooth.T @ covariance)
+        seen = covariance - part - part.T + (part @ smooth) @ smooth.T
+        for axis, lag in np.ndindex(true.shape):
+            near, far = _pairs(places, axis, lag + 1)
+            if near.size:
+                predicted = seen[near.ravel(), far.ravel()].mean() / seen.diagonal().mean()
+                true[axis, lag] += measured[axis, lag] - predicted
+    return np.clip(true, -1, 1)

@@ -1,0 +1,259 @@
+"""A restoration under way: an array becomes runs of the engine, and their estimates an array again.
+
+Blocking calls, the viewer's worker and the command line all walk through a `Job`; it is the one place that
+knows how a picture's numbers and axes meet the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_dip.engine.likelihoods import PoissonGaussian
+from napari_dip.engine.problem import Problem
+from napari_dip.engine.settings import Settings
+from napari_dip.engine.solver import Iterate, iterate, resolve
+from napari_dip.engine.stopping import HeldOut
+from napari_dip.images.axes import Axes
+from napari_dip.images.intensities import Intensities, check_image
+from napari_dip.images.noise import Noise, estimate_noise
+from napari_dip.restoration import Restoration
+
+__all__ = ["Job", "Step"]
+
+Index = tuple[int | slice, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a job stands after one iteration.
+
+    Parameters
+    ----------
+    run, runs
+        Which plane or volume is being restored, from 0, and how many there are.
+    index
+        Where it lies in the array.
+    iterate
+        The engine's iterate.
+    progress
+        Part of the job that is done, 0 to 1: an estimate, since the stopping rule decides.
+    seconds_left
+        Estimate of the time until the end.
+    """
+
+    run: int
+    runs: int
+    index: Index
+    iterate: Iterate
+    progress: float
+    seconds_left: float
+
+
+class Job:
+    """A planned and checked restoration; iterate over it to do it.
+
+    Parameters
+    ----------
+    image
+        Array, shape as `axes` says.
+    axes
+        Which axis is which.
+    settings
+        The engine's.
+    noise
+        None to estimate it for each run, or the noise in the image's units.
+    preset
+        The name of the preset that the settings came from.
+    dtype
+        The result's dtype; None for the image's.
+
+    Attributes
+    ----------
+    settings
+        The complete settings, plain JSON, in the words of `napari_dip.denoise`.
+    steps
+        The steps so far.
+    stopped_by
+        ``"user"`` or ``"out of memory"`` when that ended the job; else None, and the last iterate tells.
+    warning
+        A sentence for the user, or None.
+    """
+
+    def __init__(
+        self,
+        image: Any,
+        axes: Axes,
+        settings: Settings,
+        *,
+        noise: Noise | None = None,
+        preset: str = "fast",
+        dtype: np.dtype[Any] | None = None,
+    ) -> None:
+        check_image(image)
+        self.image, self.axes, self.engine = image, axes, resolve(settings)
+        self.noise = noise
+        self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
+        if self.dtype.kind not in "biuf":
+            raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {self.dtype}.")
+        self.indices = axes.runs(image.shape)
+        self.settings: dict[str, Any] = {
+            "preset": preset,
+            **self.engine.to_dict(),
+            "noise": "auto" if noise is None else noise.to_dict(),
+            "axes": axes.names,
+            "dtype": None if dtype is None else self.dtype.name,
+        }
+        self.steps: list[Step] = []
+        self._done: np.ndarray | None = None
+        self.stopped_by: str | None = None
+        self.warning: str | None = None
+
+    # ------------------------------------------------------------------------------------------ doing it
+
+    def stop(self) -> None:
+        """End the job after the iteration under way; what it has so far is kept."""
+        self.stopped_by = "user"
+
+    def __iter__(self) -> Iterator[Step]:
+        for run, index in enumerate(self.indices):
+            prepared = self._prepare(index)
+            if prepared is None:
+                continue
+            problem, settings, self._intensities = prepared
+            for it in self._iterate(problem, settings):
+                step = self._step(run, index, it)
+                self.steps.append(step)
+                yield step
+                if self.stopped_by:
+                    break
+            self._write(self.steps[-1])
+            if self.stopped_by:
+                return
+
+    def _iterate(self, problem: Problem, settings: Settings) -> Iterator[Iterate]:
+        started = False
+        try:
+            for it in iterate(problem, settings):
+                started = True
+                yield it
+        except torch.OutOfMemoryError as error:
+            message = (
+                f"{settings.device} ran out of memory. Close other programs that use it, crop the image, or "
+                f"choose the preset 'fast' or the device 'cpu'."
+            )
+            if not started:
+                raise MemoryError(message) from error
+            self.warning = message + " The best estimate so far was kept."
+            self.stopped_by = "out of memory"
+
+    def _prepare(self, index: Index) -> tuple[Problem, Settings, Intensities] | None:
+        """Return the engine's view of one run, or None where there is nothing to restore."""
+        block = self.axes.to_engine(np.asarray(self.image[index]))
+        known = np.isfinite(block)
+        if known.any() and np.ptp(block[known].astype(np.float64)) == 0:
+            self._result()[index] = self._cast(np.full(self._result()[index].shape, block[known].flat[0]))
+            return None
+        if not known.any():
+            return None
+        intensities = Intensities.of(block)
+        normal = intensities.normalise(block)
+        settings = self._fit_to_noise(block, intensities)
+        return (
+            Problem(
+                torch.from_numpy(np.where(known, normal, 0).astype(np.float32)),
+                None if known.all() else torch.from_numpy(known),
+            ),
+            settings,
+            intensities,
+        )
+
+    def _fit_to_noise(self, block: np.ndarray, intensities: Intensities) -> Settings:
+        """Return the engine's settings with what they leave to the noise filled in."""
+        settings = self.engine
+        stopping, likelihood = settings.stopping, settings.likelihood
+        open_guard = isinstance(stopping, HeldOut) and stopping.guard is None
+        open_noise = isinstance(likelihood, PoissonGaussian) and likelihood.gain is None
+        if not (open_guard or open_noise):
+            return settings
+        # One channel stands for the three of a colour image: the middle one is green.
+        noise = self.noise or estimate_noise(block[len(block) // 2])
+        if isinstance(stopping, HeldOut) and open_guard:
+            settings = replace(settings, stopping=replace(stopping, guard=noise.guard))
+        if isinstance(likelihood, PoissonGaussian) and open_noise:
+            unit = intensities.unit
+            offset = float(intensities.normalise(np.array(noise.offset)))
+            known = replace(
+                likelihood, gain=noise.gain / unit, offset=offset, read_noise=noise.read_noise / unit
+            )
+            settings = replace(settings, likelihood=known)
+        return settings
+
+    def _step(self, run: int, index: Index, it: Iterate) -> Step:
+        ends = [
+            step for step, after in zip(self.steps, self.steps[1:], strict=False) if after.run != step.run
+        ]
+        usual = float(np.mean([s.iterate.iteration for s in ends])) if ends else self.engine.expected
+        expected = min(max(it.last_iteration, usual), self.engine.iterations + self.engine.finish)
+        expected = max(expected, it.iteration)
+        if it.stopped_by is not None:
+            expected = it.iteration
+        part = it.iteration / expected
+        runs = len(self.indices)
+        per_iteration = it.seconds / it.iteration
+        left = per_iteration * ((expected - it.iteration) + (runs - run - 1) * float(usual))
+        if self.engine.seconds is not None:
+            left = min(left, self.engine.seconds - it.seconds + (runs - run - 1) * self.engine.seconds)
+            part = max(part, min(1.0, it.seconds / self.engine.seconds))
+        return Step(run, runs, index, it, (run + part) / runs, max(0.0, left))
+
+    # -------------------------------------------------------------------------------------- what there is
+
+    def _result(self) -> np.ndarray:
+        """The result so far: a copy of the input, in which restored runs replace the original."""
+        if self._done is None:
+            self._done = self._cast(np.array(self.image, copy=True))
+        return self._done
+
+    def _cast(self, values: np.ndarray) -> np.ndarray:
+        if values.dtype == self.dtype:
+            return values
+        if self.dtype.kind in "iu":
+            limits = np.iinfo(self.dtype)
+            values = np.clip(np.nan_to_num(np.round(values)), limits.min, limits.max)
+        return values.astype(self.dtype)
+
+    def _restored(self, step: Step, estimate: torch.Tensor) -> np.ndarray:
+        planes = self.axes.from_engine(estimate.numpy())
+        return self._intensities.restore(planes, self.dtype)
+
+    def _write(self, step: Step) -> None:
+        self._result()[step.index] = self._restored(step, step.iterate.best())
+
+    def preview(self) -> tuple[Index, np.ndarray]:
+        """Return where the newest estimate lies in the array, and the estimate itself."""
+        step = self.steps[-1]
+        return step.index, self._restored(step, step.iterate.estimate())
+
+    def picture(self) -> np.ndarray:
+        """Return the whole array so far, the newest estimate in its place.
+
+        It is one array that this fills in again and again, and in the end the result's.
+        """
+        index, estimate = self.preview()
+        self._result()[index] = estimate
+        return self._result()
+
+    def result(self) -> Restoration:
+        """Return what has been restored so far; parts that were not reached are the original's."""
+        if self.steps and self.steps[-1].iterate.stopped_by is None:
+            self._write(self.steps[-1])
+        history: dict[str, list[Any]] = {"run": [step.run for step in self.steps]}
+        for name in ("iteration", "data_term", "figure", "best_iteration", "seconds"):
+            history[name] = [getattr(step.iterate, name) for step in self.steps]
+        ended = self.steps[-1].iterate.stopped_by or "user" if self.steps else "stopping rule"
+        return Restoration(self._result(), len(self.steps), self.stopped_by or ended, history, self.settings)

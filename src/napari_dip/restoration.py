@@ -1,0 +1,60 @@
+"""What a restoration gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Restoration"]
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A restored image and how it came about.
+
+    Attributes
+    ----------
+    image
+        The restored array: the input's shape and axes, its dtype unless told otherwise, its intensities.
+    iterations
+        Iterations in all, over all planes.
+    stopped_by
+        What ended the last run: ``"stopping rule"``, ``"iteration limit"``, ``"time limit"``, ``"user"``,
+        ``"out of memory"`` or ``"divergence"``.
+    history
+        Lists of equal length, an entry for each iteration: ``"run"`` (which plane, from 0),
+        ``"iteration"``, ``"data_term"``, ``"figure"`` (the stopping rule's, or None where it did not
+        look), ``"best_iteration"`` and ``"seconds"``. Errors are in normalised intensity, squared.
+    settings
+        Plain JSON. ``denoise(image, **settings)`` makes the same result again on the same machine.
+    """
+
+    image: np.ndarray = field(repr=False)
+    iterations: int
+    stopped_by: str
+    history: dict[str, list[Any]] = field(repr=False)
+    settings: dict[str, Any] = field(repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent computing, over all planes."""
+        ends = dict(zip(self.history["run"], self.history["seconds"], strict=True))
+        return float(sum(ends.values()))
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.image.shape))
+        return (
+            f"<Restoration {shape} {self.image.dtype}, preset {self.settings['preset']!r}, "
+            f"{self.iterations} iterations in {self.seconds:.1f} s, stopped by {self.stopped_by}>"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the image as plain JSON."""
+        return {
+            "iterations": self.iterations,
+            "stopped_by": self.stopped_by,
+            "settings": self.settings,
+            "history": self.history,
+        }

@@ -1,0 +1,52 @@
+"""*File > Open Sample > Deep Image Prior*: two noisy captures, and a synthetic image with its truth.
+
+The captures travel inside scikit-image, so nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skimage import data
+
+from napari_dip.images import synthetic
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def fluorescence() -> list[LayerData]:
+    """Cells with nuclei, filaments and puncta at 30 photons, and their truth as a hidden layer.
+
+    See :func:`napari_dip.images.synthetic.fluorescence`.
+    """
+    noisy, truth = synthetic.fluorescence()
+    grid = {
+        "scale": (synthetic.PIXEL_SIZE, synthetic.PIXEL_SIZE),
+        "units": ("micrometer", "micrometer"),
+        "axis_labels": ("y", "x"),
+        "contrast_limits": (synthetic.OFFSET, float(truth.max())),
+        "colormap": "gray",
+    }
+    return [
+        (truth, {**grid, "name": "Fluorescence, truth", "visible": False}, "image"),
+        (noisy, {**grid, "name": "Fluorescence"}, "image"),
+    ]
+
+
+def retina() -> list[LayerData]:
+    """Vessels and microaneurysms in the green channel of a fundus camera, with its noise.
+
+    A detail of 07_dr.JPG from the High-Resolution Fundus Image Database (Budai et al., International
+    Journal of Biomedical Imaging 2013, doi:10.1155/2013/154860), given under CC0 by Andreas Maier.
+    """
+    return [(data.microaneurysms(), {"name": "Retina", "axis_labels": ("y", "x")}, "image")]
+
+
+def deep_field() -> list[LayerData]:
+    """Galaxies as bright spots in a grainy dark: a detail of the Hubble eXtreme Deep Field, its red channel.
+
+    The image was captured by NASA and may be used freely as public domain. It has been through JPEG,
+    so its noise is slightly correlated between neighbouring pixels.
+    """
+    red = data.hubble_deep_field()[200:456, 200:456, 0]
+    return [(red, {"name": "Deep field", "axis_labels": ("y", "x"), "contrast_limits": (0, 160)}, "image")]

@@ -1,0 +1,58 @@
+import torch
+
+from napari_dip.engine.inputs import CoordinateInput, ImageInput, NoiseInput, Perturbed
+from napari_dip.engine.problem import Problem
+
+
+def seeded():
+    return torch.Generator().manual_seed(0)
+
+
+def test_noise_is_uniform_between_0_and_its_scale():
+    z = NoiseInput(4, scale=0.1).draw(Problem(torch.zeros(1, 64, 64)), (64, 64), (1, 1), seeded())
+    assert tuple(z.shape) == (1, 4, 64, 64)
+    assert 0 <= z.min() < 0.001 and 0.099 < z.max() <= 0.1
+    assert abs(z.std() - 0.1 / 12**0.5) < 0.001
+
+
+def test_coordinates_run_from_0_to_1_along_each_axis():
+    z = CoordinateInput().draw(Problem(torch.zeros(1, 8, 6)), (8, 6), (2, 2), seeded())
+    assert tuple(z.shape) == (1, 2, 4, 3)
+    assert torch.allclose(z[0, 0, :, 0], torch.linspace(0, 1, 4))
+    assert torch.allclose(z[0, 1, 0], torch.linspace(0, 1, 3))
+
+
+def test_image_input_shows_the_guide_and_fills_missing_pixels_with_the_mean():
+    guide = torch.rand(2, 8, 8)
+    problem = Problem(torch.rand(1, 8, 8), guide=guide)
+    assert torch.equal(ImageInput().draw(problem, (8, 8), (1, 1), seeded())[0], guide)
+
+    measurement = torch.ones(1, 8, 8)
+    measurement[0, 0, 0] = 99.0
+    known = torch.ones_like(measurement, dtype=torch.bool)
+    known[0, 0, 0] = False
+    z = ImageInput().draw(Problem(measurement, known), (8, 8), (2, 2), seeded())
+    assert tuple(z.shape) == (1, 4, 4, 4)
+    assert torch.equal(z, torch.ones_like(z))
+
+
+def test_blur_keeps_a_flat_image_and_lowers_the_noise_by_the_kernels_norm():
+    draw = ImageInput(blur=2.0).draw
+    flat = draw(Problem(torch.full((1, 32, 32), 0.3)), (32, 32), (1, 1), seeded())
+    assert torch.allclose(flat, torch.tensor(0.3))
+    noise = torch.randn(1, 256, 256, generator=seeded())
+    blurred = draw(Problem(noise), (256, 256), (1, 1), seeded())
+    assert abs(blurred.std() - 1 / (2 * 2.0 * torch.pi**0.5)) < 0.01
+
+
+def test_perturbation_is_normal_and_new_at_each_call():
+    z = torch.rand(1, 4, 64, 64)
+    perturbed = Perturbed(z, 0.02, seeded(), torch.device("cpu"))
+    first, second = perturbed() - z, perturbed() - z
+    assert abs(first.std() - 0.02) < 0.001 and abs(first.mean()) < 0.001
+    assert abs(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1]) < 0.05
+
+
+def test_no_perturbation_leaves_z_as_it_is():
+    z = torch.rand(1, 4, 8, 8)
+    assert torch.equal(Perturbed(z, 0.0, seeded(), torch.device("cpu"))(), z)

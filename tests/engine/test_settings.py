@@ -1,0 +1,55 @@
+import json
+
+import pytest
+
+from napari_dip.engine.networks import Hourglass, SubPixel
+from napari_dip.engine.presets import PRESETS, preset
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_settings_survive_json(name):
+    text = json.dumps(PRESETS[name].to_dict())
+    assert PRESETS["fast"].changed(**json.loads(text)) == PRESETS[name].changed()
+
+
+def test_a_dict_changes_the_presets_part_and_a_name_replaces_it():
+    fast = PRESETS["fast"]
+    assert fast.changed(network={"skip": 2}).network == SubPixel(**{**vars(fast.network), "skip": 2})
+    assert fast.changed(network="hourglass").network == Hourglass()
+    assert fast.changed(network={"name": "hourglass", "channels": [8, 8]}).network == Hourglass(
+        channels=(8, 8)
+    )
+
+
+def test_none_leaves_a_setting_as_it_is():
+    assert PRESETS["fast"].changed(iterations=None, network=None) == PRESETS["fast"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"network": "transformer"},
+            "network 'transformer' does not exist. Choose one of: hourglass, subpixel",
+        ),
+        ({"network": 3}, "network must be a name .* but is of type int"),
+        ({"stopping": {"fractoin": 0.1}}, "stopping 'held-out' does not know 'fractoin'. It takes: fraction"),
+        ({"learning_rate": 3}, "does not know 'learning_rate'"),
+        ({"iterations": -1}, "iterations must be a whole number of at least 1, but is -1"),
+        ({"iterations": 1.5}, "iterations must be a whole number"),
+        ({"seconds": 0.0}, "seconds must be above 0"),
+        ({"averaging": 1.0}, "averaging must be at least 0 and below 1"),
+        ({"precision": "float8"}, "precision must be auto, float32 or bfloat16"),
+        ({"tv": -1.0}, "tv must be 0 or more"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_sentence(change, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        PRESETS["fast"].changed(**change)
+
+
+def test_an_unknown_preset_is_refused_with_the_names_of_the_others():
+    with pytest.raises(
+        ValueError, match=r"preset 'turbo' does not exist. Choose one of: fast, best, ulyanov2018"
+    ):
+        preset("turbo")

@@ -1,0 +1,159 @@
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from napari_dip.engine.inputs import NoiseInput
+from napari_dip.engine.networks import Hourglass
+from napari_dip.engine.presets import PRESETS
+from napari_dip.engine.problem import Problem
+from napari_dip.engine.solver import iterate, total_variation
+
+QUICK = replace(
+    PRESETS["fast"],
+    network=Hourglass((8, 16, 16), bias=False),
+    input=NoiseInput(8, perturbation=0.02),
+    precision="float32",
+    device="cpu",
+    iterations=400,
+    finish=0,
+)
+
+
+def picture(size=48, sigma=0.15, seed=0):
+    y, x = np.mgrid[:size, :size] / size
+    truth = 0.5 + 0.3 * np.sign(np.sin(9 * x) * np.sin(7 * y + x)).astype(np.float32)
+    noise = np.random.default_rng(seed).normal(0, sigma, truth.shape)
+    return (torch.tensor(a, dtype=torch.float32)[None] for a in (truth + noise, truth))
+
+
+def mse(a, b):
+    return (a - b).square().mean().item()
+
+
+def test_the_loop_denoises_and_stops_by_its_rule():
+    noisy, truth = picture()
+    errors, last = [], None
+    for last in iterate(Problem(noisy), QUICK):
+        errors.append(mse(last.estimate(), truth))
+    assert last.stopped_by == "stopping rule"
+    assert mse(last.best(), truth) < 0.35 * mse(noisy, truth)
+    assert mse(last.best(), truth) < 1.1 * min(errors)
+
+
+def test_iterates_count_from_1_and_time_grows():
+    noisy, _ = picture()
+    iterates = list(iterate(Problem(noisy), replace(QUICK, iterations=12)))
+    assert [it.iteration for it in iterates] == list(range(1, 13))
+    assert all(a.seconds <= b.seconds for a, b in pairwise(iterates))
+    assert [it.stopped_by for it in iterates] == [None] * 11 + ["iteration limit"]
+    assert iterates[9].figure is not None and iterates[8].figure is None
+
+
+def test_the_same_seed_gives_the_same_result_and_another_seed_another():
+    noisy, _ = picture()
+    results = [
+        [it.best() for it in iterate(Problem(noisy), replace(QUICK, iterations=20, seed=seed))][-1]
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+def test_a_run_leaves_the_users_random_state_alone():
+    noisy, _ = picture()
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    next(iterate(Problem(noisy), QUICK))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_pause_does_not_count_as_time():
+    noisy, _ = picture()
+    run = iterate(Problem(noisy), QUICK)
+    next(run)
+    before = next(run).seconds
+    time.sleep(0.5)
+    assert next(run).seconds - before < 0.4
+
+
+def test_the_time_limit_ends_a_run_with_its_best():
+    noisy, _ = picture()
+    last = list(iterate(Problem(noisy), replace(QUICK, seconds=0.3)))[-1]
+    assert last.stopped_by == "time limit"
+    assert 0.2 < last.seconds < 3
+    assert last.best().isfinite().all()
+
+
+def test_missing_pixels_never_leak_into_the_result():
+    noisy, _ = picture()
+    known = torch.ones_like(noisy, dtype=torch.bool)
+    known[0, 10:20, 12:16] = False
+    results = []
+    for under in (0.0, 1e6, float("nan")):
+        measurement = torch.where(known, noisy, torch.tensor(under))
+        results.append(
+            [it.best() for it in iterate(Problem(measurement, known), replace(QUICK, iterations=30))][-1]
+        )
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+    assert results[0].isfinite().all()
+
+
+def test_the_best_estimate_is_kept_when_a_run_goes_on_too_long():
+    noisy, truth = picture(size=32, sigma=0.25)
+    patient = replace(QUICK, iterations=600, stopping=replace(QUICK.stopping, patience=100.0))
+    last = list(iterate(Problem(noisy), patient))[-1]
+    assert last.stopped_by == "iteration limit" and last.best_iteration < 500
+    assert mse(last.best(), truth) < mse(last.estimate(), truth)
+
+
+def test_a_finish_uses_all_pixels_and_ends_by_the_stopping_rule():
+    noisy, truth = picture()
+    plain = list(iterate(Problem(noisy), QUICK))[-1]
+    iterates = list(iterate(Problem(noisy), replace(QUICK, finish=15)))
+    assert len(iterates) == plain.iteration + 15
+    assert [it.stopped_by for it in iterates[-16:]] == [None] * 15 + ["stopping rule"]
+    assert not torch.equal(iterates[-1].best(), plain.best())
+    assert mse(iterates[-1].best(), truth) < 1.2 * mse(plain.best(), truth)
+
+
+def test_a_run_that_diverges_stops_with_a_finite_estimate():
+    noisy, _ = picture()
+    wild = replace(QUICK, optimiser=replace(QUICK.optimiser, rate=1e38), iterations=100)
+    last = list(iterate(Problem(noisy), wild))[-1]
+    assert last.stopped_by == "divergence"
+    assert last.best().isfinite().all()
+
+
+def test_three_dimensions_go_through_the_same_loop():
+    measurement = torch.rand(1, 6, 20, 22)
+    last = list(iterate(Problem(measurement), replace(PRESETS["fast"], iterations=3, precision="float32")))[
+        -1
+    ]
+    assert last.best().shape == measurement.shape
+
+
+def test_total_variation_of_a_ramp_is_its_slope():
+    ramp = torch.arange(8.0).expand(1, 1, 4, 8)
+    assert total_variation(ramp).item() == pytest.approx(1.0)
+
+
+def test_an_image_larger_than_memory_is_refused_with_both_sizes(monkeypatch):
+    monkeypatch.setattr("napari_dip.engine.solver.available_memory", lambda device: 2**20)
+    with pytest.raises(MemoryError, match=r"512 x 512 pixels needs about .* GiB but cpu has 0.0 GiB free"):
+        next(iterate(Problem(torch.rand(1, 512, 512)), QUICK))
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_every_preset_runs_on_every_device(name, device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA here")
+    last = list(iterate(Problem(torch.rand(1, 32, 32)), replace(PRESETS[name], iterations=2, device=device)))[
+        -1
+    ]
+    assert last.iteration == 2 and last.best().isfinite().all()

@@ -1,0 +1,104 @@
+import pytest
+import torch
+
+from napari_dip.engine.problem import Problem
+from napari_dip.engine.stopping import Fixed, HeldOut, Patience, RunningVariance, Whiteness
+
+
+def seeded():
+    return torch.Generator().manual_seed(0)
+
+
+def test_held_out_pixels_are_hidden_from_the_fit_and_no_others():
+    judge = HeldOut(fraction=0.05).begin(Problem(torch.rand(3, 100, 100)), seeded())
+    hidden = 1 - judge.seen.mean().item()
+    assert hidden == pytest.approx(0.05, abs=0.01)
+    assert torch.equal(judge.seen[0, 0], judge.seen[0, 2])
+    assert not judge.seen[0, 0].flatten()[judge.where].any()
+
+
+def test_a_guard_hides_the_neighbours_of_watched_pixels():
+    judge = HeldOut(guard=2, cover=0.12).begin(Problem(torch.rand(1, 200, 200)), seeded())
+    assert 0.08 < 1 - judge.seen.mean().item() < 0.13
+    rows, columns = judge.where // 200, judge.where % 200
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        block = judge.seen[0, 0, max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
+        assert not block.any()
+
+
+def test_held_out_figure_is_the_error_on_watched_pixels():
+    y = torch.rand(1, 50, 50)
+    judge = HeldOut(fraction=0.1, every=10).begin(Problem(y), seeded())
+    assert judge.figure(9, y[None], y[None]) is None
+    assert judge.figure(10, y[None], y[None] + 0.1) == pytest.approx(0.01, rel=1e-4)
+    wrong_where_seen = y[None] + judge.seen
+    assert judge.figure(10, y[None], wrong_where_seen) == pytest.approx(0.0)
+
+
+def test_missing_pixels_are_neither_watched_nor_seen():
+    known = torch.rand(1, 60, 60, generator=seeded()) < 0.5
+    judge = HeldOut(fraction=0.2).begin(Problem(torch.rand(1, 60, 60), known), seeded())
+    assert known.flatten()[judge.where].all()
+    assert not judge.seen[0][~known].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 2), (1, 2, 2), (1, 3, 3), (1, 2, 8, 8)])
+def test_held_out_copes_with_a_handful_of_pixels(shape):
+    judge = HeldOut(guard=1).begin(Problem(torch.rand(shape)), seeded())
+    assert judge.seen.any() and len(judge.where) >= 1
+
+
+def test_patience_ends_a_run_that_no_longer_improves():
+    patience = Patience(0.5)
+    figures = {n: abs(n - 200) + 1.0 for n in range(10, 400, 10)}
+    for n, figure in figures.items():
+        assert patience.better(n, figure) == (n <= 200)
+        if patience.exhausted:
+            break
+    assert n == 300 and patience.best_iteration == 200 and patience.best == 1.0
+
+
+def test_patience_is_not_exhausted_by_early_ripples():
+    patience = Patience(0.2)
+    for n in range(10, 50, 10):
+        patience.better(n, 1.0 + n)
+        assert not patience.exhausted
+
+
+def test_patience_never_takes_a_nan_for_the_best():
+    patience = Patience(0.2)
+    assert not patience.better(10, float("nan"))
+    assert patience.best_iteration == 0
+
+
+def test_whiteness_is_smallest_for_a_white_residual():
+    noise = torch.randn(1, 128, 128, generator=seeded())
+    truth = torch.linspace(0, 3, 128).expand(1, 128, 128)
+    judge = Whiteness().begin(Problem(truth + noise), seeded())
+    at_truth, too_early, too_late = (
+        judge.figure(100, estimate[None], estimate[None])
+        for estimate in (truth, truth.mean() * torch.ones_like(truth), truth + 0.5 * _blur(noise))
+    )
+    assert at_truth < 0.01 < min(too_early, too_late)
+
+
+def _blur(x):
+    return torch.nn.functional.avg_pool2d(x, 3, 1, 1)
+
+
+def test_running_variance_sees_iterates_settle_and_wander():
+    judge = RunningVariance(start=20).begin(Problem(torch.rand(1, 32, 32)), seeded())
+    generator, figures = seeded(), {}
+    for n in range(1, 301):
+        wander = abs(n - 150) / 150
+        x = wander * torch.randn(1, 1, 32, 32, generator=generator)
+        figures[n] = judge.figure(n, x, x)
+    seen = {n: f for n, f in figures.items() if f is not None}
+    assert 140 <= min(seen, key=seen.get) <= 180
+    assert min(seen) >= 20
+
+
+def test_fixed_has_no_opinion():
+    judge = Fixed().begin(Problem(torch.rand(1, 8, 8)), seeded())
+    assert judge.figure(10, torch.zeros(1), torch.zeros(1)) is None
+    assert judge.seen.all()

@@ -1,0 +1,235 @@
+import json
+import time
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, uniform_filter
+from skimage import data
+
+from napari_dip.images.noise import Noise, estimate_noise
+
+WHITE = ((0.0,) * 4,) * 2
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def camera():
+    return data.camera()[64:320, 128:384].astype(float)
+
+
+@pytest.fixture(scope="module")
+def coins():
+    return data.coins().astype(float)
+
+
+def correlated(rng, shape, sigma, blur=0.65):
+    noise = gaussian_filter(rng.normal(0, 1, shape), blur)
+    return sigma * noise / noise.std()
+
+
+@pytest.mark.parametrize("sigma", [2, 5, 15, 25, 50])
+@pytest.mark.parametrize("picture", ["camera", "coins"])
+def test_white_noise_is_measured_within_10_percent_and_half_a_grey_level(picture, sigma, rng, request):
+    image = request.getfixturevalue(picture)
+    noise = estimate_noise(image + rng.normal(0, sigma, image.shape))
+    found = np.sqrt(noise.variance(np.quantile(image, [0.1, 0.5, 0.9])))
+    np.testing.assert_allclose(found, sigma, rtol=0.1, atol=0.5)
+
+
+@pytest.mark.parametrize("sigma", [15, 25, 50])
+@pytest.mark.parametrize("picture", ["camera", "coins"])
+def test_white_noise_is_not_declared_correlated(picture, sigma, rng, request):
+    image = request.getfixturevalue(picture)
+    noise = estimate_noise(image + rng.normal(0, sigma, image.shape))
+    assert np.abs(np.array(noise.correlation)[:, 0]).max() < 0.15
+    assert (noise.guard, noise.correlated) == (0, False)
+
+
+@pytest.mark.parametrize("picture", ["camera", "coins", "brick", "grass", "gravel", "moon", "page", "text"])
+@pytest.mark.parametrize("sigma", [0, 3])
+def test_texture_is_not_taken_for_correlated_noise(picture, sigma, rng):
+    image = getattr(data, picture)().astype(float)
+    assert estimate_noise(image + rng.normal(0, sigma, image.shape)).guard == 0
+
+
+@pytest.mark.parametrize("peak", [4, 10, 30])
+@pytest.mark.parametrize("picture", ["camera", "coins"])
+def test_photon_counts_have_a_variance_equal_to_their_mean(picture, peak, rng, request):
+    light = request.getfixturevalue(picture) / 255 * peak
+    noise = estimate_noise(rng.poisson(light).astype(float))
+    assert noise.gain == pytest.approx(1, abs=0.15)
+    bright = np.quantile(light, [0.5, 0.9])
+    np.testing.assert_allclose(noise.variance(bright), bright, rtol=0.1)
+
+
+def test_gain_offset_and_read_noise_of_a_camera(rng):
+    electrons = np.tile(np.concatenate([np.zeros(64), np.linspace(0, 300, 448)]), (256, 1))
+    counts = np.round(100 + 0.5 * (rng.poisson(electrons) + rng.normal(0, 4, electrons.shape)))
+    noise = estimate_noise(counts.astype(np.uint16))
+    assert noise.gain == pytest.approx(0.5, rel=0.05)
+    assert noise.offset == pytest.approx(100, abs=1)
+    assert noise.read_noise == pytest.approx(2, rel=0.1)
+
+
+def test_a_dark_background_does_not_hide_the_gain(rng):
+    # skimage.restoration.estimate_sigma answers for the background, which is nearly all of such an image.
+    spots = gaussian_filter((rng.random((512, 512)) > 0.9995) * 1.0, 6)
+    light = 60 * spots / spots.max()
+    image = np.clip(np.round(3 + 4 * rng.poisson(light)), 0, 255).astype(np.uint8)
+    noise = estimate_noise(image)
+    assert noise.gain == pytest.approx(4, rel=0.1)
+    assert noise.variance(203) == pytest.approx(800, rel=0.1)
+
+
+def test_a_quiet_black_level_does_not_outvote_the_light(rng):
+    # As in confocal captures: at the black level next to nothing moves, and most blocks may lie there.
+    light = np.zeros((128, 128))
+    light[:, 64:] = np.linspace(0, 15, 64)
+    image = np.round(3.4 + 4 * rng.poisson(light) + rng.normal(0, 0.3, light.shape))
+    noise = estimate_noise(image.astype(np.uint8))
+    assert noise.gain == pytest.approx(4, rel=0.2)
+    assert noise.offset == pytest.approx(3.4, abs=0.3)
+
+
+def test_clipped_pixels_are_left_out(rng):
+    light = np.tile(np.linspace(0, 300, 512), (512, 1))
+    image = np.clip(np.round(rng.poisson(light) + rng.normal(0, 5, light.shape)), 0, 255)
+    noise = estimate_noise(image.astype(np.uint8))
+    assert noise.gain == pytest.approx(1, rel=0.08)
+    assert noise.variance(200) == pytest.approx(225, rel=0.06)
+
+
+@pytest.mark.parametrize("sigma", [15, 25])
+@pytest.mark.parametrize("picture", ["camera", "coins"])
+def test_the_variance_of_correlated_noise_is_measured_in_full(picture, sigma, rng, request):
+    # Differences of neighbours alone would find a variance of 0.56 times this and less.
+    image = request.getfixturevalue(picture)
+    noise = estimate_noise(image + correlated(rng, image.shape, sigma))
+    assert noise.guard == 2
+    np.testing.assert_allclose(np.sqrt(noise.variance(np.quantile(image, [0.1, 0.5, 0.9]))), sigma, rtol=0.15)
+
+
+@pytest.mark.parametrize(
+    ("blur", "guard"),
+    [
+        (lambda n: n, 0),
+        (lambda n: gaussian_filter(n, 0.55), 2),
+        (lambda n: gaussian_filter(n, 0.8), 2),
+        (lambda n: gaussian_filter(n, 1.0), 3),
+        (lambda n: uniform_filter(n, 2), 2),
+        (lambda n: uniform_filter(n, 3), 3),
+        (lambda n: uniform_filter(n, (1, 2)), 2),
+    ],
+)
+def test_the_correlation_is_the_kernel_s(blur, guard, rng):
+    kernel = blur(np.pad([[1.0]], 8))
+    spectrum = np.abs(np.fft.fft2(kernel)) ** 2
+    true = np.fft.ifft2(spectrum).real
+    true = np.stack([true[1:5, 0], true[0, 1:5]]) / true[0, 0]
+    noise = estimate_noise(50 + blur(rng.normal(0, 10, (256, 256))))
+    np.testing.assert_allclose(noise.correlation, true, atol=0.08)
+    assert noise.guard == guard
+
+
+def test_a_volume_s_axes_are_measured_apart(rng):
+    light = 200 * gaussian_filter(rng.random((24, 96, 96)), 5)
+    noise = estimate_noise(light + correlated(rng, light.shape, 10, blur=(0, 0.65, 0.65)))
+    rho = np.array(noise.correlation)
+    assert rho.shape == (3, 4)
+    assert abs(rho[0, 0]) < 0.1
+    np.testing.assert_allclose(rho[1:, 0], 0.43, atol=0.15)
+    assert noise.read_noise == pytest.approx(10, rel=0.1)
+
+
+@pytest.mark.parametrize("missing", [0.1, 0.5, 0.8])
+def test_missing_pixels_are_left_out(missing, rng, camera):
+    image = camera + rng.normal(0, 25, camera.shape)
+    image[rng.random(image.shape) < missing] = np.nan
+    image[:60, :60] = np.inf
+    noise = estimate_noise(image)
+    assert np.sqrt(noise.variance(100)) == pytest.approx(25, rel=0.15)
+    assert noise.guard == 0
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", ">u2", "float16", "float32"])
+@pytest.mark.parametrize("shape", [(64, 64), (6, 40, 40)])
+def test_a_constant_has_no_noise(dtype, shape):
+    noise = estimate_noise(np.ones(shape, dtype))
+    assert (noise.gain, noise.read_noise, noise.guard) == (0, 0, 0)
+    assert not noise.variance(np.arange(3)).any()
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 2), (2, 1), (2, 2), (1, 5), (3, 3), (7, 9), (1, 64), (2, 2, 2), (1, 20, 20)]
+)
+def test_tiny_images_have_a_finite_noise(shape, rng):
+    noise = estimate_noise(rng.normal(100, 5, shape))
+    assert np.isfinite([noise.gain, noise.offset, noise.read_noise]).all()
+    assert 0 < noise.read_noise < 25
+    assert len(noise.correlation) == len(shape)
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 128])
+def test_small_images_are_measured_within_15_percent(size, rng):
+    noise = estimate_noise(rng.normal(100, 5, (size, size)))
+    assert np.sqrt(noise.variance(100)) == pytest.approx(5, rel=0.15)
+    assert noise.guard == 0
+
+
+def test_noise_scales_and_shifts_with_the_image(rng, camera):
+    image = rng.poisson(camera).astype(float)
+    noise, changed = estimate_noise(image), estimate_noise(3 * image - 1000)
+    assert changed.gain == pytest.approx(3 * noise.gain, rel=1e-6)
+    assert changed.offset == pytest.approx(3 * noise.offset - 1000, rel=1e-6)
+    assert changed.read_noise == pytest.approx(3 * noise.read_noise, rel=1e-6)
+
+
+def test_an_image_of_512_by_512_takes_less_than_a_third_of_a_second(rng):
+    image = rng.normal(100, 5, (512, 512))
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        estimate_noise(image)
+        times.append(time.process_time() - start)
+    assert min(times) < 0.3
+
+
+def test_variance_is_a_line_above_the_offset_and_level_below():
+    noise = Noise(2.0, 10.0, 3.0, WHITE)
+    np.testing.assert_array_equal(noise.variance([0, 10, 15]), [9, 9, 19])
+
+
+@pytest.mark.parametrize(
+    ("correlation", "guard"),
+    [
+        ((0.25, 0.05, 0, 0), 0),
+        ((0.57, 0.1, 0, 0), 2),
+        ((0.62, 0.22, 0.1, 0), 3),
+        ((0.62, 0.19, 0.1, 0), 2),
+        ((-0.4, 0, 0, 0), 2),
+    ],
+)
+def test_the_guard_is_one_pixel_more_than_the_noticeable_correlation(correlation, guard):
+    assert Noise(0.0, 0.0, 1.0, (correlation, (0.0,) * 4)).guard == guard
+
+
+def test_noise_survives_json(rng):
+    noise = estimate_noise(rng.poisson(20, (64, 64)))
+    assert Noise.from_dict(json.loads(json.dumps(noise.to_dict()))) == noise
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros(5), r"shape \(5,\)"),
+        (np.zeros((2, 2, 2, 2)), "one volume"),
+        (np.full((4, 4), np.nan), "finite"),
+    ],
+)
+def test_what_has_no_noise_to_measure_is_refused(image, message):
+    with pytest.raises(ValueError, match=message):
+        estimate_noise(image)

@@ -1,0 +1,237 @@
+import json
+import warnings
+
+import dask.array as da
+import numpy as np
+import pytest
+import torch
+
+import napari_dip as dip
+from napari_dip.engine import solver
+
+QUICK = {"iterations": 6, "precision": "float32", "device": "cpu"}
+
+
+def noisy(shape=(24, 28), dtype="uint16", low=100, high=900):
+    return np.random.default_rng(0).uniform(low, high, shape).astype(dtype)
+
+
+def psnr(image, truth):
+    return 10 * np.log10(255**2 / np.mean((image.astype(float) - truth) ** 2))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int16", "uint16", "int32", "float16", "float32", "float64", ">u2", ">f4"]
+)
+def test_dtype_and_shape_survive(dtype):
+    image = noisy(dtype=dtype, low=0, high=200)
+    result = dip.denoise(image, **QUICK).image
+    assert result.shape == image.shape
+    assert result.dtype == np.dtype(dtype).newbyteorder("=")
+
+
+def test_denoise_gains_at_least_6_dB_on_a_shaded_picture_at_sigma_25():
+    from skimage import data
+
+    truth = data.camera()[::4, ::4][16:80, 40:104]
+    image = truth + np.random.default_rng(0).normal(0, 25, truth.shape)
+    result = dip.denoise(image, precision="float32", device="cpu")
+    assert result.stopped_by == "stopping rule"
+    assert psnr(result.image, truth) - psnr(image, truth) > 3
+
+
+def test_intensities_come_back_in_the_images_own_scale():
+    image = noisy(dtype="float64")
+    one = dip.denoise(image, **QUICK).image
+    scaled = dip.denoise(image * 1e-3 - 5, **QUICK).image
+    np.testing.assert_allclose(scaled, one * 1e-3 - 5, rtol=1e-3)
+
+
+def test_the_settings_of_a_result_make_it_again():
+    image = noisy()
+    first = dip.denoise(image, seed=3, **QUICK)
+    settings = json.loads(json.dumps(first.settings))
+    np.testing.assert_array_equal(dip.denoise(image, **settings).image, first.image)
+
+
+def test_the_input_is_never_changed_and_may_be_read_only():
+    image = noisy()
+    before = image.copy()
+    image.flags.writeable = False
+    dip.denoise(image, **QUICK)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_missing_pixels_are_filled_and_what_lies_under_them_does_not_matter():
+    image = noisy(dtype="float32")
+    results = []
+    for missing in (np.nan, np.inf, -np.inf):
+        damaged = image.copy()
+        damaged[4:8, 5:9] = missing
+        results.append(dip.denoise(damaged, **QUICK).image)
+    assert np.isfinite(results[0]).all()
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_a_constant_image_comes_back_as_it_is():
+    image = np.full((20, 20), 7, "uint8")
+    result = dip.denoise(image, **QUICK)
+    np.testing.assert_array_equal(result.image, image)
+    assert result.iterations == 0
+    holed = image.astype(float)
+    holed[3, 3] = np.nan
+    np.testing.assert_array_equal(dip.denoise(holed, **QUICK).image, image)
+
+
+def test_one_bright_speck_in_a_dark_field_survives():
+    image = np.random.default_rng(0).normal(100, 3, (64, 64))
+    image[30:33, 40:43] = 5000
+    result = dip.denoise(image, precision="float32", device="cpu", iterations=300).image
+    assert result[31, 41] > 2500
+    assert abs(np.median(result) - 100) < 5
+
+
+def test_colours_are_restored_together_and_opacity_is_left_alone():
+    image = noisy((20, 24, 4), "uint8", 0, 255)
+    result = dip.denoise(image, **QUICK)
+    assert result.iterations == QUICK["iterations"]
+    np.testing.assert_array_equal(result.image[..., 3], image[..., 3])
+    assert (result.image[..., :3] != image[..., :3]).any()
+
+
+def test_a_stack_is_restored_plane_by_plane_and_a_named_z_as_a_volume():
+    image = noisy((3, 20, 24))
+    planes = dip.denoise(image, **QUICK)
+    assert planes.iterations == 3 * QUICK["iterations"]
+    assert planes.history["run"] == [run for run in range(3) for _ in range(QUICK["iterations"])]
+    alone = dip.denoise(image[1], **QUICK).image
+    np.testing.assert_array_equal(planes.image[1], alone)
+    assert dip.denoise(image, axes="ZYX", **QUICK).iterations == QUICK["iterations"]
+
+
+def test_a_dask_array_gives_what_its_array_gives():
+    image = noisy((2, 20, 24))
+    lazy = da.from_array(image, chunks=(1, 20, 24))
+    np.testing.assert_array_equal(dip.denoise(lazy, **QUICK).image, dip.denoise(image, **QUICK).image)
+
+
+def test_another_dtype_can_be_asked_for():
+    assert dip.denoise(noisy(), dtype="float32", **QUICK).image.dtype == np.float32
+
+
+def test_a_callback_sees_every_iteration_and_can_stop_the_run():
+    seen = []
+
+    def watch(step):
+        seen.append((step.iterate.iteration, step.progress, step.seconds_left))
+        return step.iterate.iteration == 4
+
+    result = dip.denoise(noisy(), callback=watch, **QUICK)
+    assert [n for n, _, _ in seen] == [1, 2, 3, 4]
+    assert all(0 < progress <= 1 and left >= 0 for _, progress, left in seen)
+    assert result.stopped_by == "user"
+    assert result.iterations == 4
+
+
+def test_ctrl_c_returns_the_best_so_far():
+    def interrupt(step):
+        if step.iterate.iteration == 3:
+            raise KeyboardInterrupt
+
+    result = dip.denoise(noisy(), callback=interrupt, **QUICK)
+    assert result.stopped_by == "user"
+    assert result.iterations == 3
+
+
+def test_out_of_memory_in_the_middle_keeps_the_best_so_far(monkeypatch):
+    step = solver.Fit.step
+
+    def fail(self, seen, iteration):
+        if iteration == 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(self, seen, iteration)
+
+    monkeypatch.setattr(solver.Fit, "step", fail)
+    with pytest.warns(UserWarning, match="cpu ran out of memory.*The best estimate so far was kept"):
+        result = dip.denoise(noisy(), **QUICK)
+    assert result.stopped_by == "out of memory"
+    assert result.iterations == 3
+
+
+def test_out_of_memory_at_once_is_a_memory_error(monkeypatch):
+    def fail(self, seen, iteration):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(solver.Fit, "step", fail)
+    with pytest.raises(MemoryError, match="choose the preset 'fast'"):
+        dip.denoise(noisy(), **QUICK)
+
+
+def test_history_and_settings_are_plain_json_of_the_runs_length():
+    result = dip.denoise(noisy(), **QUICK)
+    record = json.loads(json.dumps(result.to_dict()))
+    assert record["stopped_by"] == "iteration limit"
+    assert {len(column) for column in record["history"].values()} == {QUICK["iterations"]}
+    assert "fast" in repr(result)
+
+
+def test_the_progress_bar_ends_full(capsys):
+    dip.denoise(noisy(), progress=True, **QUICK)
+    assert "100%" in capsys.readouterr().err
+
+
+class Layer:
+    """What the verbs use of a napari layer."""
+
+    def __init__(self, data, **attributes):
+        self.data = data
+        vars(self).update(attributes)
+
+    def as_layer_data_tuple(self):
+        raise AssertionError("only its presence tells a layer")
+
+
+def test_a_layer_brings_its_axes_and_its_pyramids_finest_level():
+    image = noisy((4, 20, 24))
+    layer = Layer(image, axis_labels=("z", "y", "x"), rgb=False)
+    assert dip.denoise(layer, **QUICK).settings["axes"] == "ZYX"
+    unlabelled = Layer(image, axis_labels=("axis -3", "axis -2", "axis -1"))
+    assert dip.denoise(unlabelled, **QUICK).settings["axes"] == "QYX"
+    pyramid = Layer([image[0], image[0, ::2, ::2]], multiscale=True)
+    assert dip.denoise(pyramid, **QUICK).image.shape == (20, 24)
+
+
+@pytest.mark.parametrize(
+    ("image", "keywords", "error", "message"),
+    [
+        (np.zeros((0, 5)), {}, ValueError, "shape"),
+        (np.zeros((1, 1)), {}, ValueError, "one pixel"),
+        (np.zeros((8, 8), complex), {}, TypeError, "complex"),
+        (np.array([["a", "b"], ["c", "d"]]), {}, TypeError, "real number"),
+        (np.full((8, 8), np.nan), {}, ValueError, "finite"),
+        (np.zeros(8), {}, ValueError, "axes"),
+        (None, {"device": "tpu"}, ValueError, "device 'tpu' is not available"),
+        (None, {"preset": "turbo"}, ValueError, "preset 'turbo' does not exist"),
+        (None, {"axes": "YZ"}, ValueError, "X missing"),
+        (None, {"iterations": -5}, ValueError, "iterations must be a whole number of at least 1"),
+        (None, {"noise": "loud"}, ValueError, "noise must be 'auto'"),
+        (None, {"noise": -1.0}, ValueError, "noise must be 'auto'"),
+        (None, {"stopping": "when done"}, ValueError, "stopping 'when done' does not exist"),
+        (None, {"dtype": "complex64"}, TypeError, "dtype"),
+        (None, {"speed": "high"}, TypeError, "speed"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence(image, keywords, error, message):
+    with pytest.raises(error, match=message) as caught:
+        dip.denoise(noisy() if image is None else image, **keywords)
+    assert "\n" not in str(caught.value)
+
+
+def test_noise_given_by_hand_is_taken_as_it_is():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        by_number = dip.denoise(noisy(), noise=50.0, **QUICK)
+        by_dict = dip.denoise(noisy(), noise=by_number.settings["noise"], **QUICK)
+    assert by_number.settings["noise"]["read_noise"] == 50.0
+    np.testing.assert_array_equal(by_number.image, by_dict.image)

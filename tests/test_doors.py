@@ -1,0 +1,77 @@
+"""Which room may import which: see docs/architecture.md."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import napari_dip
+
+ROOT = Path(napari_dip.__file__).parent
+OURS = {
+    "engine": {"engine"},
+    "images": {"images", "engine"},
+    "viewer": {"viewer", "api", "job", "restoration", "images", "engine"},
+    "api": {"job", "restoration", "images", "engine"},
+    "job": {"restoration", "images", "engine"},
+    "restoration": set(),
+}
+WINDOW = {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "pyqtgraph", "psygnal", "vispy"}
+THEIRS = {"engine": {"torch", "numpy", "psutil"}, "images": {"numpy", "scipy", "skimage", "dask"}}
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+FILES = [
+    pytest.param(p, id=str(p.relative_to(ROOT)))
+    for p in sorted(ROOT.rglob("*.py"))
+    if p.parent != ROOT or p.name != "__init__.py"
+]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_no_file_opens_a_door_that_should_be_shut(path):
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    names = imports(path)
+    ours = {n.split(".")[1] for n in names if n.startswith("napari_dip.")}
+    assert ours <= OURS[room], f"{room} imports {ours - OURS[room]}"
+    theirs = {n.split(".")[0] for n in names} - {"napari_dip", "__future__"} - set(sys.stdlib_module_names)
+    if room != "viewer":
+        assert not theirs & WINDOW
+    if room in THEIRS:
+        assert theirs <= THEIRS[room], f"{room} imports {theirs - THEIRS[room]}"
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def test_importing_the_package_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys, time; start = time.perf_counter(); import napari_dip; dir(napari_dip);"
+        "print(time.perf_counter() - start);"
+        "print([m for m in "
+        "('torch', 'numpy', 'napari', 'qtpy', 'skimage', 'scipy', 'dask') if m in sys.modules])"
+    )
+    seconds, loaded = run(code).splitlines()
+    assert loaded == "[]"
+    assert float(seconds) < 0.3
+
+
+def test_the_engine_runs_without_napari_or_qt():
+    code = (
+        "import sys; [sys.modules.__setitem__(m, None) for m in ('napari', 'qtpy', 'magicgui', 'superqt')];"
+        "import numpy, napari_dip; print(napari_dip.denoise(numpy.eye(16), iterations=2).iterations)"
+    )
+    assert run(code).strip() == "2"

@@ -1,0 +1,69 @@
+"""The Advanced form knows every setting that the call knows, and passes on only what the user changed."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+from napari_dip.api import denoise, plan_denoise
+from napari_dip.engine.presets import PRESETS, preset
+from napari_dip.viewer.widgets.advanced import FIELDS, AdvancedForm
+from napari_dip.viewer.widgets.denoise import PRESETS as NAMED
+
+ELSEWHERE = {"image", "preset", "axes", "progress", "callback", "expected"}
+
+
+@pytest.fixture
+def form(qtbot):
+    form = AdvancedForm()
+    qtbot.addWidget(form)
+    return form
+
+
+def test_every_keyword_of_the_call_has_a_field():
+    assert {field.name for field in FIELDS} == set(inspect.signature(denoise).parameters) - ELSEWHERE
+
+
+def test_every_preset_has_a_name_for_people():
+    assert set(NAMED) == set(PRESETS)
+
+
+def test_every_field_explains_itself():
+    assert all(len(field.tooltip) > 30 for field in FIELDS)
+
+
+def test_an_untouched_form_leaves_everything_to_the_preset(form):
+    assert form.settings() == {}
+    form.show_preset(preset("best").to_dict())
+    assert form.settings() == {}
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_every_value_that_can_be_chosen_can_be_used(form, field):
+    image = np.random.default_rng(0).random((16, 16))
+    widget = form.inputs[field.name]
+    values = [value for value, _ in field.choices] or [field.numbers[0], 2 if field.numbers[1] >= 2 else 0.5]
+    for value in values:
+        if field.choices:
+            widget.setCurrentIndex(widget.findData(value))
+        else:
+            widget.setValue(value)
+        assert form.settings() == {field.name: value}
+        job = plan_denoise(image, **form.settings())
+        kept = job.settings[field.name]
+        if field.name == "noise":
+            assert kept["read_noise"] == pytest.approx(value)
+        else:
+            assert (kept["name"] if isinstance(kept, dict) else kept) == value or value == "auto"
+    form.reset()
+    assert form.settings() == {}
+
+
+def test_the_presets_values_are_shown(form):
+    form.show_preset(preset("fast").to_dict())
+    assert form.inputs["network"].currentText() == "Half resolution (preset)"
+    assert form.inputs["iterations"].text() == f"{preset('fast').iterations} (preset)"
+    form.inputs["iterations"].stepBy(1)
+    assert form.settings() == {"iterations": preset("fast").iterations}

@@ -1,0 +1,263 @@
+"""The Denoise widget as a user meets it: clicks, layers that come and go, wrong input, a closed window."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+import napari_dip as dip
+from napari_dip.viewer import denoise
+from napari_dip.viewer.widgets.denoise import NO_IMAGE
+
+LONG = {"iterations": 100_000, "stopping": "fixed"}
+
+
+@pytest.fixture
+def click(qtbot):
+    return lambda button: qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def _set(widget, name, value):
+    field = widget.advanced.inputs[name]
+    if hasattr(field, "findData"):
+        field.setCurrentIndex(field.findData(value))
+    else:
+        field.setValue(value)
+
+
+def test_a_click_denoises_the_selected_layer_as_the_call_does(viewer, noisy, open_denoise, click, wait_until):
+    layer = viewer.add_image(noisy, name="cell", scale=(0.1, 0.1), units=("um", "um"), colormap="viridis")
+    widget = open_denoise()
+    _set(widget, "iterations", 12)
+    click(widget.controls.main)
+    run = widget.controls.run
+    wait_until(lambda: run.done)
+    result = viewer.layers["cell [denoised]"]
+    np.testing.assert_array_equal(result.data, dip.denoise(noisy, preset="fast", iterations=12).image)
+    np.testing.assert_array_equal(result.scale, layer.scale)
+    assert result.units == layer.units
+    assert result.colormap.name == "viridis"
+    assert "limit of iterations" in widget.controls.status.text()
+    assert widget.controls.main.text() == "Denoise"
+    assert widget.controls.main.isEnabled()
+
+
+def test_the_buttons_stop_pause_and_continue(viewer, noisy, open_denoise, click, wait_until, qtbot):
+    viewer.add_image(noisy)
+    widget = open_denoise()
+    controls = widget.controls
+    for name, value in LONG.items():
+        _set(widget, name, value)
+    assert not controls.pause.isEnabled()
+    click(controls.main)
+    run = controls.run
+    assert controls.main.text() == "Stop and keep"
+    assert not widget.form.isEnabled()
+    wait_until(lambda: run.layer is not None)
+    click(controls.pause)
+    assert controls.pause.text() == "Continue"
+    qtbot.wait(200)
+    assert "paused" in controls.status.text()
+    iteration = run.step.iterate.iteration
+    click(controls.pause)
+    assert controls.pause.text() == "Pause"
+    wait_until(lambda: run.step.iterate.iteration > iteration)
+    click(controls.main)
+    wait_until(lambda: run.done)
+    assert run.result.stopped_by == "user"
+    assert "kept" in controls.status.text()
+    assert controls.main.text() == "Denoise"
+    assert widget.form.isEnabled()
+
+
+def test_a_second_run_follows_the_first_and_the_source_stays_chosen(
+    viewer, noisy, open_denoise, click, wait_until
+):
+    viewer.add_image(noisy, name="cell")
+    widget = open_denoise()
+    _set(widget, "iterations", 3)
+    for _ in range(2):
+        click(widget.controls.main)
+        wait_until(lambda: widget.controls.run.done)
+        assert widget.layer.layer.name == "cell"
+    assert [layer.name for layer in viewer.layers] == ["cell", "cell [denoised]", "cell [denoised] [1]"]
+
+
+def test_the_choice_follows_the_selection_names_and_removals(viewer, noisy, open_denoise):
+    one, two = viewer.add_image(noisy, name="one"), viewer.add_image(noisy, name="two")
+    widget = open_denoise()
+    assert widget.layer.layer is two
+    viewer.layers.selection.active = one
+    assert widget.layer.layer is one
+    one.name = "renamed"
+    assert widget.layer.currentText() == "renamed"
+    viewer.layers.remove(one)
+    assert widget.layer.layer is two
+    viewer.layers.remove(two)
+    assert widget.layer.layer is None
+    assert not widget.controls.main.isEnabled()
+    assert widget.controls.status.text() == NO_IMAGE
+
+
+def test_a_wrong_setting_is_told_in_a_sentence_and_the_button_is_ready_again(
+    viewer, noisy, open_denoise, click, notifications, wait_until
+):
+    viewer.add_image(np.full((8, 8), np.nan))
+    widget = open_denoise()
+    click(widget.controls.main)
+    assert [n.severity.value for n in notifications] == ["error"]
+    assert "finite" in notifications[0].message
+    assert "Traceback" not in notifications[0].message
+    assert widget.controls.main.text() == "Denoise"
+    assert widget.controls.main.isEnabled()
+    viewer.add_image(noisy)
+    _set(widget, "iterations", 2)
+    click(widget.controls.main)
+    wait_until(lambda: widget.controls.run.done)
+    assert widget.controls.run.result.iterations == 2
+
+
+def test_too_little_memory_is_told_and_the_button_is_ready_again(
+    viewer, noisy, open_denoise, click, notifications, monkeypatch, wait_until
+):
+    import napari_dip.engine.solver as solver
+
+    viewer.add_image(noisy)
+    widget = open_denoise()
+    monkeypatch.setattr(solver, "available_memory", lambda device: 1000)
+    click(widget.controls.main)
+    wait_until(lambda: widget.controls.run.done)
+    assert [n.severity.value for n in notifications] == ["error"]
+    assert "GiB" in notifications[0].message
+    assert "GiB" in widget.controls.status.text()
+    assert widget.controls.main.isEnabled()
+    assert len(viewer.layers) == 1
+
+
+def test_closing_the_viewer_during_a_run_ends_it(viewer, noisy, open_denoise, wait_until):
+    viewer.add_image(noisy)
+    widget = open_denoise()
+    for name, value in LONG.items():
+        _set(widget, name, value)
+    run = widget.start()
+    wait_until(lambda: run.step is not None)
+    viewer.close()
+    wait_until(lambda: run.done)
+    assert run.result.stopped_by == "user"
+
+
+def test_a_closed_widget_lets_its_run_go_on_and_a_new_one_takes_it_up(
+    viewer, noisy, open_denoise, qtbot, wait_until
+):
+    viewer.add_image(noisy)
+    widget = open_denoise()
+    for name, value in LONG.items():
+        _set(widget, name, value)
+    run = widget.start()
+    wait_until(lambda: run.step is not None)
+    viewer.window.remove_dock_widget(widget)
+    widget.deleteLater()
+    qtbot.wait(100)
+    iteration = run.step.iterate.iteration
+    wait_until(lambda: run.step.iterate.iteration > iteration)
+    second = open_denoise()
+    assert second.controls.run is run
+    assert second.controls.main.text() == "Stop and keep"
+    second.controls.main.click()
+    wait_until(lambda: run.done)
+    assert second.controls.main.text() == "Denoise"
+
+
+def test_a_run_from_the_console_can_be_followed(viewer, noisy, open_denoise, wait_until):
+    run = denoise(viewer, viewer.add_image(noisy), **LONG)
+    widget = open_denoise()
+    assert widget.controls.run is run
+    run.stop()
+    wait_until(lambda: run.done)
+
+
+def test_a_stack_can_be_taken_plane_by_plane_or_as_a_volume(viewer, open_denoise, wait_until):
+    stack = np.random.default_rng(0).random((4, 16, 16)).astype("float32")
+    viewer.add_image(stack, axis_labels=("z", "y", "x"))
+    widget = open_denoise()
+    assert not widget.stack.isHidden()
+    assert widget.stack.currentText() == "Volumes (3-D)"
+    assert widget.what.text() == "A volume of 4 x 16 x 16 voxels"
+    widget.stack.setCurrentIndex(0)
+    assert widget.what.text() == "4 images, each a plane of 16 x 16 pixels"
+    _set(widget, "iterations", 2)
+    run = widget.start()
+    wait_until(lambda: run.done)
+    assert run.result.iterations == 8
+    viewer.add_image(stack[0])
+    assert widget.stack.isHidden()
+
+
+def test_a_colour_image_stays_one(viewer, open_denoise, wait_until):
+    rgb = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype("uint8")
+    viewer.add_image(rgb, name="histology", rgb=True)
+    widget = open_denoise()
+    assert widget.what.text() == "An RGB plane of 16 x 16 pixels"
+    _set(widget, "iterations", 2)
+    run = widget.start()
+    wait_until(lambda: run.done)
+    assert run.layer.rgb
+    assert run.layer.data.shape == rgb.shape
+
+
+def test_hiding_the_original_happens_at_the_end(viewer, noisy, open_denoise, wait_until):
+    layer = viewer.add_image(noisy)
+    widget = open_denoise()
+    widget.afterwards.setCurrentIndex(1)
+    _set(widget, "iterations", 5)
+    run = widget.start()
+    assert layer.visible
+    wait_until(lambda: run.done)
+    assert not layer.visible
+    assert run.layer.visible
+
+
+def test_the_plot_shows_the_data_term_and_marks_the_best(make_napari_viewer, noisy, wait_until):
+    from napari_dip.viewer.widgets.denoise import DenoiseWidget
+
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(noisy)
+    widget = DenoiseWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    wait_until(widget.controls.main.isEnabled)
+    _set(widget, "iterations", 40)
+    run = widget.start()
+    wait_until(lambda: run.done)
+    plot = widget.controls.plot
+    iterations, values = plot._figure.getOriginalDataset()
+    assert list(iterations) == [10, 20, 30, 40]
+    best = plot._best.getOriginalDataset()
+    assert best[0][0] == iterations[int(np.argmin(values))] == run.result.history["best_iteration"][-1]
+    assert len(plot._data.getOriginalDataset()[0]) > 1
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_is_wider_than_a_narrow_dock(make_napari_viewer, noisy, wait_until, theme):
+    from napari_dip.viewer.widgets.denoise import DenoiseWidget
+
+    viewer = make_napari_viewer(show=True)
+    viewer.theme = theme
+    viewer.add_image(np.stack([noisy, noisy]), name="a rather long name of a layer in a stack (1).ome.tif")
+    widget = DenoiseWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    wait_until(widget.controls.main.isEnabled)
+    widget.fold.expand(animate=False)
+    QApplication.processEvents()
+    content = widget.controls.parentWidget()
+    assert content.minimumSizeHint().width() <= 260
+    assert widget.minimumSizeHint().width() <= 280
+
+
+def test_everything_can_be_reached_by_the_keyboard(viewer, noisy, open_denoise):
+    viewer.add_image(noisy)
+    widget = open_denoise()
+    form, advanced = [widget.layer, widget.preset, widget.afterwards], widget.advanced.inputs.values()
+    fields = [*form, widget.controls.main, *advanced]
+    assert all(field.focusPolicy() & Qt.FocusPolicy.TabFocus for field in fields)

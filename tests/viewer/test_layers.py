@@ -1,0 +1,117 @@
+"""A result lies where its source lies, looks as it looks, and the meaning of its axes is the user's."""
+
+from __future__ import annotations
+
+import napari
+import numpy as np
+import pytest
+
+from napari_dip.viewer.layers import AFTERWARDS, axes_of, find_image, image_layers, is_result, result_layer
+
+
+def _result(source):
+    return result_layer(source, np.asarray(source.data) + 0, "denoise", {"preset": "fast"})
+
+
+def test_a_result_keeps_where_its_source_lies_and_how_it_looks():
+    source = napari.layers.Image(
+        np.random.default_rng(0).random((3, 16, 16)).astype("float32"),
+        name="cell",
+        scale=(2, 0.5, 0.25),
+        translate=(1, 2, 3),
+        rotate=(10, 20, 30),
+        shear=(0.1, 0.2, 0.3),
+        affine=np.diag([1, 2, 1, 1]),
+        units=("second", "micrometer", "micrometer"),
+        axis_labels=("t", "y", "x"),
+        colormap="magma",
+        contrast_limits=(0.1, 0.7),
+        gamma=0.6,
+        blending="additive",
+        opacity=0.8,
+        interpolation2d="cubic",
+        rendering="attenuated_mip",
+        metadata={"objective": "60x"},
+    )
+    result = _result(source)
+    assert result.name == "cell [denoised]"
+    for name in ("scale", "translate", "rotate", "shear"):
+        np.testing.assert_allclose(getattr(result, name), getattr(source, name), atol=1e-9, err_msg=name)
+    np.testing.assert_array_equal(result.affine.affine_matrix, source.affine.affine_matrix)
+    np.testing.assert_allclose(result.data_to_world((1, 5, 9)), source.data_to_world((1, 5, 9)))
+    for name in ("units", "axis_labels", "contrast_limits", "gamma", "blending", "opacity"):
+        assert getattr(result, name) == getattr(source, name), name
+    for name in ("interpolation2d", "rendering", "rgb"):
+        assert getattr(result, name) == getattr(source, name), name
+    assert result.colormap.name == "magma"
+    assert result.metadata["objective"] == "60x"
+    assert result.metadata["napari_dip"]["source"] == "cell"
+    assert is_result(result)
+    assert not is_result(source)
+
+
+def test_a_result_of_a_hidden_or_multiscale_source_is_one_visible_level():
+    pyramid = [np.zeros((32, 32)), np.zeros((16, 16))]
+    source = napari.layers.Image(pyramid, multiscale=True, visible=False, scale=(3, 3))
+    result = result_layer(source, pyramid[0], "denoise", {})
+    assert not result.multiscale
+    assert result.visible
+    np.testing.assert_array_equal(result.scale, (3, 3))
+
+
+def test_a_result_of_a_colour_image_is_in_colour():
+    result = _result(napari.layers.Image(np.zeros((16, 16, 3), "uint8"), rgb=True))
+    assert result.rgb
+    assert result.ndim == 2
+
+
+def test_results_of_one_source_have_names_of_their_own():
+    viewer = napari.components.ViewerModel()
+    source = viewer.add_image(np.zeros((16, 16)), name="cell")
+    for _ in range(2):
+        viewer.add_layer(_result(source))
+    assert [layer.name for layer in viewer.layers] == ["cell", "cell [denoised]", "cell [denoised] [1]"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "volumes", "names"),
+    [
+        ((5, 16, 16), None, None, "QYX"),
+        ((5, 16, 16), None, True, "ZYX"),
+        ((5, 16, 16), ("z", "y", "x"), None, "ZYX"),
+        ((5, 16, 16), ("z", "y", "x"), False, "QYX"),
+        ((5, 16, 16), ("t", "y", "x"), None, "TYX"),
+        ((2, 5, 16, 16), None, True, "QZYX"),
+        ((2, 5, 16, 16), ("z", "c", "y", "x"), None, "ZCYX"),
+        ((16, 16), None, None, "YX"),
+        ((5, 16, 16, 3), None, True, "ZYXC"),
+    ],
+)
+def test_axes_are_what_the_labels_and_the_user_say(shape, labels, volumes, names):
+    rgb = shape[-1] == 3
+    layer = napari.layers.Image(np.zeros(shape), rgb=rgb, **({"axis_labels": labels} if labels else {}))
+    axes, measured = axes_of(layer, volumes)
+    assert axes.names == names
+    assert measured == shape
+
+
+def test_hiding_the_original_is_all_that_it_does():
+    viewer = napari.components.ViewerModel()
+    source = viewer.add_image(np.zeros((16, 16)))
+    other = viewer.add_image(np.zeros((16, 16)))
+    result = viewer.add_layer(_result(source))
+    AFTERWARDS["hide the original"](viewer, source, result)
+    assert [layer.visible for layer in (source, other, result)] == [False, True, True]
+    AFTERWARDS["keep both"](viewer, other, result)
+    assert other.visible
+
+
+def test_only_images_can_be_restored():
+    viewer = napari.components.ViewerModel()
+    viewer.add_labels(np.zeros((16, 16), int), name="mask")
+    image = viewer.add_image(np.zeros((16, 16)), name="cell")
+    assert image_layers(viewer) == [image]
+    assert find_image(viewer, None) is image
+    viewer.layers.selection.active = viewer.layers["mask"]
+    with pytest.raises(TypeError, match="Labels layer"):
+        find_image(viewer, None)
