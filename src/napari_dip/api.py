@@ -166,7 +166,7 @@ def finish_job(
             if callback is not None and callback(step) is True:
                 job.stop()
     except KeyboardInterrupt:
-        if not job.steps:
+        if job.last is None:
             raise
         job.stop()
     finally:

@@ -19,13 +19,16 @@ from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate, iterate, resolve
 from napari_dip.engine.stopping import HeldOut
 from napari_dip.images.axes import Axes
-from napari_dip.images.intensities import Intensities, check_image
+from napari_dip.images.intensities import Intensities, cast, check_image
 from napari_dip.images.noise import Noise, estimate_noise
 from napari_dip.restoration import Restoration
 
 __all__ = ["Job", "Step"]
 
 Index = tuple[int | slice, ...]
+
+# What the history keeps of each iterate.
+RECORDED = ("iteration", "data_term", "figure", "best_iteration", "seconds")
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class Job:
     ----------
     settings
         The complete settings, plain JSON, in the words of `napari_dip.denoise`.
-    steps
-        The steps so far.
+    last
+        The newest step, or None.
     stopped_by
         ``"user"`` or ``"out of memory"`` when that ended the job; else None, and the last iterate tells.
     warning
@@ -108,7 +111,9 @@ class Job:
             "axes": axes.names,
             "dtype": None if dtype is None else self.dtype.name,
         }
-        self.steps: list[Step] = []
+        self.last: Step | None = None
+        self._history: list[dict[str, Any]] = []
+        self._lengths: list[int] = []  # of the runs that are done, in iterations
         self._done: np.ndarray | None = None
         self.stopped_by: str | None = None
         self.warning: str | None = None
@@ -126,12 +131,13 @@ class Job:
                 continue
             problem, settings, self._intensities = prepared
             for it in self._iterate(problem, settings):
-                step = self._step(run, index, it)
-                self.steps.append(step)
-                yield step
+                self.last = self._step(run, index, it)
+                self._record(self.last)
+                yield self.last
                 if self.stopped_by:
                     break
-            self._write(self.steps[-1])
+            self._write()
+            self._lengths.append(it.iteration)
             if self.stopped_by:
                 return
 
@@ -156,7 +162,7 @@ class Job:
         block = self.axes.to_engine(np.asarray(self.image[index]))
         known = np.isfinite(block)
         if known.any() and np.ptp(block[known].astype(np.float64)) == 0:
-            self._result()[index] = self._cast(np.full(self._result()[index].shape, block[known].flat[0]))
+            self._result()[index] = cast(block[known][0], self.dtype)
             return None
         if not known.any():
             return None
@@ -194,10 +200,7 @@ class Job:
         return settings
 
     def _step(self, run: int, index: Index, it: Iterate) -> Step:
-        ends = [
-            step for step, after in zip(self.steps, self.steps[1:], strict=False) if after.run != step.run
-        ]
-        usual = float(np.mean([s.iterate.iteration for s in ends])) if ends else self.engine.expected
+        usual = float(np.mean(self._lengths)) if self._lengths else self.engine.expected
         expected = min(max(it.last_iteration, usual), self.engine.iterations + self.engine.finish)
         expected = max(expected, it.iteration)
         if it.stopped_by is not None:
@@ -211,33 +214,32 @@ class Job:
             part = max(part, min(1.0, it.seconds / self.engine.seconds))
         return Step(run, runs, index, it, (run + part) / runs, max(0.0, left))
 
+    def _record(self, step: Step) -> None:
+        # The numbers alone: an iterate would keep its run's whole state in memory.
+        row = {"run": step.run} | {name: getattr(step.iterate, name) for name in RECORDED}
+        self._history.append(row)
+
     # -------------------------------------------------------------------------------------- what there is
 
     def _result(self) -> np.ndarray:
         """The result so far: a copy of the input, in which restored runs replace the original."""
         if self._done is None:
-            self._done = self._cast(np.array(self.image, copy=True))
+            self._done = cast(np.array(self.image, copy=True), self.dtype)
         return self._done
 
-    def _cast(self, values: np.ndarray) -> np.ndarray:
-        if values.dtype == self.dtype:
-            return values
-        if self.dtype.kind in "iu":
-            limits = np.iinfo(self.dtype)
-            values = np.clip(np.nan_to_num(np.round(values)), limits.min, limits.max)
-        return values.astype(self.dtype)
-
-    def _restored(self, step: Step, estimate: torch.Tensor) -> np.ndarray:
+    def _restored(self, estimate: torch.Tensor) -> np.ndarray:
         planes = self.axes.from_engine(estimate.numpy())
         return self._intensities.restore(planes, self.dtype)
 
-    def _write(self, step: Step) -> None:
-        self._result()[step.index] = self._restored(step, step.iterate.best())
+    def _write(self) -> None:
+        if self.last is not None:
+            self._result()[self.last.index] = self._restored(self.last.iterate.best())
 
     def preview(self) -> tuple[Index, np.ndarray]:
         """Return where the newest estimate lies in the array, and the estimate itself."""
-        step = self.steps[-1]
-        return step.index, self._restored(step, step.iterate.estimate())
+        if self.last is None:
+            raise RuntimeError("There is no estimate before the first iteration: iterate over the job first.")
+        return self.last.index, self._restored(self.last.iterate.estimate())
 
     def picture(self) -> np.ndarray:
         """Return the whole array so far, the newest estimate in its place.
@@ -250,10 +252,15 @@ class Job:
 
     def result(self) -> Restoration:
         """Return what has been restored so far; parts that were not reached are the original's."""
-        if self.steps and self.steps[-1].iterate.stopped_by is None:
-            self._write(self.steps[-1])
-        history: dict[str, list[Any]] = {"run": [step.run for step in self.steps]}
-        for name in ("iteration", "data_term", "figure", "best_iteration", "seconds"):
-            history[name] = [getattr(step.iterate, name) for step in self.steps]
-        ended = self.steps[-1].iterate.stopped_by or "user" if self.steps else "stopping rule"
-        return Restoration(self._result(), len(self.steps), self.stopped_by or ended, history, self.settings)
+        ended = "stopping rule"  # nothing had to be done
+        if self.last is not None:
+            ended = self.last.iterate.stopped_by or "user"
+            if self.last.iterate.stopped_by is None:
+                self._write()
+        history: dict[str, list[Any]] = {
+            name: [row[name] for row in self._history] for name in ("run", *RECORDED)
+        }
+        history["data_term"] = [float(value) for value in history["data_term"]]
+        return Restoration(
+            self._result(), len(self._history), self.stopped_by or ended, history, self.settings
+        )

@@ -20,6 +20,7 @@ QUICK = replace(
     device="cpu",
     iterations=400,
     finish=0,
+    tv=0.0,
 )
 
 

@@ -77,10 +77,10 @@ def test_pause_stops_the_iterations_and_resume_continues_them(viewer, noisy, qtb
     run.pause()
     assert run.paused
     qtbot.wait(300)
-    iteration, steps = run.step.iterate.iteration, len(run._job.steps)
+    iteration, steps = run.step.iterate.iteration, run._job.last.iterate.iteration
     qtbot.wait(400)
     assert run.step.iterate.iteration == iteration
-    assert len(run._job.steps) == steps
+    assert run._job.last.iterate.iteration == steps
     run.resume()
     wait_until(lambda: run.step.iterate.iteration > iteration)
     run.stop()

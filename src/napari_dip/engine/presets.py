@@ -20,6 +20,7 @@ PRESETS: dict[str, Settings] = {
         likelihood=Gaussian(),
         stopping=HeldOut(guard=None),
         averaging=0.98,
+        tv=8.0,
         iterations=2000,
     ),
     # Full resolution with few channels at it.
@@ -30,7 +31,7 @@ PRESETS: dict[str, Settings] = {
         likelihood=Gaussian(),
         stopping=HeldOut(guard=None, patience=0.3),
         averaging=0.98,
-        tv=0.01,
+        tv=4.0,
         iterations=4000,
     ),
     # The paper's denoising, to the letter: 1800 iterations, stopped by number.

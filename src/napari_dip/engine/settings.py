@@ -37,7 +37,7 @@ class Settings:
         Largest decay of the exponential average of the iterates, below 1; 0 for none. The decay in
         iteration n is ``min(averaging, n / (n + 9))``, so that the first, bad iterates are soon forgotten.
     tv
-        Weight of the total variation beside the mean data term; 0 for none.
+        Weight of the total variation beside the logarithm of the mean data term; 0 for none.
     finish
         Iterations with all known pixels after the stopping rule has found the best ones.
     expected

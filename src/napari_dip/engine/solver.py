@@ -50,6 +50,9 @@ class Iterate:
         The iteration whose estimate is the best so far by the rule's figures; 0 before the first figure.
     last_iteration
         The iteration at which the run will end unless a better estimate comes: a lower bound.
+    data_term
+        Mean data term over the pixels that the fit sees, a tensor without axes: reading it as a number
+        waits for the device.
     stopped_by
         ``"stopping rule"``, ``"iteration limit"``, ``"time limit"`` or ``"divergence"`` when the run has
         come to its end with this iterate; else None.
@@ -61,13 +64,8 @@ class Iterate:
     best_iteration: int
     last_iteration: int
     stopped_by: str | None
-    _data_term: Tensor = field(repr=False)
+    data_term: Tensor = field(repr=False)
     _fit: Fit = field(repr=False)
-
-    @property
-    def data_term(self) -> float:
-        """Mean data term over the pixels that the fit sees. Reading it waits for the device."""
-        return float(self._data_term)
 
     def estimate(self) -> Tensor:
         """Return the current average of the iterates, shape (channels, [Z,] Y, X), float32, on the CPU."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["Intensities", "check_image"]
+__all__ = ["Intensities", "cast", "check_image"]
 
 # Where an image's low and high intensities lie for the engine: inside 0..1, where generators start, with room
 # on both sides for a restored value that goes past them.
@@ -103,17 +103,36 @@ class Intensities:
         unit = (np.asarray(normalised, dtype=np.float64) - LOW) / (HIGH - LOW)
         pixels = np.asarray(self.low + (self.high - self.low) * unit)
         kind = np.dtype(self.dtype if dtype is None else dtype)
-        if kind.kind == "f":
-            limits = np.finfo(kind)
-            return np.clip(pixels, float(limits.min), float(limits.max)).astype(kind)
-        pixels = np.rint(np.where(np.isnan(pixels), self.low, pixels))
-        if kind.kind == "b":
-            return pixels >= 1
-        # 64-bit limits aren't float64 numbers, and the cast of the next number up would wrap around.
-        lowest, highest = np.iinfo(kind).min, np.iinfo(kind).max
-        exact = pixels.clip(lowest, highest)
-        beyond = exact >= float(highest)
-        return np.where(beyond, kind.type(highest), np.where(beyond, 0, exact).astype(kind))
+        if kind.kind != "f":
+            pixels = np.where(np.isnan(pixels), self.low, pixels)
+        return cast(pixels, kind)
+
+
+def cast(pixels: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
+    """Return numbers as a dtype; integers are rounded and clipped to what the dtype holds, NaN becomes 0.
+
+    Parameters
+    ----------
+    pixels : array_like
+        Real numbers.
+    dtype : dtype
+        What to return.
+    """
+    pixels, kind = np.asarray(pixels), np.dtype(dtype)
+    if pixels.dtype == kind:
+        return pixels
+    if kind.kind == "f":
+        limits = np.finfo(kind)
+        finite = np.clip(pixels, float(limits.min), float(limits.max))
+        return np.where(np.isfinite(pixels), finite, pixels).astype(kind)
+    pixels = np.rint(np.nan_to_num(pixels, nan=0.0))
+    if kind.kind == "b":
+        return pixels >= 1
+    # 64-bit limits aren't float64 numbers, and the cast of the next number up would wrap around.
+    lowest, highest = np.iinfo(kind).min, np.iinfo(kind).max
+    exact = pixels.clip(lowest, highest)
+    beyond = exact >= float(highest)
+    return np.where(beyond, kind.type(highest), np.where(beyond, 0, exact).astype(kind))
 
 
 def check_image(image: Any) -> None:

@@ -30,11 +30,11 @@ class SubPixel(Network):
         Features of each fine pixel before the last convolution.
     """
 
-    channels: tuple[int, ...] = (32, 64, 64, 64)
+    channels: tuple[int, ...] = (32, 64, 64, 64, 64)
     skip: int = 4
     upsampling: str = "linear"
-    padding: str = "reflect"
-    output: str = "sigmoid"
+    padding: str = "zeros"
+    output: str = "semilinear"
     head: int = 4
     name: ClassVar[str] = "subpixel"
 

@@ -1,0 +1,52 @@
+"""The preset against BM3D and the 2018 settings, side by side: camera 256 x 256, Gaussian noise of 25 / 255.
+
+    python benchmarks/speed.py              # needs the package bm3d
+    options: --repeat N  --original         (the 2018 settings take about half an hour)
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+
+import numpy as np
+import torch
+from pictures import camera, psnr
+
+import napari_dip as dip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--original", action="store_true")
+    options = parser.parse_args()
+    from bm3d import bm3d
+
+    picture = camera(25)
+    print(f"{platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"noisy {psnr(picture.noisy, picture.truth):.2f} dB")
+    rival, ours = [], []
+    # One after the other, again and again: both see the same machine.
+    for seed in range(options.repeat):
+        start = time.perf_counter()
+        clean = bm3d(picture.noisy, 25 / 255)
+        rival.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        r = dip.denoise(picture.noisy, seed=seed)
+        ours.append(time.perf_counter() - start)
+        print(
+            f"BM3D (sigma known) {psnr(clean, picture.truth):.2f} dB, {rival[-1]:.2f} s;  "
+            f"fast, seed {seed}: {psnr(r.image, picture.truth):.2f} dB, {ours[-1]:.1f} s, {r.iterations} iterations, "
+            f"{r.settings['precision']}, stopped by {r.stopped_by}",
+            flush=True,
+        )
+    print(f"fast takes {np.median(ours) / np.median(rival):.0f} times as long as BM3D (medians)")
+    if options.original:
+        r = dip.denoise(picture.noisy, preset="ulyanov2018")
+        print(f"ulyanov2018: {psnr(r.image, picture.truth):.2f} dB, {r.seconds:.0f} s, {r.iterations} iterations")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""How well does a preset restore, and how near does its stopping rule come to the best iterate?
+
+    python benchmarks/stopping.py                   # camera, coins, synthetic fluorescence; 18 pictures
+    python benchmarks/stopping.py --fmd FOLDER      # and single captures: FOLDER/raw/NAME.png, FOLDER/gt/NAME.png
+    options: --preset NAME  --only TEXT  --all  --trace FILE.json
+
+Each run goes on to twice the iterations that the rule allows, so that the best iterate is known; what the
+rule would have returned is read off the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from pictures import Picture, captures, psnr, synthetic
+
+from napari_dip.api import plan_denoise
+from napari_dip.engine.presets import preset
+from napari_dip.engine.stopping import Patience
+
+
+def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]:
+    """Run a preset on a picture past its stop; return what there is to tell."""
+    rule = preset(name).stopping
+    further = 2 * rule.patience + 1
+    job = plan_denoise(picture.noisy, preset=name, stopping={"patience": further}, **settings)
+    patience, stopped = Patience(rule.patience), None
+    trace: list[tuple[int, float | None, float]] = []
+    for step in job:
+        it = step.iterate
+        if it.iteration % 10 and it.figure is None:
+            continue
+        quality = psnr(job.preview()[1], picture.truth)
+        trace.append((it.iteration, it.figure, quality))
+        if stopped is None and it.figure is not None:
+            if patience.better(it.iteration, it.figure):
+                chosen = quality
+            if patience.exhausted:
+                stopped = it.iteration, it.seconds
+    n, seconds = stopped or (it.iteration, it.seconds)
+    best = max(trace, key=lambda row: row[2])
+    return {
+        "picture": picture.name,
+        "noisy": psnr(picture.noisy, picture.truth),
+        "best": best[2],
+        "best_at": best[0],
+        "chosen": chosen,
+        "chosen_at": patience.best_iteration,
+        "stopped_at": n,
+        "seconds": seconds,
+        "trace": trace,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--fmd", type=Path)
+    parser.add_argument("--all", action="store_true", help="all captures of each field, not one")
+    parser.add_argument("--only", default="", help="pictures whose name contains this")
+    parser.add_argument("--trace", type=Path)
+    options = parser.parse_args()
+    print(f"preset {options.preset}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"{'picture':32s} noisy   rule (at)      best (at)      lost  gain   stop  seconds")
+    pictures = synthetic()
+    if options.fmd:
+        pictures = chain(pictures, captures(options.fmd, all_of_them=options.all))
+    rows, start = [], time.perf_counter()
+    for picture in pictures:
+        if options.only not in picture.name:
+            continue
+        row = follow(picture, options.preset)
+        rows.append(row)
+        print(
+            f"{row['picture']:32s} {row['noisy']:5.2f}  {row['chosen']:5.2f} ({row['chosen_at']:4d})  "
+            f"{row['best']:5.2f} ({row['best_at']:4d})  {row['best'] - row['chosen']:4.2f} "
+            f"{row['chosen'] - row['noisy']:5.2f}  {row['stopped_at']:5d}  {row['seconds']:6.1f}",
+            flush=True,
+        )
+    lost = np.array([row["best"] - row["chosen"] for row in rows])
+    gain = np.array([row["chosen"] - row["noisy"] for row in rows])
+    print(f"lost to the best iterate: within 0.3 dB in {np.mean(lost <= 0.3):.0%}, at worst {lost.max():.2f} dB")
+    print(f"gain: {gain.mean():.2f} dB on average, at least {gain.min():.2f} dB")
+    print(f"{time.perf_counter() - start:.0f} s in all")
+    if options.trace:
+        options.trace.write_text(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()

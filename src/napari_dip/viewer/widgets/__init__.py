@@ -1,0 +1,1 @@
+"""One file for each dock widget, and the parts that they share."""

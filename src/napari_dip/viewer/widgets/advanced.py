@@ -1,0 +1,289 @@
+"""The *Advanced* form: every setting that the preset decides, in a microscopist's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QSizePolicy,
+    QWidget,
+)
+
+__all__ = ["FIELDS", "AdvancedForm", "Field"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting in the form.
+
+    Parameters
+    ----------
+    name
+        The keyword of `napari_dip.denoise`.
+    label, tooltip
+        For the user.
+    choices
+        Values and what they are called; empty for a number.
+    numbers
+        Smallest and largest number, and decimals.
+    default
+        What the first entry is called where the preset does not decide.
+    """
+
+    name: str
+    label: str
+    tooltip: str
+    choices: tuple[tuple[str, str], ...] = ()
+    numbers: tuple[float, float, int] = (0, 0, 0)
+    default: str = ""
+
+
+# In the order in which a user may want them.
+FIELDS = (
+    Field(
+        "iterations",
+        "Iteration limit",
+        "The run ends at this iteration at the latest, for each plane or volume.",
+        numbers=(1, 1_000_000, 0),
+    ),
+    Field(
+        "seconds",
+        "Time limit (s)",
+        "The run ends after this time at the latest, for each plane or volume.",
+        numbers=(1, 1_000_000, 0),
+        default="none",
+    ),
+    Field(
+        "stopping",
+        "Stop when",
+        "How the run knows that the picture is as good as it will be.\n"
+        "Held-out pixels: a few pixels are hidden from the network; it stops when it gets worse at guessing "
+        "them.\nRunning variance: it stops when the picture begins to flicker.\n"
+        "White residual: it stops when what was removed looks most like pure noise.\n"
+        "Limits only: it goes on until a limit, or until you stop it.",
+        choices=(
+            ("held-out", "Held-out pixels"),
+            ("running-variance", "Running variance"),
+            ("whiteness", "White residual"),
+            ("fixed", "Limits only"),
+        ),
+    ),
+    Field(
+        "noise",
+        "Noise (std. dev.)",
+        "Standard deviation of the noise, in the image's own intensity units. It is measured from the image "
+        "unless you know it better.",
+        numbers=(0.001, 1e9, 3),
+        default="measured",
+    ),
+    Field(
+        "likelihood",
+        "Noise model",
+        "What kind of noise the camera made.\n"
+        "Even: the same in dark and bright places.\nPhoton: more of it in bright places, as when light is "
+        "scarce.\nOutliers: with hot or dead pixels.\nHeavy tails: with many strong outliers.",
+        choices=(
+            ("gaussian", "Even"),
+            ("poisson-gaussian", "Photon"),
+            ("huber", "Outliers"),
+            ("l1", "Heavy tails"),
+        ),
+    ),
+    Field(
+        "tv",
+        "Smoothness",
+        "Weight of total variation: more makes flat places flatter and keeps edges; 0 is none, 0.03 is much.",
+        numbers=(0, 10, 3),
+    ),
+    Field(
+        "averaging",
+        "Averaging",
+        "The result is an average over the latest iterations; nearer to 1 means over more of them: smoother, "
+        "and slower to follow.",
+        numbers=(0, 0.9999, 4),
+    ),
+    Field(
+        "finish",
+        "Finishing",
+        "Iterations at the end in which the network sees all pixels, the held-out ones too.",
+        numbers=(0, 100_000, 0),
+    ),
+    Field(
+        "network",
+        "Network",
+        "Half resolution: quick. Full resolution: finer detail, several times slower.",
+        choices=(("subpixel", "Half resolution"), ("hourglass", "Full resolution")),
+    ),
+    Field(
+        "input",
+        "Network input",
+        "What the network makes the picture from. Random numbers suit most images; coordinates give smoother "
+        "pictures; the image itself converges sooner and keeps more noise.",
+        choices=(("noise", "Random numbers"), ("coordinates", "Coordinates"), ("image", "The image")),
+    ),
+    Field(
+        "optimiser",
+        "Optimiser",
+        "How the network is fitted. Muon takes fewer iterations; Adam is the original method's.",
+        choices=(("muon", "Muon"), ("adam", "Adam")),
+    ),
+    Field(
+        "seed",
+        "Seed",
+        "The random start. The same seed gives the same result again; another one shows how much depends on "
+        "chance.",
+        numbers=(0, 2**31 - 1, 0),
+    ),
+    Field(
+        "device",
+        "Compute on",
+        "The graphics processor is many times quicker than the processor, where there is one.",
+        choices=(("auto", "The quickest"), ("cpu", "Processor (CPU)")),
+    ),
+    Field(
+        "precision",
+        "Precision",
+        "Of the arithmetic. The quicker one on this machine is measured once in a session.",
+        choices=(("auto", "The quicker"), ("float32", "32 bit"), ("bfloat16", "16 bit")),
+    ),
+    Field(
+        "dtype",
+        "Result's type",
+        "The numbers of the result: as the image has them, or 32-bit floating point, which keeps fractions.",
+        choices=(("float32", "Floating point"),),
+        default="As the image",
+    ),
+)
+
+DEVICES = {"cuda": "Graphics (CUDA)", "mps": "Graphics (Apple)"}
+
+
+class AdvancedForm(QWidget):
+    """The form; each field leaves its setting to the preset until the user changes it."""
+
+    def __init__(self, fields: tuple[Field, ...] = FIELDS, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QFormLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setVerticalSpacing(3)
+        # Labels above their fields: beside them, either would be cut off in a narrow dock.
+        layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self.inputs: dict[str, _Choice | _Number] = {}
+        for field in fields:
+            made = _Choice(field) if field.choices else _Number(field)
+            made.setToolTip(field.tooltip)
+            made.setAccessibleName(field.label)
+            label = QLabel(field.label)
+            label.setToolTip(field.tooltip)
+            layout.addRow(label, made)
+            self.inputs[field.name] = made
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that the user has changed, as keywords of `napari_dip.denoise`."""
+        values = {name: field.chosen() for name, field in self.inputs.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def show_preset(self, settings: Mapping[str, Any]) -> None:
+        """Show beside each untouched field what the preset, in plain JSON, decides."""
+        for name, field in self.inputs.items():
+            value = settings.get(name)
+            field.show_default(value["name"] if isinstance(value, Mapping) else value)
+
+    def show_devices(self, devices: list[str]) -> None:
+        """Offer the graphics processors that this machine has."""
+        choice = self.inputs.get("device")
+        if isinstance(choice, _Choice):
+            for name in devices:
+                if name in DEVICES and choice.findData(name) < 0:
+                    choice.addItem(DEVICES[name], name)
+
+    def reset(self) -> None:
+        """Leave everything to the preset again."""
+        for field in self.inputs.values():
+            field.reset()
+
+
+class _Choice(QComboBox):
+    """A setting with names; the first entry leaves it to the preset."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__()
+        self._field = field
+        self._names = dict(field.choices)
+        self.addItem(field.default or "As the preset", None)
+        for value, text in field.choices:
+            self.addItem(text, value)
+        # Long texts must not make the dock wider than the user wants it.
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def chosen(self) -> str | None:
+        value = self.currentData()
+        return None if value is None else str(value)
+
+    def show_default(self, value: object) -> None:
+        if not self._field.default and isinstance(value, str):
+            self.setItemText(0, f"{self._names.get(value, value)} (preset)")
+
+    def reset(self) -> None:
+        self.setCurrentIndex(0)
+
+    def wheelEvent(self, event: Any) -> None:
+        """Scroll the form rather than change a setting by accident."""
+        event.ignore()
+
+
+class _Number(QDoubleSpinBox):
+    """A setting that is a number; its lowest stop leaves it to the preset."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__()
+        self._field = field
+        low, high, decimals = field.numbers
+        self._whole = decimals == 0
+        self._default: float | None = None
+        self.setDecimals(decimals)
+        self._preset = low - 10.0**-decimals
+        self.setRange(self._preset, high)
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+        self.setSpecialValueText(field.default or "as the preset")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(60)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.reset()
+
+    def chosen(self) -> float | int | None:
+        value = self.value()
+        if value <= self._preset:
+            return None
+        return round(value) if self._whole else value
+
+    def show_default(self, value: object) -> None:
+        if not self._field.default and isinstance(value, int | float):
+            self._default = value
+            self.setSpecialValueText(f"{value:g} (preset)")
+
+    def stepBy(self, steps: int) -> None:
+        """Step from the preset's number when the first step is taken."""
+        if self.value() <= self._preset and self._default is not None:
+            self.setValue(self._default)
+        else:
+            super().stepBy(steps)
+
+    def reset(self) -> None:
+        self.setValue(self._preset)
+
+    def wheelEvent(self, event: Any) -> None:
+        """Scroll the form rather than change a setting by accident."""
+        event.ignore()

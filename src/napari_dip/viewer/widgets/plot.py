@@ -1,0 +1,96 @@
+"""The live plot of a run: the data term, the stopping rule's figure, the best point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_dip.viewer.widgets.theme import Colours
+
+__all__ = ["Plot"]
+
+Points = Sequence[tuple[int, float]]
+
+
+class Plot(pg.PlotWidget):  # type: ignore[misc]
+    """Two curves over the iterations on a logarithmic axis, and a mark on the best.
+
+    Parameters
+    ----------
+    colours
+        The window's.
+    """
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMouseEnabled(x=False, y=False)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setLabel("bottom", "iteration")
+        self.setToolTip(
+            "How the run goes. Data term: how far the picture is from the measured pixels; it always falls, "
+            "because in the end the network would copy the noise too.\n"
+            "Held-out error: how far it is from pixels that the network never sees. Where this is lowest, "
+            "the picture is best, and that is what you get."
+        )
+        item = self.getPlotItem()
+        item.setLogMode(y=True)
+        item.getViewBox().setLimits(xMin=0, minXRange=20)
+        # How errors compare is what matters; their unit means nothing to the user.
+        item.getAxis("left").setTicks([[]])
+        item.getAxis("left").setWidth(4)
+        self._legend = item.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-4)
+        self._data = item.plot(name="data term")
+        self._figure = item.plot(name="held-out error")
+        self._best = item.plot(name="best", pen=None, symbol="o", symbolSize=9)
+        self.set_colours(colours)
+
+    def sizeHint(self) -> QSize:
+        """As high as curves need to be read."""
+        return QSize(240, 140)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+        self.setBackground(colours.background)
+        for side in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(colours.faint)
+            axis.setTextPen(colours.text)
+        for _, label in self._legend.items:
+            label.setText(label.text, color=colours.text)
+        self._legend.setLabelTextColor(colours.text)
+        self._data.setPen(pg.mkPen(colours.muted, width=2))
+        self._figure.setPen(pg.mkPen(colours.accent_bright, width=2))
+        self._best.setSymbolBrush(colours.signal)
+        self._best.setSymbolPen(colours.background)
+
+    def show_curves(self, data_terms: Points, figures: Points, figure_name: str) -> None:
+        """Draw (iteration, value) points; the lowest figure is marked as the best.
+
+        Parameters
+        ----------
+        data_terms, figures
+            The curves; values that a logarithm can't show are left out.
+        figure_name
+            What the figure is.
+        """
+        data_terms, figures = _drawable(data_terms), _drawable(figures)
+        self._data.setData(*_columns(data_terms))
+        self._figure.setData(*_columns(figures))
+        best = [min(figures, key=lambda point: point[1])] if figures else []
+        self._best.setData(*_columns(best))
+        self._legend.getLabel(self._figure).setText(figure_name)
+
+
+def _drawable(points: Points) -> Points:
+    return [(x, y) for x, y in points if y > 0 and math.isfinite(y)]
+
+
+def _columns(points: Points) -> tuple[list[int], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]

@@ -1,0 +1,198 @@
+"""The controls of a run: start, stop and keep, pause, continue; progress, time left, plot."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from psygnal import Signal
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_dip.viewer.runs import Run
+from napari_dip.viewer.widgets.plot import Plot
+from napari_dip.viewer.widgets.theme import Colours
+from napari_dip.viewer.words import ending, time_left
+
+__all__ = ["RunControls"]
+
+FIGURES = {
+    "held-out": "held-out error",
+    "running-variance": "running variance",
+    "whiteness": "structure removed",
+    "fixed": "not watched",
+}
+
+# Milliseconds between two drawings of the plot.
+PLOT_EVERY = 300
+
+
+class RunControls(QWidget):
+    """The controls of one run at a time.
+
+    Parameters
+    ----------
+    verb
+        What the start button says.
+    explanation
+        The start button's tooltip.
+    viewer
+        For its theme's colours.
+
+    Attributes
+    ----------
+    start_requested : psygnal.Signal
+        The start button was pressed.
+    live_changed : psygnal.Signal(bool)
+        A run began or ended.
+    """
+
+    start_requested: ClassVar[Signal] = Signal()
+    live_changed: ClassVar[Signal] = Signal(bool)
+
+    def __init__(self, verb: str, explanation: str, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._verb, self._explanation, self._viewer = verb, explanation, viewer
+        self._obstacle = ""
+        self.run: Run | None = None
+        self.main = QPushButton(verb)
+        self.main.setMinimumHeight(32)
+        self.pause = QPushButton("Pause")
+        self.pause.setMinimumHeight(32)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        # Two lines are always there, so that nothing below jumps.
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing() + 2)
+        self.plot = Plot(Colours.of(viewer))
+        self.plot.hide()  # until there is something to see
+        self._plotted = QTimer(self)
+        self._plotted.setSingleShot(True)
+        self._plotted.setInterval(PLOT_EVERY)
+
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.main, 2)
+        buttons.addWidget(self.pause, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addWidget(self.plot)
+
+        self.main.clicked.connect(self._on_main)
+        self.pause.clicked.connect(self._on_pause)
+        self.set_colours(Colours.of(viewer))
+        self._show_state()
+
+    # ----------------------------------------------------------------------------------- what the owner says
+
+    def allow(self, obstacle: str = "") -> None:
+        """Allow a start, or say in a sentence what stands in the way."""
+        self._obstacle = obstacle
+        self._show_state()
+
+    def follow(self, run: Run) -> None:
+        """Show and control `run` from now on."""
+        self.let_go()
+        self.run = run
+        self.plot.show()
+        run.updated.connect(self._on_updated)
+        run.finished.connect(self._on_finished)
+        self.live_changed.emit(True)
+        self._show_state()
+
+    def let_go(self) -> None:
+        """Stop following the run, which goes on."""
+        if self.run is not None:
+            self.run.updated.disconnect(self._on_updated, missing_ok=True)
+            self.run.finished.disconnect(self._on_finished, missing_ok=True)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+        self.plot.set_colours(colours)
+        self.main.setStyleSheet(
+            f"QPushButton {{ background: {colours.accent}; color: {colours.on_accent}; font-weight: bold; }}"
+            f"QPushButton:hover {{ background: {colours.accent_bright}; }}"
+            f"QPushButton:focus {{ border: 1px solid {colours.text}; }}"
+            f"QPushButton:disabled {{ background: {colours.surface}; color: {colours.faint}; }}"
+        )
+        self.bar.setStyleSheet(
+            f"QProgressBar {{ background: {colours.surface}; border: none; border-radius: 4px; }}"
+            f"QProgressBar::chunk {{ background: {colours.accent_bright}; border-radius: 4px; }}"
+        )
+
+    # -------------------------------------------------------------------------------------------- connections
+
+    @property
+    def _live(self) -> bool:
+        return self.run is not None and not self.run.done
+
+    def _on_main(self) -> None:
+        if self.run is not None and self._live:
+            self.run.stop()
+        else:
+            self.start_requested.emit()
+
+    def _on_pause(self) -> None:
+        if self.run is not None:
+            (self.run.resume if self.run.paused else self.run.pause)()
+
+    def _on_updated(self) -> None:
+        self._show_state()
+        if not self._plotted.isActive():
+            self._plotted.start()
+            self._show_curves()
+
+    def _on_finished(self) -> None:
+        self._show_state()
+        self._show_curves()
+        self.live_changed.emit(False)
+
+    def _show_state(self) -> None:
+        run, live = self.run, self._live
+        stopping = run is not None and live and run.stopping
+        paused = run is not None and run.paused
+        self.main.setText("Stop and keep" if live else self._verb)
+        self.main.setEnabled(not stopping if live else not self._obstacle)
+        self.main.setToolTip(
+            "End the run and keep the best result so far." if live else self._obstacle or self._explanation
+        )
+        self.pause.setText("Continue" if paused else "Pause")
+        self.pause.setEnabled(live and not stopping)
+        self.pause.setToolTip(
+            "There is nothing to pause: no run is under way."
+            if not live
+            else "Go on where the run was paused."
+            if paused
+            else "Free the processor for a while. Nothing is lost."
+        )
+        self.bar.setValue(round(1000 * run.progress) if run is not None and run.error is None else 0)
+        self.bar.setEnabled(live)
+        self.status.setText(self._sentence())
+
+    def _sentence(self) -> str:
+        run = self.run
+        if run is None:
+            return self._obstacle
+        if run.error is not None:
+            return "Not finished: " + str(run.error)
+        if run.result is not None and run.done:
+            return ending(run.result)
+        if run.stopping:
+            return "Stopping after the iteration under way…"
+        if run.step is None:
+            return "Waiting for another run to end…" if run.waiting else "Preparing…"
+        step = run.step
+        where = f"Image {step.run + 1} of {step.runs}, iteration" if step.runs > 1 else "Iteration"
+        left = "paused" if run.paused else time_left(run.seconds_left, run.past_its_usual_length)
+        return f"{where} {step.iterate.iteration} · {left}"
+
+    def _show_curves(self) -> None:
+        run = self.run
+        if run is None or run.step is None or not self.plot.isVisible():
+            return
+        self.plot.show_curves(run.trace, run.figures, FIGURES.get(run.rule, run.rule))
