@@ -2,10 +2,11 @@
 
     python benchmarks/stopping.py                   # camera, coins, synthetic fluorescence; 18 pictures
     python benchmarks/stopping.py --fmd FOLDER      # and single captures: FOLDER/raw/NAME.png, FOLDER/gt/NAME.png
-    options: --preset NAME  --only TEXT  --all  --trace FILE.json
+    options: --preset NAME  --only TEXT  --all  --trace FILE.json  --result
 
-Each run goes on to twice the iterations that the rule allows, so that the best iterate is known; what the
-rule would have returned is read off the same run.
+Each run goes on for twice as long as the rule would let it, so that the best iterate is known; what the rule
+would choose is read off the same run. --result adds what `denoise` returns, with its finish on all pixels,
+from a second run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 import torch
 from pictures import Picture, captures, psnr, synthetic
 
+import napari_dip as dip
 from napari_dip.api import plan_denoise
 from napari_dip.engine.presets import preset
 from napari_dip.engine.stopping import Patience
@@ -28,7 +30,7 @@ from napari_dip.engine.stopping import Patience
 def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]:
     """Run a preset on a picture past its stop; return what there is to tell."""
     rule = preset(name).stopping
-    further = 2 * rule.patience + 1
+    further = 2 * rule.patience + 0.2
     job = plan_denoise(picture.noisy, preset=name, stopping={"patience": further}, **settings)
     patience, stopped = Patience(rule.patience), None
     trace: list[tuple[int, float | None, float]] = []
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="all captures of each field, not one")
     parser.add_argument("--only", default="", help="pictures whose name contains this")
     parser.add_argument("--trace", type=Path)
+    parser.add_argument("--result", action="store_true")
     options = parser.parse_args()
     print(f"preset {options.preset}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"{'picture':32s} noisy   rule (at)      best (at)      lost  gain   stop  seconds")
@@ -76,6 +79,9 @@ def main() -> None:
         if options.only not in picture.name:
             continue
         row = follow(picture, options.preset)
+        if options.result:
+            r = dip.denoise(picture.noisy, preset=options.preset)
+            row |= {"chosen": psnr(r.image, picture.truth), "seconds": r.seconds, "stopped_at": r.iterations}
         rows.append(row)
         print(
             f"{row['picture']:32s} {row['noisy']:5.2f}  {row['chosen']:5.2f} ({row['chosen_at']:4d})  "

@@ -182,16 +182,20 @@ class Job:
         """Return the engine's settings with what they leave to the noise filled in."""
         settings = self.engine
         stopping, likelihood = settings.stopping, settings.likelihood
-        open_guard = isinstance(stopping, HeldOut) and stopping.guard is None
+        open_guard = isinstance(stopping, HeldOut) and None in (stopping.guard, stopping.variance)
         open_noise = isinstance(likelihood, PoissonGaussian) and likelihood.gain is None
         if not (open_guard or open_noise):
             return settings
         # One channel stands for the three of a colour image: the middle one is green.
         noise = self.noise or estimate_noise(block[len(block) // 2])
+        unit = intensities.unit
         if isinstance(stopping, HeldOut) and open_guard:
-            settings = replace(settings, stopping=replace(stopping, guard=noise.guard))
+            guard = noise.guard if stopping.guard is None else stopping.guard
+            variance = stopping.variance
+            if variance is None:
+                variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64))) / unit**2
+            settings = replace(settings, stopping=replace(stopping, guard=guard, variance=variance))
         if isinstance(likelihood, PoissonGaussian) and open_noise:
-            unit = intensities.unit
             offset = float(intensities.normalise(np.array(noise.offset)))
             known = replace(
                 likelihood, gain=noise.gain / unit, offset=offset, read_noise=noise.read_noise / unit

@@ -21,6 +21,7 @@ PRESETS: dict[str, Settings] = {
         stopping=HeldOut(guard=None),
         averaging=0.98,
         tv=8.0,
+        finish=40,
         iterations=2000,
     ),
     # Full resolution with few channels at it.

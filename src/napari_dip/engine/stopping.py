@@ -114,6 +114,12 @@ class HeldOut(StoppingRule):
     noise of neighbours is correlated, their noise must be hidden too: a held-out pixel then is the centre
     of a block that the fit does not see, and only the centre is watched.
 
+    Where the noise is independent and its variance ``v`` is known, more can be said. With ``H`` the error on
+    held-out pixels and ``D`` that on seen ones, a seen pixel's estimate takes a part ``h = 1 - sqrt(D / H)``
+    of its own measurement (the leave-one-out identity of linear smoothers, Craven & Wahba, Numer. Math. 31,
+    1979), so that its true squared error is ``(1 - h)**2 (H - v) + h**2 v = D + v (1 - 2 sqrt(D / H))``.
+    This is the figure then: it goes on where the image itself has detail that its neighbours cannot tell.
+
     Parameters
     ----------
     fraction
@@ -121,6 +127,9 @@ class HeldOut(StoppingRule):
     guard
         Pixels hidden on each side of a watched pixel. None: as the noise's correlation asks, where it was
         measured, else 0.
+    variance
+        The noise's mean variance in normalised intensity. None: as the noise was measured, if it was. It
+        is used without a guard only.
     cover
         Largest part of the image that may be hidden; with a guard it limits the number of watched pixels.
     patience
@@ -131,13 +140,18 @@ class HeldOut(StoppingRule):
 
     fraction: float = 0.05
     guard: int | None = None
-    cover: float = 0.12
+    variance: float | None = None
+    cover: float = 0.2
     patience: float = 0.2
     every: int = 10
     name: ClassVar[str] = "held-out"
 
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
         return _HeldOutJudge(self, problem, generator)
+
+
+# Least part of the held-out error that is taken to be noise.
+LEAST_NOISE = 0.6
 
 
 class _HeldOutJudge(Judge):
@@ -159,6 +173,7 @@ class _HeldOutJudge(Judge):
         self.seen = known * (1 - hidden).to(known.device)
         if not self.seen.any():  # a handful of pixels: nothing can be spared
             self.seen = known
+        self.y, self.variance = y, None if guard else rule.variance
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(y)
         self.every = rule.every
@@ -169,7 +184,14 @@ class _HeldOutJudge(Judge):
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
         if iteration % self.every:
             return None
-        return float((self._watched(average) - self.truth).square().mean())
+        held_out = (self._watched(average) - self.truth).square().mean()
+        if self.variance is None:
+            return float(held_out)
+        seen = ((average - self.y).square() * self.seen).sum() / self.seen.sum()
+        # A measured variance far below the held-out error is rather too small than the image that detailed,
+        # and noise would be taken for detail.
+        variance = (LEAST_NOISE * held_out).clamp_min(self.variance)
+        return float(seen + variance * (1 - 2 * (seen / held_out).clamp(1e-6, 1).sqrt()))
 
 
 # --------------------------------------------------------------------------------------- running variance

@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ LAGS = 4
 CORRELATED = 0.3
 # How far correlated noise reaches is told by the lags with at least this correlation.
 NOTICEABLE = 0.2
+# ... and from where on a held-out pixel has to be hidden from it.
+SHARED = 0.05
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,15 @@ class Noise:
 
     @property
     def guard(self) -> int:
-        """How many pixels around a held-out pixel share its noise; 0 if the noise is white."""
-        return max((_reach(axis) for axis in self.correlation), default=0)
+        """How many pixels around a held-out pixel share its noise; 0 if the noise is white.
+
+        Too narrow a guard costs decibels, because the network predicts the held-out noise from what it sees,
+        and too wide a one tenths: where the noise is correlated, small correlations count too.
+        """
+        if not any(_reach(axis) for axis in self.correlation):
+            return 0
+        shared = (list(itertools.takewhile(lambda rho: abs(rho) >= SHARED, axis)) for axis in self.correlation)
+        return max(len(lags) for lags in shared)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, as JSON takes them."""

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 from napari.layers import Image
 from napari.qt.threading import GeneratorWorker
-from napari.utils import progress
 from napari.utils.notifications import notification_manager, show_error, show_warning
 from psygnal import Signal
 from qtpy.QtCore import QEventLoop, QTimer
@@ -119,7 +118,6 @@ class Run:
         self._has_turn = False
         self._picture_due = 0.0
         self._window = _Window(self)
-        self._bar = progress(total=100, desc=f"{task.capitalize()} {self.source.name}")
         self._worker: _Worker | None = _Worker(self)
         self._worker.yielded.connect(self._on_news)
         self._worker.finished.connect(self._on_finished)
@@ -260,7 +258,6 @@ class Run:
     def _on_news(self, news: News) -> None:
         self.step = news.step
         self._time_left.update(news.step, self.paused)
-        self._bar.update(int(100 * self.progress) - self._bar.n)
         if news.picture is not None:
             self._draw(news.picture)
         self.updated.emit()
@@ -284,7 +281,6 @@ class Run:
     def _on_finished(self) -> None:
         job, self._job, self._worker = self._job, None, None
         assert job is not None
-        self._bar.close()
         if self._window.is_open:
             if self.error is not None:
                 _tell(self.error)
