@@ -1,7 +1,7 @@
 """The preset against BM3D and the 2018 settings, side by side: camera 256 x 256, Gaussian noise of 25 / 255.
 
-    python benchmarks/speed.py              # needs the package bm3d
-    options: --repeat N  --original         (the 2018 settings take about half an hour)
+python benchmarks/speed.py              # needs the package bm3d
+options: --repeat N  --original         (the 2018 settings take half an hour)
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import napari_dip as dip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--original", action="store_true")
     options = parser.parse_args()
@@ -38,14 +40,15 @@ def main() -> None:
         ours.append(time.perf_counter() - start)
         print(
             f"BM3D (sigma known) {psnr(clean, picture.truth):.2f} dB, {rival[-1]:.2f} s;  "
-            f"fast, seed {seed}: {psnr(r.image, picture.truth):.2f} dB, {ours[-1]:.1f} s, {r.iterations} iterations, "
-            f"{r.settings['precision']}, stopped by {r.stopped_by}",
+            f"fast, seed {seed}: {psnr(r.image, picture.truth):.2f} dB, {ours[-1]:.1f} s, "
+            f"{r.iterations} iterations, {r.settings['precision']}, stopped by {r.stopped_by}",
             flush=True,
         )
     print(f"fast takes {np.median(ours) / np.median(rival):.0f} times as long as BM3D (medians)")
     if options.original:
         r = dip.denoise(picture.noisy, preset="ulyanov2018")
-        print(f"ulyanov2018: {psnr(r.image, picture.truth):.2f} dB, {r.seconds:.0f} s, {r.iterations} iterations")
+        quality = psnr(r.image, picture.truth)
+        print(f"ulyanov2018: {quality:.2f} dB, {r.seconds:.0f} s, {r.iterations} iterations")
 
 
 if __name__ == "__main__":

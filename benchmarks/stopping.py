@@ -1,7 +1,7 @@
 """How well does a preset restore, and how near does its stopping rule come to the best iterate?
 
     python benchmarks/stopping.py                   # camera, coins, synthetic fluorescence; 18 pictures
-    python benchmarks/stopping.py --fmd FOLDER      # and single captures: FOLDER/raw/NAME.png, FOLDER/gt/NAME.png
+    python benchmarks/stopping.py --fmd FOLDER      # and captures: FOLDER/raw/NAME.png, FOLDER/gt/NAME.png
     options: --preset NAME  --only TEXT  --all  --trace FILE.json  --result
 
 Each run goes on for twice as long as the rule would let it, so that the best iterate is known; what the rule
@@ -61,7 +61,9 @@ def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--fmd", type=Path)
     parser.add_argument("--all", action="store_true", help="all captures of each field, not one")
@@ -81,7 +83,7 @@ def main() -> None:
         row = follow(picture, options.preset)
         if options.result:
             r = dip.denoise(picture.noisy, preset=options.preset)
-            row |= {"chosen": psnr(r.image, picture.truth), "seconds": r.seconds, "stopped_at": r.iterations}
+            row |= {"chosen": psnr(r.image, picture.truth), "seconds": r.seconds}
         rows.append(row)
         print(
             f"{row['picture']:32s} {row['noisy']:5.2f}  {row['chosen']:5.2f} ({row['chosen_at']:4d})  "
@@ -91,7 +93,9 @@ def main() -> None:
         )
     lost = np.array([row["best"] - row["chosen"] for row in rows])
     gain = np.array([row["chosen"] - row["noisy"] for row in rows])
-    print(f"lost to the best iterate: within 0.3 dB in {np.mean(lost <= 0.3):.0%}, at worst {lost.max():.2f} dB")
+    print(
+        f"lost to the best iterate: within 0.3 dB in {np.mean(lost <= 0.3):.0%}, at worst {lost.max():.2f} dB"
+    )
     print(f"gain: {gain.mean():.2f} dB on average, at least {gain.min():.2f} dB")
     print(f"{time.perf_counter() - start:.0f} s in all")
     if options.trace:

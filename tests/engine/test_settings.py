@@ -8,7 +8,7 @@ from napari_dip.engine.presets import PRESETS, preset
 
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_settings_survive_json(name):
-    text = json.dumps(PRESETS[name].to_dict())
+    text = json.dumps(PRESETS[name].to_dict(), allow_nan=False)
     assert PRESETS["fast"].changed(**json.loads(text)) == PRESETS[name].changed()
 
 

@@ -261,3 +261,16 @@ def test_everything_can_be_reached_by_the_keyboard(viewer, noisy, open_denoise):
     form, advanced = [widget.layer, widget.preset, widget.afterwards], widget.advanced.inputs.values()
     fields = [*form, widget.controls.main, *advanced]
     assert all(field.focusPolicy() & Qt.FocusPolicy.TabFocus for field in fields)
+
+
+def test_the_plot_shows_estimates_below_zero(qtbot, viewer):
+    from napari_dip.viewer.widgets.plot import Plot
+    from napari_dip.viewer.widgets.theme import Colours
+
+    plot = Plot(Colours.of(viewer))
+    qtbot.addWidget(plot)
+    plot.show_curves(
+        [(1, 0.5), (2, 0.1)], [(10, 0.3), (20, -0.1), (30, 0.2), (40, float("nan"))], "estimated error"
+    )
+    np.testing.assert_allclose(plot._figure.getOriginalDataset(), [[10, 20, 30], [0.3, 0.2, 0.2]])
+    np.testing.assert_allclose(plot._best.getOriginalDataset(), [[20], [0.2]])

@@ -43,6 +43,7 @@ PRESETS: dict[str, Settings] = {
         likelihood=Gaussian(),
         stopping=Fixed(),
         averaging=0.99,
+        expected=1800,
         iterations=1800,
         precision="float32",
     ),

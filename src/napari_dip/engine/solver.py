@@ -128,7 +128,7 @@ def iterate(problem: Problem, settings: Settings) -> Iterator[Iterate]:
             stopped_by = "stopping rule"
         else:
             finish = settings.finish if stopped_by is None else 0
-        last = min(settings.iterations, patience.best_iteration + int(patience.allowed))
+        last = int(min(settings.iterations, patience.best_iteration + patience.allowed))
         report = None if finish and stopped_by else stopped_by
         with clock.paused():
             yield Iterate(

@@ -8,6 +8,7 @@ class.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -94,6 +95,8 @@ class Patience:
     @property
     def allowed(self) -> float:
         """Iterations that the run may go on after its best one."""
+        if math.isinf(self.patience):
+            return math.inf
         return max(self.AT_LEAST, self.patience * self.best_iteration)
 
     @property
@@ -301,7 +304,7 @@ class _WhitenessJudge(Judge):
 class Fixed(StoppingRule):
     """Never stop by itself: the iteration or time limit ends the run, and its last average is the result."""
 
-    patience: float = float("inf")
+    patience: ClassVar[float] = math.inf  # type: ignore[misc]
     name: ClassVar[str] = "fixed"
 
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:

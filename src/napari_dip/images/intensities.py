@@ -118,19 +118,19 @@ def cast(pixels: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
     dtype : dtype
         What to return.
     """
-    pixels, kind = np.asarray(pixels), np.dtype(dtype)
-    if pixels.dtype == kind:
-        return pixels
+    numbers, kind = np.asarray(pixels), np.dtype(dtype)
+    if numbers.dtype == kind:
+        return numbers
     if kind.kind == "f":
         limits = np.finfo(kind)
-        finite = np.clip(pixels, float(limits.min), float(limits.max))
-        return np.where(np.isfinite(pixels), finite, pixels).astype(kind)
-    pixels = np.rint(np.nan_to_num(pixels, nan=0.0))
+        finite = np.clip(numbers, float(limits.min), float(limits.max))
+        return np.where(np.isfinite(numbers), finite, numbers).astype(kind)
+    whole = np.rint(np.nan_to_num(numbers, nan=0.0))
     if kind.kind == "b":
-        return pixels >= 1
+        return np.asarray(whole >= 1)
     # 64-bit limits aren't float64 numbers, and the cast of the next number up would wrap around.
     lowest, highest = np.iinfo(kind).min, np.iinfo(kind).max
-    exact = pixels.clip(lowest, highest)
+    exact = whole.clip(lowest, highest)
     beyond = exact >= float(highest)
     return np.where(beyond, kind.type(highest), np.where(beyond, 0, exact).astype(kind))
 

@@ -76,8 +76,10 @@ class Noise:
         """
         if not any(_reach(axis) for axis in self.correlation):
             return 0
-        shared = (list(itertools.takewhile(lambda rho: abs(rho) >= SHARED, axis)) for axis in self.correlation)
-        return max(len(lags) for lags in shared)
+        return max(
+            sum(1 for _ in itertools.takewhile(lambda rho: abs(rho) >= SHARED, axis))
+            for axis in self.correlation
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, as JSON takes them."""

@@ -22,11 +22,11 @@ from napari_dip.viewer.layers import AFTERWARDS, KEY, provenance, result_layer, 
 
 __all__ = ["News", "Run", "live_run"]
 
-# Seconds between two pieces of news at most as often, and between two pictures.
+# Seconds from one piece of news to the next, and from one picture to the next, at least.
 NEWS_EVERY = 0.05
 PICTURE_EVERY = 0.25
 # Drawing takes at most this part of the time: it and torch fight for the processor's cores.
-DRAWING_PART = 0.1
+DRAWING_PART = 0.07
 # What is wrong with the input comes as one of these, with a sentence for the user.
 EXPECTED = (ValueError, TypeError, MemoryError)
 
@@ -272,7 +272,8 @@ class Run:
             self._viewer.add_layer(self.layer)
         elif self.layer in self._viewer.layers:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
-        QTimer.singleShot(0, lambda: self._drawn(began))
+        # A timer of 0 comes before the paint that the refresh has asked for; one begun there comes after it.
+        QTimer.singleShot(0, lambda: QTimer.singleShot(0, lambda: self._drawn(began)))
 
     def _drawn(self, began: float) -> None:
         now = time.perf_counter()

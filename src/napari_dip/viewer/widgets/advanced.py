@@ -100,8 +100,8 @@ FIELDS = (
     Field(
         "tv",
         "Smoothness",
-        "Weight of total variation: more makes flat places flatter and keeps edges; 0 is none, 0.03 is much.",
-        numbers=(0, 10, 3),
+        "Weight of total variation: more makes flat places flatter and keeps edges; 0 is none, 30 is much.",
+        numbers=(0, 1000, 2),
     ),
     Field(
         "averaging",

@@ -36,8 +36,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.setToolTip(
             "How the run goes. Data term: how far the picture is from the measured pixels; it always falls, "
             "because in the end the network would copy the noise too.\n"
-            "Held-out error: how far it is from pixels that the network never sees. Where this is lowest, "
-            "the picture is best, and that is what you get."
+            "Estimated error: how far it is from the image without noise, judged by pixels that the network "
+            "never sees. Where this is lowest, the picture is best, and that is what you get."
         )
         item = self.getPlotItem()
         item.setLogMode(y=True)
@@ -45,10 +45,10 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         # How errors compare is what matters; their unit means nothing to the user.
         item.getAxis("left").setTicks([[]])
         item.getAxis("left").setWidth(4)
-        self._legend = item.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-4)
-        self._data = item.plot(name="data term")
-        self._figure = item.plot(name="held-out error")
-        self._best = item.plot(name="best", pen=None, symbol="o", symbolSize=9)
+        self._data = item.plot()
+        self._figure = item.plot()
+        self._best = item.plot(pen=None, symbol="o", symbolSize=9)
+        self._figure_name = "estimated error"
         self.set_colours(colours)
 
     def sizeHint(self) -> QSize:
@@ -62,13 +62,25 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             axis = self.getPlotItem().getAxis(side)
             axis.setPen(colours.faint)
             axis.setTextPen(colours.text)
-        for _, label in self._legend.items:
-            label.setText(label.text, color=colours.text)
-        self._legend.setLabelTextColor(colours.text)
+        self._colours = colours
+        self._show_legend()
         self._data.setPen(pg.mkPen(colours.muted, width=2))
         self._figure.setPen(pg.mkPen(colours.accent_bright, width=2))
         self._best.setSymbolBrush(colours.signal)
         self._best.setSymbolPen(colours.background)
+
+    def _show_legend(self) -> None:
+        # Above the curves: pyqtgraph's own legend lies on them.
+        entries = [
+            (self._colours.muted, "\u2501", "data term"),
+            (self._colours.accent_bright, "\u2501", self._figure_name),
+            (self._colours.signal, "\u25cf", "best"),
+        ]
+        words = [
+            f'<span style="color:{colour}">{mark}</span>&nbsp;{name.replace(" ", "&nbsp;")}'
+            for colour, mark, name in entries
+        ]
+        self.getPlotItem().setTitle(" &nbsp;".join(words), color=self._colours.text, size="8pt")
 
     def show_curves(self, data_terms: Points, figures: Points, figure_name: str) -> None:
         """Draw (iteration, value) points; the lowest figure is marked as the best.
@@ -76,20 +88,26 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         Parameters
         ----------
         data_terms, figures
-            The curves; values that a logarithm can't show are left out.
+            The curves. An estimate of an error can fall to 0 and below, where a logarithm can't follow: such
+        points are drawn as low as the lowest others.
         figure_name
             What the figure is.
         """
+        values = [value for _, value in figures if math.isfinite(value)]
         data_terms, figures = _drawable(data_terms), _drawable(figures)
+        if figure_name != self._figure_name:
+            self._figure_name = figure_name
+            self._show_legend()
         self._data.setData(*_columns(data_terms))
         self._figure.setData(*_columns(figures))
-        best = [min(figures, key=lambda point: point[1])] if figures else []
+        best = figures[values.index(min(values)) :][:1] if values else []
         self._best.setData(*_columns(best))
-        self._legend.getLabel(self._figure).setText(figure_name)
 
 
 def _drawable(points: Points) -> Points:
-    return [(x, y) for x, y in points if y > 0 and math.isfinite(y)]
+    points = [(x, y) for x, y in points if math.isfinite(y)]
+    lowest = min((y for _, y in points if y > 0), default=1.0)
+    return [(x, max(y, lowest)) for x, y in points]
 
 
 def _columns(points: Points) -> tuple[list[int], list[float]]:

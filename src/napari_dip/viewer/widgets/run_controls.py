@@ -16,7 +16,7 @@ from napari_dip.viewer.words import ending, time_left
 __all__ = ["RunControls"]
 
 FIGURES = {
-    "held-out": "held-out error",
+    "held-out": "estimated error",
     "running-variance": "running variance",
     "whiteness": "structure removed",
     "fixed": "not watched",
