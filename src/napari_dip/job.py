@@ -113,6 +113,7 @@ class Job:
         }
         self.last: Step | None = None
         self._history: list[dict[str, Any]] = []
+        self._begun = 0.0  # seconds at the end of the run's first iteration
         self._lengths: list[int] = []  # of the runs that are done, in iterations
         self._done: np.ndarray | None = None
         self.stopped_by: str | None = None
@@ -211,7 +212,10 @@ class Job:
             expected = it.iteration
         part = it.iteration / expected
         runs = len(self.indices)
-        per_iteration = it.seconds / it.iteration
+        # The first iteration also waits for the weights, the memory and the threads to be there.
+        if it.iteration == 1:
+            self._begun = it.seconds
+        per_iteration = (it.seconds - self._begun) / max(1, it.iteration - 1) or it.seconds
         left = per_iteration * ((expected - it.iteration) + (runs - run - 1) * float(usual))
         if self.engine.seconds is not None:
             left = min(left, self.engine.seconds - it.seconds + (runs - run - 1) * self.engine.seconds)

@@ -42,7 +42,8 @@ def test_the_loop_denoises_and_stops_by_its_rule():
         errors.append(mse(last.estimate(), truth))
     assert last.stopped_by == "stopping rule"
     assert mse(last.best(), truth) < 0.35 * mse(noisy, truth)
-    assert mse(last.best(), truth) < 1.1 * min(errors)
+    # Within 1 dB: the rule watches a hundred pixels here.
+    assert mse(last.best(), truth) < 10**0.1 * min(errors)
 
 
 def test_iterates_count_from_1_and_time_grows():

@@ -22,6 +22,7 @@ PRESETS: dict[str, Settings] = {
         averaging=0.98,
         tv=8.0,
         finish=40,
+        expected=700,
         iterations=2000,
     ),
     # Full resolution with few channels at it.
