@@ -25,14 +25,16 @@ import napari_dip as dip
 from napari_dip.api import plan_denoise
 from napari_dip.engine.presets import preset
 from napari_dip.engine.stopping import Patience
+from napari_dip.images.noise import estimate_noise
 
 
 def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]:
     """Run a preset on a picture past its stop; return what there is to tell."""
     rule = preset(name).stopping
-    further = 2 * rule.patience + 0.2
-    job = plan_denoise(picture.noisy, preset=name, stopping={"patience": further}, **settings)
-    patience, stopped = Patience(rule.patience), None
+    beyond = {"patience": 2 * rule.patience + 0.2, "tolerance": 0.0}
+    job = plan_denoise(picture.noisy, preset=name, stopping=beyond, **settings)
+    guard = estimate_noise(picture.noisy).guard
+    patience, stopped = Patience(rule.patience, 0.0 if guard else rule.tolerance), None
     trace: list[tuple[int, float | None, float]] = []
     for step in job:
         it = step.iterate

@@ -58,6 +58,33 @@ def test_patience_ends_a_run_that_no_longer_improves():
     assert n == 300 and patience.best_iteration == 200 and patience.best == 1.0
 
 
+def test_patience_does_not_wait_for_improvements_below_its_tolerance_but_keeps_them():
+    patience = Patience(0.5, tolerance=0.1)
+    for n in range(10, 1000, 10):
+        patience.better(n, 1.0 + 100 / n**2)
+        if patience.exhausted:
+            break
+    assert n < 200
+    assert patience.best_iteration == n
+
+
+def test_the_figure_knows_what_neighbours_cannot_tell():
+    # The truth itself is white: an estimate that takes a part of each pixel's own measurement is better than
+    # any that is made from the neighbours alone, and only the figure with the noise's variance can see it.
+    generator = torch.Generator().manual_seed(1)  # another than the held-out pixels
+    truth, noise = (torch.randn(1, 300, 300, generator=generator) for _ in range(2))
+    truth *= 0.8
+    for variance, half_wins in ((1.0, True), (None, False)):
+        judge = HeldOut(fraction=0.1, guard=0, variance=variance).begin(Problem(truth + noise), seeded())
+        none = torch.zeros_like(truth)
+        half = 0.4 * (truth + noise) * judge.seen[0]
+        errors = [judge.figure(10, x[None], x[None]) for x in (none, half)]
+        assert (errors[1] < 0.9 * errors[0]) == half_wins
+        if variance:
+            real = [((x - truth).square() * judge.seen[0]).sum() / judge.seen.sum() for x in (none, half)]
+            assert errors == pytest.approx([float(e) for e in real], rel=0.1)
+
+
 def test_patience_is_not_exhausted_by_early_ripples():
     patience = Patience(0.2)
     for n in range(10, 50, 10):

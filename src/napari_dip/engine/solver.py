@@ -114,7 +114,7 @@ def iterate(problem: Problem, settings: Settings) -> Iterator[Iterate]:
     generator = torch.Generator().manual_seed(settings.seed)
     fit = Fit(problem, settings, generator)
     judge = settings.stopping.begin(fit.problem, generator)
-    patience = Patience(settings.stopping.patience)
+    patience = Patience(settings.stopping.patience, judge.tolerance)
     iteration, stopped_by, finish = 0, None, settings.finish
 
     while stopped_by is None:
@@ -128,7 +128,7 @@ def iterate(problem: Problem, settings: Settings) -> Iterator[Iterate]:
             stopped_by = "stopping rule"
         else:
             finish = settings.finish if stopped_by is None else 0
-        last = int(min(settings.iterations, patience.best_iteration + patience.allowed))
+        last = int(min(settings.iterations, patience.end))
         report = None if finish and stopped_by else stopped_by
         with clock.paused():
             yield Iterate(

@@ -39,9 +39,12 @@ class Judge(ABC):
     ----------
     seen
         Weight of each pixel of the measurement in the fit, shape (1, channels, [Z,] Y, X).
+    tolerance
+        Part of the figure by which it must fall to count as an improvement worth waiting for.
     """
 
     seen: Tensor
+    tolerance: float = 0.0
 
     @abstractmethod
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
@@ -78,8 +81,10 @@ class Patience:
     # A run does not end before it has had this many iterations without improvement.
     AT_LEAST = 40
 
-    def __init__(self, patience: float) -> None:
-        self.patience = patience
+    def __init__(self, patience: float, tolerance: float = 0.0) -> None:
+        self.patience, self.tolerance = patience, tolerance
+        self.mark = float("inf")  # the figure at the last improvement that was worth waiting for
+        self.mark_iteration = 0
         self.best = float("inf")
         self.best_iteration = 0
         self.last = 0
@@ -89,20 +94,27 @@ class Patience:
         self.last = iteration
         if figure < self.best:
             self.best, self.best_iteration = figure, iteration
+            if figure < self.mark - self.tolerance * abs(self.mark) or self.mark == float("inf"):
+                self.mark, self.mark_iteration = figure, iteration
             return True
         return False
 
     @property
     def allowed(self) -> float:
-        """Iterations that the run may go on after its best one."""
+        """Iterations that the run may go on without an improvement worth waiting for."""
         if math.isinf(self.patience):
             return math.inf
-        return max(self.AT_LEAST, self.patience * self.best_iteration)
+        return max(self.AT_LEAST, self.patience * self.mark_iteration)
 
     @property
     def exhausted(self) -> bool:
         """Whether the run has gone on for long enough without improvement."""
-        return self.last - self.best_iteration >= self.allowed
+        return self.last >= self.end
+
+    @property
+    def end(self) -> float:
+        """The iteration at which the run ends if nothing improves until then."""
+        return self.mark_iteration + self.allowed
 
 
 # ------------------------------------------------------------------------------------------------ held-out
@@ -137,6 +149,9 @@ class HeldOut(StoppingRule):
         Largest part of the image that may be hidden; with a guard it limits the number of watched pixels.
     patience
         See `StoppingRule`.
+    tolerance
+        An estimated error that falls by less than this part of itself is not worth waiting for. Used where
+        the noise's variance is known and the figure is the error itself.
     every
         Iterations between two looks.
     """
@@ -146,6 +161,7 @@ class HeldOut(StoppingRule):
     variance: float | None = None
     cover: float = 0.2
     patience: float = 0.2
+    tolerance: float = 0.02
     every: int = 10
     name: ClassVar[str] = "held-out"
 
@@ -177,6 +193,7 @@ class _HeldOutJudge(Judge):
         if not self.seen.any():  # a handful of pixels: nothing can be spared
             self.seen = known
         self.y, self.variance = y, None if guard else rule.variance
+        self.tolerance = 0.0 if self.variance is None else rule.tolerance
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(y)
         self.every = rule.every
