@@ -26,7 +26,7 @@ __all__ = ["News", "Run", "live_run"]
 NEWS_EVERY = 0.05
 PICTURE_EVERY = 0.25
 # Drawing takes at most this part of the time: it and torch fight for the processor's cores.
-DRAWING_PART = 0.07
+DRAWING_PART = 0.05
 # What is wrong with the input comes as one of these, with a sentence for the user.
 EXPECTED = (ValueError, TypeError, MemoryError)
 
