@@ -145,12 +145,20 @@ def test_ctrl_c_returns_the_best_so_far():
     assert result.iterations == 3
 
 
-def test_out_of_memory_in_the_middle_keeps_the_best_so_far(monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_out_of_memory_in_the_middle_keeps_the_best_so_far(monkeypatch, error):
     step = solver.Fit.step
 
     def fail(self, seen, iteration):
         if iteration == 4:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return step(self, seen, iteration)
 
     monkeypatch.setattr(solver.Fit, "step", fail)

@@ -6,6 +6,7 @@ knows how a picture's numbers and axes meet the engine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_dip.engine.devices import out_of_memory
 from napari_dip.engine.likelihoods import PoissonGaussian
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
@@ -148,7 +150,9 @@ class Job:
             for it in iterate(problem, settings):
                 started = True
                 yield it
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
             message = (
                 f"{settings.device} ran out of memory. Close other programs that use it, crop the image, or "
                 f"choose the preset 'fast' or the device 'cpu'."
@@ -268,7 +272,13 @@ class Job:
         history: dict[str, list[Any]] = {
             name: [row[name] for row in self._history] for name in ("run", *RECORDED)
         }
-        history["data_term"] = [float(value) for value in history["data_term"]]
+        for name in ("data_term", "figure"):
+            history[name] = [_plain(value) for value in history[name]]
         return Restoration(
             self._result(), len(self._history), self.stopped_by or ended, history, self.settings
         )
+
+
+def _plain(value: torch.Tensor | float | None) -> float | None:
+    """Return a number as JSON has it, which knows no NaN: None stands for what is not a number."""
+    return None if value is None or not math.isfinite(value) else float(value)

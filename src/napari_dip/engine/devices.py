@@ -10,7 +10,15 @@ import psutil
 import torch
 from torch import nn
 
-__all__ = ["PRECISIONS", "autocast", "available_memory", "choose_device", "choose_precision", "memory_needed"]
+__all__ = [
+    "PRECISIONS",
+    "autocast",
+    "available_memory",
+    "choose_device",
+    "choose_precision",
+    "memory_needed",
+    "out_of_memory",
+]
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -116,6 +124,13 @@ def memory_needed(network: nn.Module, z_shape: tuple[int, ...]) -> int:
     largest = max((t.untyped_storage().nbytes() for t in kept), default=0)
     # Beside what is kept: z and its perturbation, and the gradients of the largest layer on the way back.
     return saved + 2 * z.numel() * 4 + 3 * largest
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Return whether torch says with `error` that memory ran out, which it says differently by device."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return "out of memory" in str(error) or "can't allocate memory" in str(error)
 
 
 def available_memory(device: torch.device) -> int:
