@@ -72,6 +72,18 @@ def test_the_buttons_stop_pause_and_continue(viewer, noisy, open_denoise, click,
     assert widget.form.isEnabled()
 
 
+def test_an_open_widget_follows_a_run_that_the_console_began(viewer, noisy, open_denoise, click, wait_until):
+    layer = viewer.add_image(noisy)
+    widget = open_denoise()
+    run = denoise(viewer, layer, **LONG)
+    assert widget.controls.run is run
+    assert widget.controls.main.text() == "Stop and keep"
+    wait_until(lambda: run.step is not None)
+    click(widget.controls.main)
+    wait_until(lambda: run.done)
+    assert "kept" in widget.controls.status.text()
+
+
 def test_a_second_run_follows_the_first_and_the_source_stays_chosen(
     viewer, noisy, open_denoise, click, wait_until
 ):

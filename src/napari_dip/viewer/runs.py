@@ -20,7 +20,7 @@ from napari_dip.job import Job, Step
 from napari_dip.restoration import Restoration
 from napari_dip.viewer.layers import AFTERWARDS, KEY, provenance, result_layer, unwrap
 
-__all__ = ["News", "Run", "live_run"]
+__all__ = ["RUNS", "News", "Run", "live_run"]
 
 # Seconds from one piece of news to the next, and from one picture to the next, at least.
 NEWS_EVERY = 0.05
@@ -123,6 +123,7 @@ class Run:
         self._worker.finished.connect(self._on_finished)
         _LIVE.append(self)
         self._worker.start()
+        RUNS.begun.emit(self)
 
     # -------------------------------------------------------------------------------------------- the handle
 
@@ -161,6 +162,10 @@ class Run:
         """Whether the run has taken longer than runs usually do and still improves."""
         step = self.step
         return step is not None and step.runs == 1 and step.iterate.last_iteration > self._usual_length
+
+    def is_in(self, viewer: Any) -> bool:
+        """Whether the run is live in `viewer`."""
+        return self._viewer is unwrap(viewer)
 
     def pause(self) -> None:
         """Let the iteration under way end, and no other begin."""
@@ -307,12 +312,25 @@ class Run:
         self._then(self._viewer, self.source, self.layer)
 
 
+class Runs:
+    """What widgets hear of runs that they did not start.
+
+    Attributes
+    ----------
+    begun : psygnal.Signal(Run)
+        Emitted in the main thread when a run has begun, wherever it was started.
+    """
+
+    begun: ClassVar[Signal] = Signal(object)
+
+
+RUNS = Runs()
 _LIVE: list[Run] = []
 
 
 def live_run(viewer: Any) -> Run | None:
     """Return the run that is live in `viewer`, the newest if there are several."""
-    runs = [run for run in _LIVE if run._viewer is unwrap(viewer)]
+    runs = [run for run in _LIVE if run.is_in(viewer)]
     return runs[-1] if runs else None
 
 

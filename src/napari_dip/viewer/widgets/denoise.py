@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_dip.viewer.layers import axes_of, unwrap
-from napari_dip.viewer.runs import Run, live_run
+from napari_dip.viewer.runs import RUNS, Run, live_run
 from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
@@ -27,6 +27,7 @@ from napari_dip.viewer.widgets.theme import Colours
 
 __all__ = ["DenoiseWidget"]
 
+TASK = "denoise"
 NO_IMAGE = "Open an image, or try File > Open Sample > Deep Image Prior."
 LOADING = "Getting ready…"
 
@@ -80,6 +81,7 @@ class DenoiseWidget(QWidget):
         self.controls.start_requested.connect(self.start)
         self.controls.live_changed.connect(self._on_live)
         self.viewer.events.theme.connect(self._on_theme)
+        RUNS.begun.connect(self._on_begun)
         ties = _Ties(self)
         self.destroyed.connect(lambda: ties.cut())  # Qt holds a lambda, and not the object of a bound method
         self._on_theme()
@@ -99,12 +101,10 @@ class DenoiseWidget(QWidget):
         try:
             settings = {"preset": self.preset.currentData(), "axes": self._axes()} | self.advanced.settings()
             job = plan_denoise(layer, **settings)
-            run = Run(self.viewer, layer, job, task="denoise", then=self.afterwards.currentData())
+            return Run(self.viewer, layer, job, task=TASK, then=self.afterwards.currentData())
         except (ValueError, TypeError, MemoryError) as error:
             show_error(str(error))
             return None
-        self.controls.follow(run)
-        return run
 
     # ------------------------------------------------------------------------------------------------ layout
 
@@ -180,6 +180,12 @@ class DenoiseWidget(QWidget):
                 sentence = str(error)
         self.what.setText(sentence[:1].upper() + sentence[1:])
 
+    def _on_begun(self, run: Run) -> None:
+        """Follow a run in this window, also one that the console began, unless another is being followed."""
+        busy = self.controls.run is not None and not self.controls.run.done
+        if run.is_in(self.viewer) and run.task == TASK and not busy:
+            self.controls.follow(run)
+
     def _on_live(self, live: bool) -> None:
         self.form.setEnabled(not live)
         self.advanced.setEnabled(not live)
@@ -224,9 +230,11 @@ class _Ties:
     def __init__(self, widget: DenoiseWidget) -> None:
         self.layer, self.controls = widget.layer, widget.controls
         self.theme, self.on_theme = widget.viewer.events.theme, widget._on_theme
+        self.on_begun = widget._on_begun
 
     def cut(self) -> None:
         """The widget is gone; its runs go on."""
         self.layer.let_go()
         self.controls.let_go()
         self.theme.disconnect(self.on_theme)
+        RUNS.begun.disconnect(self.on_begun, missing_ok=True)
