@@ -19,6 +19,14 @@ def psnr(image, truth) -> float:
     return float(10 * np.log10(np.ptp(truth).astype(float) ** 2 / error))
 
 
+def sample() -> tuple[np.ndarray, np.ndarray]:
+    """Return a quarter of the fluorescence sample and its truth: nobody has to wait for long."""
+    from napari_dip.images import synthetic
+
+    noisy, truth = synthetic.fluorescence()
+    return noisy[128:384, 128:384], truth[128:384, 128:384]
+
+
 def report(restoration, noisy, truth) -> None:
     before, after = psnr(noisy, truth), psnr(restoration.image, truth)
     print(f"stopped by the {restoration.stopped_by} after {restoration.iterations} iterations")
@@ -34,10 +42,8 @@ def in_napari(stay: bool, settings: dict, picture: Path) -> None:
 
     viewer = napari.Viewer(title="Deep Image Prior")
     viewer.window.resize(1400, 900)
-    truth, noisy = viewer.open_sample("napari-dip", "fluorescence")
-    for layer in (truth, noisy):  # a quarter of it, so that nobody waits for long
-        layer.data = layer.data[128:384, 128:384]
-    viewer.reset_view()
+    image, truth = sample()
+    noisy = viewer.add_image(image, name="Fluorescence")
     viewer.window.add_plugin_dock_widget("napari-dip", "Denoise")
     run = dip.viewer.denoise(viewer, noisy, **settings)
     if stay:
@@ -48,12 +54,12 @@ def in_napari(stay: bool, settings: dict, picture: Path) -> None:
     restoration = run.wait()
     width = noisy.extent.world[1, 1] - noisy.extent.world[0, 1]
     for layer in viewer.layers:  # noisy on the left, denoised on the right
-        if layer not in (truth, noisy):
+        if layer is not noisy:
             layer.translate = (0, 1.03 * width)
     get_qapp().processEvents()  # the window has its size only now
     viewer.reset_view()
     viewer.screenshot(picture, canvas_only=False, flash=False)
-    report(restoration, noisy.data, truth.data)
+    report(restoration, image, truth)
     viewer.close()
 
 
@@ -64,7 +70,7 @@ def engine_alone(settings: dict, picture: Path) -> None:
     import napari_dip as dip
     from napari_dip.images import synthetic
 
-    noisy, truth = (image[128:384, 128:384] for image in synthetic.fluorescence())
+    noisy, truth = sample()
     restoration = dip.denoise(noisy, **settings)
     pair = np.hstack([noisy, restoration.image]).astype(float)
     grey = np.clip((pair - synthetic.OFFSET) / (truth.max() - synthetic.OFFSET), 0, 1)
