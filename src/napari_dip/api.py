@@ -86,7 +86,7 @@ def denoise(
     averaging : float
         Decay of the average over iterates, 0 to below 1.
     tv : float
-        Weight of total variation beside the data term.
+        Weight of total variation beside the logarithm of the data term.
     finish : int
         Iterations with all pixels after the stopping rule has found the best.
     expected : int

@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dip.viewer.widgets.narrow import keep_narrow
+
 __all__ = ["FIELDS", "AdvancedForm", "Field"]
 
 
@@ -222,10 +224,7 @@ class _Choice(QComboBox):
         self.addItem(field.default or "As the preset", None)
         for value, text in field.choices:
             self.addItem(text, value)
-        # Long texts must not make the dock wider than the user wants it.
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        keep_narrow(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def chosen(self) -> str | None:

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QLabel,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +21,7 @@ from napari_dip.viewer.runs import RUNS, Run, live_run
 from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
+from napari_dip.viewer.widgets.narrow import keep_narrow
 from napari_dip.viewer.widgets.run_controls import RunControls
 from napari_dip.viewer.widgets.theme import Colours
 
@@ -218,9 +218,7 @@ def _choice(entries: dict[str, tuple[str, str]] | dict[bool, tuple[str, str]]) -
         box.addItem(text, value)
         box.setItemData(box.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
     box.setToolTip("\n".join(f"{text}: {tooltip}" for text, tooltip in entries.values()))
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    keep_narrow(box)
     return box
 
 

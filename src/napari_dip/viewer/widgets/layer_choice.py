@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_dip.viewer.layers import image_layers, is_result
+from napari_dip.viewer.widgets.narrow import keep_narrow
 
 __all__ = ["LayerChoice"]
 
@@ -27,10 +28,8 @@ class LayerChoice(QComboBox):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
+        keep_narrow(self)
         self.setPlaceholderText("no image")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._connections = [
             (viewer.layers.events.inserted, self._on_list_changed),
             (viewer.layers.events.removed, self._on_list_changed),

@@ -89,7 +89,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         ----------
         data_terms, figures
             The curves. An estimate of an error can fall to 0 and below, where a logarithm can't follow: such
-        points are drawn as low as the lowest others.
+            points are drawn as low as the lowest others.
         figure_name
             What the figure is.
         """
