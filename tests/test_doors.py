@@ -13,9 +13,11 @@ ROOT = Path(napari_dip.__file__).parent
 OURS = {
     "engine": {"engine"},
     "images": {"images", "engine"},
-    "viewer": {"viewer", "api", "job", "restoration", "images", "engine"},
-    "api": {"job", "restoration", "images", "engine"},
-    "job": {"restoration", "images", "engine"},
+    "viewer": {"viewer", "api", "job", "tasks", "restoration", "images", "engine"},
+    "api": {"job", "tasks", "restoration", "images", "engine"},
+    "job": {"tasks", "parts", "restoration", "images", "engine"},
+    "tasks": {"parts", "images", "engine"},
+    "parts": {"images"},
     "restoration": set(),
 }
 WINDOW = {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "pyqtgraph", "psygnal", "vispy"}

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 from tqdm import tqdm
 
+from napari_dip.engine.components import choose
+from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
 from napari_dip.engine.presets import preset as preset_named
 from napari_dip.images.axes import Axes
+from napari_dip.images.damage import KINDS, Damage, damage_of
+from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
 from napari_dip.job import Job, Step
 from napari_dip.restoration import Restoration
+from napari_dip.tasks import Denoise, Inpaint, SuperResolve, Task
 
-__all__ = ["Job", "Restoration", "Step", "denoise", "plan_denoise"]
+__all__ = [
+    "Job",
+    "Restoration",
+    "Step",
+    "denoise",
+    "inpaint",
+    "plan_denoise",
+    "plan_inpaint",
+    "plan_super_resolve",
+    "super_resolve",
+]
 
 Part = str | Mapping[str, Any] | None
+
+# Planes looked at, at most, to tell what kind of damage a stack has.
+ENOUGH_PLANES = 8
+LARGEST_FACTOR = 16
 
 
 def denoise(
@@ -38,10 +58,12 @@ def denoise(
     likelihood: Part = None,
     averaging: float | None = None,
     tv: float | None = None,
+    spread: float | None = None,
     finish: int | None = None,
     expected: int | None = None,
     precision: str | None = None,
     dtype: DTypeLike | None = None,
+    tile: int | None = None,
     progress: bool = False,
     callback: Callable[[Step], object] | None = None,
 ) -> Restoration:
@@ -87,6 +109,8 @@ def denoise(
         Decay of the average over iterates, 0 to below 1.
     tv : float
         Weight of total variation beside the logarithm of the data term.
+    spread : float
+        Reach in pixels of the correction by what the generator leaves unexplained; 0 for none.
     finish : int
         Iterations with all pixels after the stopping rule has found the best.
     expected : int
@@ -95,6 +119,9 @@ def denoise(
         Of the network's arithmetic.
     dtype : dtype
         The result's; by default the image's. Integers are rounded and clipped.
+    tile : int
+        Restore planes and volumes in overlapping tiles of at most this many pixels along each axis. By
+        default they are restored whole, or in the largest tiles that fit in memory where that is too small.
     progress : bool
         Draw a progress bar.
     callback : callable
@@ -133,25 +160,211 @@ def denoise(
     return finish_job(plan_denoise(image, **given), progress=progress, callback=callback)
 
 
-def plan_denoise(
+def inpaint(
     image: Any,
+    mask: Any,
     *,
+    labels: int | Sequence[int] | None = None,
+    damage: str | None = None,
+    denoise: bool = False,
     preset: str = "fast",
-    noise: str | float | Mapping[str, Any] | None = None,
-    axes: str | None = None,
-    dtype: DTypeLike | None = None,
+    progress: bool = False,
+    callback: Callable[[Step], object] | None = None,
     **settings: Any,
-) -> Job:
+) -> Restoration:
+    """Fill in missing pixels of an image with a deep image prior.
+
+    The generator is fitted to the known pixels ``m`` alone, ``min || (f(z) - y) * m ||**2``, and tells what
+    lies between them [1]_. What lies under the mask is never read.
+
+    Parameters
+    ----------
+    image : array_like or napari layer, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
+        Any real dtype, in any intensity unit. NaN and infinite pixels are filled in too.
+    mask : array_like of bool or int, or napari Labels, Shapes or Image layer
+        Nonzero where pixels are to be filled in. Of the image's shape without its colours; or of one plane or
+        volume, for all of a stack. Two layers may differ in scale, translation and shape: they are reconciled
+        in world coordinates.
+    labels : int or sequence of int
+        The labels that count; by default every nonzero one.
+    damage : {'scattered', 'scratches', 'holes'}
+        Single pixels, narrow lines and text, or large areas; by default told by the mask's shape. Presets
+        and the stopping rule differ.
+    denoise : bool
+        Restore the known pixels too. Otherwise they come back bit for bit.
+    preset : {'fast', 'best', 'ulyanov2018'}
+        The complete settings for this kind of damage that the other keywords change.
+    progress, callback, **settings
+        As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,
+        ``device``, ``seed``, ``dtype``, ``tile``, ...
+
+    Returns
+    -------
+    Restoration
+        With the filled ``image``, of the input's shape, dtype and intensities.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument can't be used, as when the mask is empty, covers the image, or is of another shape; one
+        sentence says what was given and what is needed.
+    MemoryError
+        If the run would not fit in memory.
+
+    References
+    ----------
+    .. [1] Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", IJCV 128, 2020, section 4.3.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_dip as dip
+    >>> image = np.add.outer(np.arange(32), np.arange(32)).astype("uint8")
+    >>> scratch = np.zeros((32, 32), bool)
+    >>> scratch[14:17, 4:28] = True
+    >>> filled = dip.inpaint(image, scratch, iterations=5)
+    >>> bool((filled.image == image)[~scratch].all()), filled.settings["damage"]
+    (True, 'scratches')
+    """
+    plan = plan_inpaint(image, mask, labels=labels, damage=damage, denoise=denoise, preset=preset, **settings)
+    return finish_job(plan, progress=progress, callback=callback)
+
+
+def super_resolve(
+    image: Any,
+    factor: int | Sequence[int],
+    *,
+    kernel: Part | Sequence[Part] = None,
+    psf: float | Sequence[float] | None = None,
+    preset: str = "fast",
+    progress: bool = False,
+    callback: Callable[[Step], object] | None = None,
+    **settings: Any,
+) -> Restoration:
+    """Increase an image's resolution with a deep image prior.
+
+    The restored image is the generator's output ``x`` whose downsampled version ``A x`` reproduces the image,
+    ``min || A f(z) - y ||**2`` [1]_.
+
+    Parameters
+    ----------
+    image : array_like or napari layer, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
+        Any real dtype, in any intensity unit. NaN marks missing pixels.
+    factor : int or sequence of int
+        Enlargement of each spatial axis, in pixels per pixel; 1 leaves an axis as it is. ``(4, 1, 1)`` makes
+        a volume finer in Z alone, and says that an array of three axes is a volume.
+    kernel : {'lanczos', 'box', 'gaussian'} or dict, or one for each spatial axis
+        What a pixel of the image saw of the finer ones: a Lanczos window of 2 lobes, as image programs
+        resample (the paper's, and the default), their mean, as a camera bins, or a Gaussian point spread
+        function, ``{"name": "gaussian", "fwhm": 1.5}`` pixels of the image wide.
+    psf : float or sequence of float
+        Full width at half maximum of a Gaussian point spread function, in the layer's units (in pixels of an
+        array), for all or for each spatial axis: another way to say ``kernel``.
+    preset : {'fast', 'best', 'ulyanov2018'}
+        The complete settings that the other keywords change.
+    progress, callback, **settings
+        As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,
+        ``device``, ``seed``, ``dtype``, ``tile``, ...
+
+    Returns
+    -------
+    Restoration
+        Its ``image`` has ``factor`` times the pixels along each spatial axis. Pixel ``i`` of the original
+        covers the pixels ``i * factor`` to ``(i + 1) * factor - 1``. ``residual`` is how far the result,
+        downsampled, is from the original, to be compared with ``noise``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument can't be used, such as a factor below 1; one sentence says what was given and what is
+        needed.
+    MemoryError
+        If the result would not fit in memory; what the fit itself needs is kept in bounds by tiles.
+
+    References
+    ----------
+    .. [1] Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", IJCV 128, 2020, section 4.2.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_dip as dip
+    >>> image = np.add.outer(np.arange(16), np.arange(16)).astype("uint8")
+    >>> dip.super_resolve(image, 2, iterations=5).image.shape
+    (32, 32)
+    >>> dip.super_resolve(np.stack([image] * 4), (4, 1, 1), iterations=2).image.shape
+    (16, 16, 16)
+    """
+    plan = plan_super_resolve(image, factor, kernel=kernel, psf=psf, preset=preset, **settings)
+    return finish_job(plan, progress=progress, callback=callback)
+
+
+def plan_denoise(image: Any, *, preset: str = "fast", axes: str | None = None, **settings: Any) -> Job:
     """Check the arguments of `denoise` and return the job that it would do."""
     array, axes, rgb = _array_and_axes(image, axes)
-    engine = preset_named(preset).changed(**settings)
+    return _plan(Denoise(), "denoise", array, Axes.of(array.shape, axes, rgb), preset, settings)
+
+
+def plan_inpaint(
+    image: Any,
+    mask: Any,
+    *,
+    labels: int | Sequence[int] | None = None,
+    damage: str | None = None,
+    denoise: bool = False,
+    preset: str = "fast",
+    axes: str | None = None,
+    **settings: Any,
+) -> Job:
+    """Check the arguments of `inpaint` and return the job that it would do."""
+    array, axes, rgb = _array_and_axes(image, axes)
+    meaning = Axes.of(array.shape, axes, rgb)
+    if _is_layer(mask) and _is_layer(image):
+        missing = layer_mask(mask, image, labels)
+    else:
+        missing = array_mask(mask.data if _is_layer(mask) else mask, array.shape, meaning, labels)
+    task = Inpaint.of(missing, meaning, array.shape, _damage(missing, meaning, damage), denoise)
+    return _plan(task, task.damage.kind, array, meaning, preset, settings)
+
+
+def plan_super_resolve(
+    image: Any,
+    factor: int | Sequence[int],
+    *,
+    kernel: Part | Sequence[Part] = None,
+    psf: float | Sequence[float] | None = None,
+    preset: str = "fast",
+    axes: str | None = None,
+    **settings: Any,
+) -> Job:
+    """Check the arguments of `super_resolve` and return the job that it would do."""
+    array, axes, rgb = _array_and_axes(image, axes)
+    if axes is None and not rgb and array.ndim == 3 and np.size(factor) == 3:
+        axes = "ZYX"
+    meaning = Axes.of(array.shape, axes, rgb)
+    factors = _factors(factor, meaning)
+    kernels = _kernels(kernel, psf, meaning, getattr(image, "scale", None))
+    return _plan(SuperResolve(factors, kernels), "super-resolve", array, meaning, preset, settings)
+
+
+def _plan(
+    task: Task,
+    presets: str,
+    array: Any,
+    axes: Axes,
+    preset: str,
+    settings: dict[str, Any],
+) -> Job:
+    noise, dtype, tile = (settings.pop(name, None) for name in ("noise", "dtype", "tile"))
+    if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
+        raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
     return Job(
         array,
-        Axes.of(array.shape, axes, rgb),
-        engine,
+        axes,
+        preset_named(preset, presets).changed(**settings),
+        task=task,
         noise=_noise(noise),
         preset=preset,
         dtype=None if dtype is None else np.dtype(dtype),
+        tile=None if tile is None else int(tile),
     )
 
 
@@ -179,16 +392,72 @@ def finish_job(
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
+def _is_layer(thing: Any) -> bool:
+    """Whether this is a napari layer, known by what it does: no import is needed."""
+    return hasattr(thing, "as_layer_data_tuple")
+
+
 def _array_and_axes(image: Any, axes: str | None) -> tuple[Any, str | None, bool | None]:
     """Return the array of an array or layer, its axes where they are known, and whether it is RGB."""
     rgb = None
-    if hasattr(image, "as_layer_data_tuple"):  # a napari layer, known by what it does: no import needed
+    if _is_layer(image):
         rgb = bool(getattr(image, "rgb", False))
         axes = axes or layer_axes(image)
         image = image.data[0] if getattr(image, "multiscale", False) else image.data
     if not (hasattr(image, "shape") and hasattr(image, "dtype")):
         image = np.asarray(image)
     return image, axes, rgb
+
+
+def _damage(mask: NDArray[np.bool_], axes: Axes, kind: str | None) -> Damage:
+    """Return the worst damage of the masked planes or volumes, or the kind that was asked for."""
+    if kind is not None and kind not in KINDS:
+        raise ValueError(
+            f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {kind!r}."
+        )
+    colours = axes.channel if axes.joint_channels and axes.channel is not None else len(axes.names)
+    spatial = tuple(axis - (axis > colours) for axis in axes.spatial)
+    planes = np.moveaxis(mask, spatial, range(-len(spatial), 0))
+    if 0 in planes.strides[: -len(spatial)]:  # one mask for all of a stack
+        planes = planes[tuple(slice(1) if stride == 0 else slice(None) for stride in planes.strides)]
+    indices = [index for index in np.ndindex(planes.shape[: -len(spatial)]) if planes[index].any()]
+    some = indices[:: 1 + len(indices) // ENOUGH_PLANES]
+    worst = max((damage_of(planes[index]) for index in some), key=lambda d: (KINDS.index(d.kind), d.width))
+    return worst if kind is None else Damage(kind, worst.width)
+
+
+def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
+    count, names = len(axes.spatial), " and ".join(axes.names[axis] for axis in axes.spatial)
+    factors = [factor] * count if np.ndim(factor) == 0 else list(factor)
+    if len(factors) != count:
+        raise ValueError(
+            f"factor has {len(factors)} entries, {factor!r}, but there are {count} spatial axes, {names}: "
+            "give one whole number for all, or one for each."
+        )
+    whole = all(isinstance(f, Integral) and not isinstance(f, bool) for f in factors)
+    if not whole or min(factors) < 1 or max(factors) > LARGEST_FACTOR or max(factors) == 1:
+        raise ValueError(
+            f"factor must be a whole number from 2 to {LARGEST_FACTOR}, or one for each of {names} (1 leaves "
+            f"an axis as it is), but is {factor!r}."
+        )
+    return tuple(int(f) for f in factors)
+
+
+def _kernels(kernel: Any, psf: Any, axes: Axes, scale: Any) -> tuple[Kernel, ...]:
+    count = len(axes.spatial)
+    if psf is not None:
+        if kernel is not None:
+            raise TypeError("kernel and psf both say what a pixel saw: give one of them.")
+        widths = [psf] * count if np.ndim(psf) == 0 else list(psf)
+        steps = np.ones(count) if scale is None else [float(scale[axis]) for axis in axes.spatial]
+        kernel = [Gaussian(float(width) / step) for width, step in zip(widths, steps, strict=False)]
+        given = "psf"
+    else:
+        one = kernel is None or isinstance(kernel, str | Mapping | Kernel)
+        kernel, given = [kernel] * count if one else list(kernel), "kernel"
+    if len(kernel) != count:
+        raise ValueError(f"{given} has {len(kernel)} entries, but the image has {count} spatial axes.")
+    return tuple(choose(KERNELS, each, Lanczos(), given) for each in kernel)
 
 
 def layer_axes(layer: Any) -> str | None:

@@ -7,27 +7,31 @@ knows how a picture's numbers and axes meet the engine.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from napari_dip.engine.devices import out_of_memory
+from napari_dip.engine.devices import available_memory, out_of_memory
 from napari_dip.engine.likelihoods import PoissonGaussian
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
-from napari_dip.engine.solver import Iterate, iterate, resolve
+from napari_dip.engine.solver import Iterate, iterate, memory_of, resolve
 from napari_dip.engine.stopping import HeldOut
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import Intensities, cast, check_image
 from napari_dip.images.noise import Noise, estimate_noise
+from napari_dip.parts import Cutting, Index, Part
 from napari_dip.restoration import Restoration
+from napari_dip.tasks import Denoise, Inpaint, Task
 
 __all__ = ["Job", "Step"]
 
-Index = tuple[int | slice, ...]
+# A run may take this part of the memory that is free when it is planned.
+SPARE = 0.8
 
 # What the history keeps of each iterate.
 RECORDED = ("iteration", "data_term", "figure", "best_iteration", "seconds")
@@ -59,6 +63,16 @@ class Step:
     seconds_left: float
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured of a plane or volume, and for which task."""
+
+    of: tuple[Index, Task]
+    intensities: Intensities
+    settings: Settings
+    noise: float | None
+
+
 class Job:
     """A planned and checked restoration; iterate over it to do it.
 
@@ -70,17 +84,26 @@ class Job:
         Which axis is which.
     settings
         The engine's.
+    task
+        What is asked of the image.
     noise
-        None to estimate it for each run, or the noise in the image's units.
+        None to estimate it for each plane or volume, or the noise in the image's units.
     preset
         The name of the preset that the settings came from.
     dtype
         The result's dtype; None for the image's.
+    tile
+        Largest side of a tile in pixels of the image; None for whole planes and volumes, or, where the memory
+        that is free is too small for those, the largest tiles that fit.
 
     Attributes
     ----------
     settings
-        The complete settings, plain JSON, in the words of `napari_dip.denoise`.
+        The complete settings, plain JSON, in the words of the verbs of `napari_dip`.
+    memory
+        About how many bytes a run will take.
+    parts
+        What the runs restore, in their order.
     last
         The newest step, or None.
     stopped_by
@@ -95,31 +118,53 @@ class Job:
         axes: Axes,
         settings: Settings,
         *,
+        task: Task | None = None,
         noise: Noise | None = None,
         preset: str = "fast",
         dtype: np.dtype[Any] | None = None,
+        tile: int | None = None,
     ) -> None:
         check_image(image)
-        self.image, self.axes, self.engine = image, axes, resolve(settings)
+        self.task = task = task or Denoise()
+        self.image, self.axes, self.engine = image, axes, resolve(task.suit(settings))
         self.noise = noise
         self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
         if self.dtype.kind not in "biuf":
             raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {self.dtype}.")
-        self.indices = axes.runs(image.shape)
+        self.factors = task.factors(axes)
+        self.shape = tuple(size * f for size, f in zip(image.shape, self.factors, strict=True))
+        _refuse_too_large(self.shape, self.dtype)
+        free = SPARE * available_memory(torch.device(self.engine.device))
+        cutting = Cutting(axes, tuple(image.shape), self.factors)
+        if tile is None:
+            tile = cutting.largest_tile(lambda size: self._memory(size) <= free)
+        self.memory = self._memory(cutting.size(tile))
+        self.parts = cutting.parts(tile)
         self.settings: dict[str, Any] = {
             "preset": preset,
+            **task.settings,
             **self.engine.to_dict(),
             "noise": "auto" if noise is None else noise.to_dict(),
             "axes": axes.names,
             "dtype": None if dtype is None else self.dtype.name,
+            "tile": tile,
         }
         self.last: Step | None = None
         self._history: list[dict[str, Any]] = []
         self._begun = 0.0  # seconds at the end of the run's first iteration
         self._lengths: list[int] = []  # of the runs that are done, in iterations
+        self._residuals: list[tuple[float | None, float | None]] = []  # of finished runs, and their noise
         self._done: np.ndarray | None = None
+        self._asked: Task | None = None  # for what, in place of the task at hand
+        self._measured: _Measured | None = None
         self.stopped_by: str | None = None
         self.warning: str | None = None
+
+    def _memory(self, size: Sequence[int]) -> int:
+        """Return about how many bytes a run on so many pixels of the image would take, with the result."""
+        channels = 3 if self.axes.joint_channels else 1
+        problem = Problem(torch.zeros(channels, *size), operator=self.task.operator(self.axes))
+        return memory_of(problem, self.engine) + int(math.prod(self.shape) * self.dtype.itemsize)
 
     # ------------------------------------------------------------------------------------------ doing it
 
@@ -127,29 +172,53 @@ class Job:
         """End the job after the iteration under way; what it has so far is kept."""
         self.stopped_by = "user"
 
+    def change_mask(self, mask: np.ndarray) -> None:
+        """Fill in other pixels from the next iteration on; the run under way goes on from where it is.
+
+        Parts that are done and whose mask is another now are done again, at the end.
+
+        Parameters
+        ----------
+        mask
+            True where a pixel is to be filled in, of the image's shape without its colours; it is copied.
+        """
+        task = self._asked or self.task
+        if not isinstance(task, Inpaint):
+            raise TypeError(f"only inpainting has a mask to change, and this job is to {task.name}.")
+        self._asked = Inpaint.of(mask.copy(), self.axes, self.image.shape, task.damage, task.denoise)
+
     def __iter__(self) -> Iterator[Step]:
-        for run, index in enumerate(self.indices):
-            prepared = self._prepare(index)
-            if prepared is None:
-                continue
-            problem, settings, self._intensities = prepared
-            for it in self._iterate(problem, settings):
-                self.last = self._step(run, index, it)
-                self._record(self.last)
-                yield self.last
-                if self.stopped_by:
-                    break
-            self._write()
-            self._lengths.append(it.iteration)
+        self._waiting = deque(range(len(self.parts)))
+        self._finished: list[int] = []
+        while self._waiting:
+            run = self._waiting.popleft()
+            self._part = self.parts[run]
+            self._take_task()
+            prepared = self._prepare()
+            if prepared is not None:
+                yield from self._run(run, *prepared)
+                self._write()
+                self._judge()
+            if self.stopped_by:
+                return
+            self._finished.append(run)
+            self._take_task()
+
+    def _run(self, run: int, problem: Problem, settings: Settings) -> Iterator[Step]:
+        for it in self._iterate(problem, settings):
+            self.last = self._step(run, self._part.goes, it)
+            self._record(self.last)
+            yield self.last
             if self.stopped_by:
                 return
 
     def _iterate(self, problem: Problem, settings: Settings) -> Iterator[Iterate]:
-        started = False
+        run, it, changed = iterate(problem, settings), None, None
         try:
-            for it in iterate(problem, settings):
-                started = True
+            while it is None or it.stopped_by is None:
+                it = next(run) if changed is None else run.send(changed)
                 yield it
+                changed = self._problem() if self._take_task() else None
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -157,56 +226,95 @@ class Job:
                 f"{settings.device} ran out of memory. Close other programs that use it, crop the image, or "
                 f"choose the preset 'fast' or the device 'cpu'."
             )
-            if not started:
+            if it is None:
                 raise MemoryError(message) from error
             self.warning = message + " The best estimate so far was kept."
             self.stopped_by = "out of memory"
 
-    def _prepare(self, index: Index) -> tuple[Problem, Settings, Intensities] | None:
-        """Return the engine's view of one run, or None where there is nothing to restore."""
-        block = self.axes.to_engine(np.asarray(self.image[index]))
-        known = np.isfinite(block)
-        if known.any() and np.ptp(block[known].astype(np.float64)) == 0:
-            self._result()[index] = cast(block[known][0], self.dtype)
+    def _take_task(self) -> bool:
+        """Go over to the task that was asked for meanwhile, if any; return whether the part is affected."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return False
+        before, self.task = self.task, asked
+        again = [run for run in self._finished if self._affected(self.parts[run], before)]
+        self._finished = [run for run in self._finished if run not in again]
+        self._waiting.extend(again)
+        return self._affected(self._part, before)
+
+    def _affected(self, part: Part, before: Task) -> bool:
+        block = np.asarray(self.image[part.where])
+        return not np.array_equal(self.task.known(block, part.where), before.known(block, part.where))
+
+    def _prepare(self) -> tuple[Problem, Settings] | None:
+        """Get the part at hand ready, and return its problem; None where there is nothing to restore."""
+        part = self._part
+        block = np.asarray(self.image[part.where])
+        known = self.task.known(block, part.where)
+        under = self._result()[part.goes]
+        self._under = under.copy() if part.tile is not None else None
+        if not known.any() or not self.task.needed(known):
+            self._result()[part.goes] = self._as_it_is(block)
             return None
-        if not known.any():
+        if np.ptp(block[known].astype(np.float64)) == 0:
+            flat = np.full(under.shape, block[known][0])
+            self._result()[part.goes] = self.task.compose(block, cast(flat, self.dtype), known)
             return None
-        intensities = Intensities.of(block)
-        normal = intensities.normalise(block)
-        settings = self._fit_to_noise(block, intensities)
-        return (
-            Problem(
-                torch.from_numpy(np.where(known, normal, 0).astype(np.float32)),
-                None if known.all() else torch.from_numpy(known),
-            ),
-            settings,
-            intensities,
+        if self._measured is None or self._measured.of != (part.index, self.task):
+            self._measured = self._measure(part.index)
+        return self._problem(), self._measured.settings
+
+    def _problem(self) -> Problem:
+        """Return the engine's view of the part at hand."""
+        where = self._part.where
+        self._block = np.asarray(self.image[where])
+        self._known = self.task.known(self._block, where)
+        assert self._measured is not None
+        normal = self._measured.intensities.normalise(self.axes.to_engine(self._block))
+        known = self.axes.to_engine(self._known)
+        return Problem(
+            torch.from_numpy(np.where(known, normal, 0).astype(np.float32)),
+            None if known.all() else torch.from_numpy(known),
+            self.task.operator(self.axes),
         )
 
-    def _fit_to_noise(self, block: np.ndarray, intensities: Intensities) -> Settings:
-        """Return the engine's settings with what they leave to the noise filled in."""
+    def _measure(self, index: Index) -> _Measured:
+        """Measure a plane or volume, all its tiles together, by what is known of it."""
+        block = np.asarray(self.image[index])
+        known = self.task.known(block, index)
+        if not known.all():
+            block = np.where(known, block, np.nan)
+        block = self.axes.to_engine(block)
+        intensities = Intensities.of(block)
+        settings, level = self._fit_to_noise(block, intensities)
+        return _Measured((index, self.task), intensities, settings, level)
+
+    def _fit_to_noise(self, block: np.ndarray, intensities: Intensities) -> tuple[Settings, float | None]:
+        """Return the engine's settings with what they leave to the noise filled in, and the noise's level."""
         settings = self.engine
         stopping, likelihood = settings.stopping, settings.likelihood
         open_guard = isinstance(stopping, HeldOut) and None in (stopping.guard, stopping.variance)
         open_noise = isinstance(likelihood, PoissonGaussian) and likelihood.gain is None
         if not (open_guard or open_noise):
-            return settings
+            return settings, None
         # One channel stands for the three of a colour image: the middle one is green.
         noise = self.noise or estimate_noise(block[len(block) // 2])
+        variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64)))
         unit = intensities.unit
         if isinstance(stopping, HeldOut) and open_guard:
-            guard = noise.guard if stopping.guard is None else stopping.guard
-            variance = stopping.variance
-            if variance is None:
-                variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64))) / unit**2
-            settings = replace(settings, stopping=replace(stopping, guard=guard, variance=variance))
+            stopping = replace(
+                stopping,
+                guard=noise.guard if stopping.guard is None else stopping.guard,
+                variance=variance / unit**2 if stopping.variance is None else stopping.variance,
+            )
+            settings = replace(settings, stopping=stopping)
         if isinstance(likelihood, PoissonGaussian) and open_noise:
             offset = float(intensities.normalise(np.array(noise.offset)))
             known = replace(
                 likelihood, gain=noise.gain / unit, offset=offset, read_noise=noise.read_noise / unit
             )
             settings = replace(settings, likelihood=known)
-        return settings
+        return settings, math.sqrt(variance)
 
     def _step(self, run: int, index: Index, it: Iterate) -> Step:
         usual = float(np.mean(self._lengths)) if self._lengths else self.engine.expected
@@ -215,7 +323,7 @@ class Job:
         if it.stopped_by is not None:
             expected = it.iteration
         part = it.iteration / expected
-        runs = len(self.indices)
+        runs = len(self.parts)
         # The first iteration also waits for the weights, the memory and the threads to be there.
         if it.iteration == 1:
             self._begun = it.seconds
@@ -234,27 +342,55 @@ class Job:
     # -------------------------------------------------------------------------------------- what there is
 
     def _result(self) -> np.ndarray:
-        """The result so far: a copy of the input, in which restored runs replace the original."""
+        """The result so far: the image, enlarged if need be, in which restored parts replace the original."""
         if self._done is None:
-            self._done = cast(np.array(self.image, copy=True), self.dtype)
+            self._done = self._as_it_is(self.image)
         return self._done
 
+    def _as_it_is(self, block: Any) -> np.ndarray:
+        """Return a copy of a part of the image that could stand in the result."""
+        same = np.array(block, copy=True)
+        spread = self.factors if same.ndim == len(self.factors) else self._spread
+        for axis, factor in enumerate(spread):
+            same = np.repeat(same, factor, axis) if factor > 1 else same
+        return cast(same, self.dtype)
+
+    @property
+    def _spread(self) -> list[int]:
+        """How much finer the result is along the axes that a part keeps."""
+        kept = [axis for axis, where in enumerate(self._part.where) if isinstance(where, slice)]
+        return [self.factors[axis] for axis in kept]
+
     def _restored(self, estimate: torch.Tensor) -> np.ndarray:
-        planes = self.axes.from_engine(estimate.numpy())
-        return self._intensities.restore(planes, self.dtype)
+        """Return what stands in the result for an estimate of the part at hand."""
+        assert self._measured is not None
+        restored = self._measured.intensities.restore(self.axes.from_engine(estimate.numpy()), self.dtype)
+        if self._part.tile is not None and self._under is not None:
+            opacity = self._part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])
+            opacity = self.axes.from_engine(np.broadcast_to(opacity, estimate.shape))
+            under = np.where(np.isfinite(self._under), self._under, restored).astype(np.float64)
+            restored = cast(under + opacity * (restored - under), self.dtype)
+        return self.task.compose(self._block, restored, self._known)
+
+    def _judge(self) -> None:
+        """Take down how well the run's result explains what was measured."""
+        assert self.last is not None and self._measured is not None
+        residual = self.last.iterate.residual() * self._measured.intensities.unit
+        self._residuals.append((residual, self._measured.noise))
+        self._lengths.append(self.last.iterate.iteration)
 
     def _write(self) -> None:
         if self.last is not None:
             self._result()[self.last.index] = self._restored(self.last.iterate.best())
 
     def preview(self) -> tuple[Index, np.ndarray]:
-        """Return where the newest estimate lies in the array, and the estimate itself."""
+        """Return where the newest estimate lies in the result, and the estimate itself."""
         if self.last is None:
             raise RuntimeError("There is no estimate before the first iteration: iterate over the job first.")
         return self.last.index, self._restored(self.last.iterate.estimate())
 
     def picture(self) -> np.ndarray:
-        """Return the whole array so far, the newest estimate in its place.
+        """Return the whole result so far, the newest estimate in its place.
 
         It is one array that this fills in again and again, and in the end the result's.
         """
@@ -269,14 +405,37 @@ class Job:
             ended = self.last.iterate.stopped_by or "user"
             if self.last.iterate.stopped_by is None:
                 self._write()
+            if not self._residuals:
+                self._judge()
         history: dict[str, list[Any]] = {
             name: [row[name] for row in self._history] for name in ("run", *RECORDED)
         }
         for name in ("data_term", "figure"):
             history[name] = [_plain(value) for value in history[name]]
         return Restoration(
-            self._result(), len(self._history), self.stopped_by or ended, history, self.settings
+            self._result(),
+            len(self._history),
+            self.stopped_by or ended,
+            history,
+            self.settings,
+            residual=_root_mean_square([residual for residual, _ in self._residuals]),
+            noise=_root_mean_square([noise for _, noise in self._residuals]),
         )
+
+
+def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    needed, free = math.prod(shape) * dtype.itemsize, available_memory(torch.device("cpu"))
+    if needed > free:
+        size = " x ".join(map(str, shape))
+        raise MemoryError(
+            f"the result of {size} pixels ({dtype}) needs {needed / 2**30:.1f} GiB, but "
+            f"{free / 2**30:.1f} GiB are free. Crop the image, or enlarge it less."
+        )
+
+
+def _root_mean_square(values: list[float | None]) -> float | None:
+    numbers = [value for value in values if value is not None]
+    return math.sqrt(sum(value**2 for value in numbers) / len(numbers)) if numbers else None
 
 
 def _plain(value: torch.Tensor | float | None) -> float | None:

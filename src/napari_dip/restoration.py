@@ -28,7 +28,15 @@ class Restoration:
         ``"iteration"``, ``"data_term"``, ``"figure"`` (the stopping rule's, or None where it did not
         look), ``"best_iteration"`` and ``"seconds"``. Errors are in normalised intensity, squared.
     settings
-        Plain JSON. ``denoise(image, **settings)`` makes the same result again on the same machine.
+        Plain JSON. ``denoise(image, **settings)``, or whichever verb it was, makes the same result again on
+        the same machine.
+    residual
+        Root mean square difference between the image's known pixels and what the best estimate says that they
+        should have been (for super-resolution: the result downsampled), in the image's units. With the noise
+        taken away and nothing else it equals `noise`. None where nothing was restored.
+    noise
+        Standard deviation of the image's noise as it was measured, in the image's units; None where it was
+        not.
     """
 
     image: np.ndarray = field(repr=False)
@@ -36,6 +44,8 @@ class Restoration:
     stopped_by: str
     history: dict[str, list[Any]] = field(repr=False)
     settings: dict[str, Any] = field(repr=False)
+    residual: float | None = field(default=None, repr=False)
+    noise: float | None = field(default=None, repr=False)
 
     @property
     def seconds(self) -> float:
@@ -55,6 +65,8 @@ class Restoration:
         return {
             "iterations": self.iterations,
             "stopped_by": self.stopped_by,
+            "residual": self.residual,
+            "noise": self.noise,
             "settings": self.settings,
             "history": self.history,
         }

@@ -1,6 +1,24 @@
+import pytest
 import torch
+from skimage.measure import block_reduce
 
-from napari_dip.engine.operators import Identity
+from napari_dip.engine.operators import Box, Downsample, Gaussian, Identity, Lanczos
+
+
+def dot(a, b):
+    return (a.double() * b.double()).sum()
+
+
+@pytest.mark.parametrize(
+    "kernel", [Lanczos(), Lanczos(3), Box(), Gaussian(1.0), Gaussian(0.1), Gaussian(3.0)]
+)
+@pytest.mark.parametrize("factors", [(1, 1), (2, 3), (4, 4), (4, 1, 1), (2, 3, 5)])
+def test_downsample_adjoint_is_the_transpose(factors, kernel):
+    a = Downsample(factors, (kernel,))
+    measured = (5, 7, 6)[-len(factors) :]
+    x, y = torch.randn(1, 2, *a.image_shape(measured)), torch.randn(1, 2, *measured)
+    assert a(x).shape == y.shape and a.adjoint(y).shape == x.shape
+    assert torch.isclose(dot(a(x), y), dot(x, a.adjoint(y)), atol=1e-4)
 
 
 def test_identity_adjoint_is_the_transpose():
@@ -8,3 +26,50 @@ def test_identity_adjoint_is_the_transpose():
     x, y = torch.rand(1, 2, 5, 6), torch.rand(1, 2, 5, 6)
     assert torch.isclose((a(x) * y).sum(), (x * a.adjoint(y)).sum())
     assert a.image_shape((5, 6)) == (5, 6)
+
+
+@pytest.mark.parametrize("kernel", [Lanczos(), Box(), Gaussian(1.5), Gaussian(0.01)])
+@pytest.mark.parametrize("factor", [2, 3, 4, 5, 8])
+def test_a_ramp_is_sampled_at_the_centres_of_the_coarse_pixels(factor, kernel):
+    fine = torch.arange(16 * factor, dtype=torch.float32).expand(1, 1, 4, -1)
+    coarse = Downsample((1, factor), (kernel,))(fine)
+    centres = (torch.arange(16) + 0.5) * factor - 0.5
+    # Away from the border, where the mean is one-sided.
+    assert torch.allclose(coarse[0, 0, 0, 4:-4], centres[4:-4], atol=1e-3)
+
+
+@pytest.mark.parametrize("kernel", [Lanczos(), Box(), Gaussian(1.5)])
+def test_a_flat_image_stays_flat_up_to_the_border(kernel):
+    flat = torch.full((1, 1, 12, 12), 0.7)
+    assert torch.allclose(Downsample((3, 4), (kernel,))(flat), torch.tensor(0.7), atol=1e-6)
+
+
+def test_box_is_camera_binning():
+    x = torch.rand(1, 3, 12, 20)
+    binned = Downsample((3, 4), (Box(),))(x)
+    expected = torch.tensor(block_reduce(x[0].numpy(), (1, 3, 4), func=lambda a, axis: a.mean(axis)))
+    assert torch.allclose(binned[0], expected, atol=1e-6)
+
+
+def test_the_gaussian_has_the_width_that_it_says():
+    # An impulse on the fine grid, seen by every coarse pixel: the point spread function itself.
+    factor, fwhm = 8, 3.0
+    impulse = torch.zeros(1, 1, 1, 64 * factor)
+    impulse[..., 32 * factor + factor // 2] = 1
+    seen = Downsample((1, factor), (Gaussian(fwhm),))(impulse)[0, 0, 0].double()
+    x = torch.arange(64)
+    mean = (seen * x).sum() / seen.sum()
+    deviation = ((seen * (x - mean) ** 2).sum() / seen.sum()).sqrt()
+    assert deviation * (8 * torch.tensor(2.0).log()).sqrt() == pytest.approx(fwhm, rel=0.01)
+
+
+def test_axes_may_have_kernels_of_their_own():
+    x = torch.rand(1, 1, 8, 6, 6)
+    a = Downsample((4, 2, 2), (Gaussian(2.0), Box(), Box()))
+    b = Downsample((4, 1, 1), (Gaussian(2.0),))(Downsample((1, 2, 2), (Box(),))(x))
+    assert torch.allclose(a(x), b, atol=1e-6)
+
+
+def test_a_gaussian_without_width_is_refused():
+    with pytest.raises(ValueError, match="fwhm must be above 0"):
+        Gaussian(0.0)

@@ -6,14 +6,14 @@ from napari_dip.engine.networks import Hourglass, SubPixel
 from napari_dip.engine.presets import PRESETS, preset
 
 
-@pytest.mark.parametrize("name", list(PRESETS))
+@pytest.mark.parametrize("name", list(PRESETS["denoise"]))
 def test_settings_survive_json(name):
-    text = json.dumps(PRESETS[name].to_dict(), allow_nan=False)
-    assert PRESETS["fast"].changed(**json.loads(text)) == PRESETS[name].changed()
+    text = json.dumps(PRESETS["denoise"][name].to_dict(), allow_nan=False)
+    assert PRESETS["denoise"]["fast"].changed(**json.loads(text)) == PRESETS["denoise"][name].changed()
 
 
 def test_a_dict_changes_the_presets_part_and_a_name_replaces_it():
-    fast = PRESETS["fast"]
+    fast = PRESETS["denoise"]["fast"]
     assert fast.changed(network={"skip": 2}).network == SubPixel(**{**vars(fast.network), "skip": 2})
     assert fast.changed(network="hourglass").network == Hourglass()
     assert fast.changed(network={"name": "hourglass", "channels": [8, 8]}).network == Hourglass(
@@ -22,7 +22,7 @@ def test_a_dict_changes_the_presets_part_and_a_name_replaces_it():
 
 
 def test_none_leaves_a_setting_as_it_is():
-    assert PRESETS["fast"].changed(iterations=None, network=None) == PRESETS["fast"]
+    assert PRESETS["denoise"]["fast"].changed(iterations=None, network=None) == PRESETS["denoise"]["fast"]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_none_leaves_a_setting_as_it_is():
 )
 def test_bad_settings_are_refused_in_one_sentence(change, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        PRESETS["fast"].changed(**change)
+        PRESETS["denoise"]["fast"].changed(**change)
 
 
 def test_an_unknown_preset_is_refused_with_the_names_of_the_others():

@@ -12,8 +12,9 @@ from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.solver import iterate, total_variation
 
+FAST = PRESETS["denoise"]["fast"]
 QUICK = replace(
-    PRESETS["fast"],
+    FAST,
     network=Hourglass((8, 16, 16), bias=False),
     input=NoiseInput(8, perturbation=0.02),
     precision="float32",
@@ -133,9 +134,7 @@ def test_a_run_that_diverges_stops_with_a_finite_estimate():
 
 def test_three_dimensions_go_through_the_same_loop():
     measurement = torch.rand(1, 6, 20, 22)
-    last = list(iterate(Problem(measurement), replace(PRESETS["fast"], iterations=3, precision="float32")))[
-        -1
-    ]
+    last = list(iterate(Problem(measurement), replace(FAST, iterations=3, precision="float32")))[-1]
     assert last.best().shape == measurement.shape
 
 
@@ -151,11 +150,40 @@ def test_an_image_larger_than_memory_is_refused_with_both_sizes(monkeypatch):
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-@pytest.mark.parametrize("name", list(PRESETS))
+@pytest.mark.parametrize("name", list(PRESETS["denoise"]))
 def test_every_preset_runs_on_every_device(name, device):
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA here")
-    last = list(iterate(Problem(torch.rand(1, 32, 32)), replace(PRESETS[name], iterations=2, device=device)))[
-        -1
-    ]
+    settings = replace(PRESETS["denoise"][name], iterations=2, device=device)
+    last = list(iterate(Problem(torch.rand(1, 32, 32)), settings))[-1]
     assert last.iteration == 2 and last.best().isfinite().all()
+
+
+def test_a_run_goes_on_with_another_problem_that_is_sent_to_it_as_if_it_had_been_the_first():
+    noisy, truth = picture()
+    damaged, known = noisy.clone(), torch.ones_like(noisy, dtype=torch.bool)
+    damaged[0, 20:24], known[0, 20:24] = 1.2, False
+    settings = replace(QUICK, network=Hourglass((8, 16, 16), bias=False, output="semilinear"), iterations=200)
+
+    def error(it):
+        return mse(it.estimate()[0, 20:24], truth[0, 20:24])
+
+    cold = error(list(iterate(Problem(damaged, known), settings))[-1])
+    run = iterate(Problem(damaged), settings)
+    it = next(it for it in run if it.iteration == 60)
+    before = error(it)
+    it = run.send(Problem(damaged, known))
+    assert it.iteration == 61 and it.stopped_by is None
+    assert error(it) < before / 4  # at once
+    assert error(list(run)[-1]) < 1.3 * cold  # and in the end
+
+
+def test_a_problem_that_is_sent_during_the_finish_is_fitted_and_judged_anew():
+    noisy, _ = picture()
+    run = iterate(Problem(noisy), replace(QUICK, finish=15))
+    it = next(it for it in run if it.figure is None and it.iteration % 10 == 0)
+    it = run.send(Problem(noisy))
+    assert it.stopped_by is None
+    rest = list(run)
+    assert len(rest) > 40 and any(it.figure is not None for it in rest)
+    assert rest[-1].stopped_by == "stopping rule"

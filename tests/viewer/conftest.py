@@ -1,10 +1,11 @@
-"""A real viewer, a tiny noisy image, and a Denoise widget that has warmed up."""
+"""A real viewer, a tiny noisy image, widgets that have warmed up, and a mouse on the canvas."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QPoint, Qt
 
 
 @pytest.fixture
@@ -30,19 +31,66 @@ def notifications():
 
 @pytest.fixture
 def wait_until(qtbot):
-    return lambda condition, timeout=30_000: qtbot.waitUntil(condition, timeout=timeout)
+    return lambda condition, timeout=30_000: qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
 
 
 @pytest.fixture
-def open_denoise(viewer, wait_until):
-    """Open the widget as the menu does, and wait until it has warmed up."""
-    from napari_dip.viewer.widgets.denoise import DenoiseWidget
+def click(qtbot):
+    return lambda button: qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
-    def open_widget():
-        widget = DenoiseWidget(viewer)
-        viewer.window.add_dock_widget(widget, name="Denoise")
-        if widget.layer.layer is not None:
-            wait_until(widget.controls.main.isEnabled)
+
+@pytest.fixture
+def open_task(wait_until):
+    """Open a task's widget as the menu does, and wait until it has warmed up."""
+
+    def open_widget(kind, viewer):
+        widget = kind(viewer)
+        viewer.window.add_dock_widget(widget, name=kind.VERB)
+        wait_until(lambda: widget.ready)
         return widget
 
     return open_widget
+
+
+@pytest.fixture
+def open_denoise(viewer, open_task):
+    from napari_dip.viewer.widgets.denoise import DenoiseWidget
+
+    return lambda: open_task(DenoiseWidget, viewer)
+
+
+@pytest.fixture
+def open_inpaint(viewer, open_task):
+    from napari_dip.viewer.widgets.inpaint import InpaintWidget
+
+    return lambda: open_task(InpaintWidget, viewer)
+
+
+@pytest.fixture
+def drag(qtbot):
+    """Press the mouse on a shown viewer's canvas, move it through points of the world, and let it go.
+
+    Between two points `meanwhile` is called.
+    """
+
+    def on_canvas(viewer, point):
+        canvas = viewer.window._qt_viewer.canvas.native
+        camera = getattr(viewer, "scene", viewer).camera  # napari 0.9 moved it
+        y, x = (np.asarray(point) - camera.center[-2:]) * camera.zoom
+        return canvas, QPoint(round(canvas.width() / 2 + x), round(canvas.height() / 2 + y))
+
+    def drag(viewer, *points, button=Qt.MouseButton.LeftButton, meanwhile=None):
+        first, *others = points
+        canvas, position = on_canvas(viewer, first)
+        qtbot.mouseMove(canvas, position)
+        qtbot.mousePress(canvas, button, pos=position)
+        for point in others:
+            if meanwhile is not None:
+                meanwhile()
+            canvas, position = on_canvas(viewer, point)
+            qtbot.wait(20)  # moves that come too soon are taken as one
+            qtbot.mouseMove(canvas, position)
+        qtbot.wait(20)
+        qtbot.mouseRelease(canvas, button, pos=position)
+
+    return drag

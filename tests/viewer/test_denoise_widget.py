@@ -9,14 +9,9 @@ from qtpy.QtWidgets import QApplication
 
 import napari_dip as dip
 from napari_dip.viewer import denoise
-from napari_dip.viewer.widgets.denoise import NO_IMAGE
+from napari_dip.viewer.widgets.task import NO_IMAGE
 
 LONG = {"iterations": 100_000, "stopping": "fixed"}
-
-
-@pytest.fixture
-def click(qtbot):
-    return lambda button: qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def _set(widget, name, value):

@@ -6,11 +6,20 @@ import napari
 import numpy as np
 import pytest
 
-from napari_dip.viewer.layers import AFTERWARDS, axes_of, find_image, image_layers, is_result, result_layer
+from napari_dip.api import plan_denoise, plan_super_resolve
+from napari_dip.viewer.layers import (
+    AFTERWARDS,
+    axes_of,
+    find_image,
+    find_mask,
+    image_layers,
+    is_result,
+    result_layer,
+)
 
 
 def _result(source):
-    return result_layer(source, np.asarray(source.data) + 0, "denoise", {"preset": "fast"})
+    return result_layer(source, np.asarray(source.data) + 0, plan_denoise(source))
 
 
 def test_a_result_keeps_where_its_source_lies_and_how_it_looks():
@@ -50,10 +59,50 @@ def test_a_result_keeps_where_its_source_lies_and_how_it_looks():
     assert not is_result(source)
 
 
+@pytest.mark.parametrize("factor", [(1, 2, 3), (4, 1, 1), (5, 2, 2)])
+def test_a_finer_result_lies_exactly_over_its_source(factor):
+    source = napari.layers.Image(
+        np.random.default_rng(0).random((4, 8, 8)),
+        scale=(2, 0.5, 0.25),
+        translate=(1, 2, 3),
+        rotate=(10, 20, 30),
+        shear=(0.1, 0.2, 0.3),
+        affine=np.diag([1, 2, 1, 1]),
+        axis_labels=("z", "y", "x"),
+    )
+    job = plan_super_resolve(source, factor)
+    result = result_layer(source, np.zeros(job.shape), job)
+    # The corners of the pixels, and the centre of a pixel against the mean of the finer ones within it.
+    for corner in ((-0.5, -0.5, -0.5), (3.5, 7.5, 7.5), (0.5, 3.5, 7.5)):
+        fine = (np.array(corner) + 0.5) * factor - 0.5
+        np.testing.assert_allclose(result.data_to_world(fine), source.data_to_world(corner), atol=1e-9)
+    pixel = np.array((2, 3, 5))
+    inside = [pixel * factor + offset for offset in np.ndindex(factor)]
+    centre = np.mean([result.data_to_world(fine) for fine in inside], axis=0)
+    np.testing.assert_allclose(centre, source.data_to_world(pixel), atol=1e-9)
+
+
+def test_a_mask_is_the_topmost_or_the_one_that_is_named():
+    viewer = napari.components.ViewerModel()
+    with pytest.raises(ValueError, match="no mask layer is selected.*none: paint one"):
+        find_mask(viewer, None)
+    image = viewer.add_image(np.zeros((16, 16)), name="cell")
+    labels = viewer.add_labels(np.zeros((16, 16), int), name="dust")
+    shapes = viewer.add_shapes(name="holes")
+    assert find_mask(viewer, None) is shapes
+    assert find_mask(viewer, "dust") is labels
+    with pytest.raises(ValueError, match="no mask layer 'dirt'.*'holes', 'dust'"):
+        find_mask(viewer, "dirt")
+    with pytest.raises(TypeError, match="a mask layer is needed, but 'cell' is a Image layer"):
+        find_mask(viewer, image)
+    # With a mask selected, the image to fill in is the one below.
+    assert find_image(viewer, None, guess=True) is image
+
+
 def test_a_result_of_a_hidden_or_multiscale_source_is_one_visible_level():
     pyramid = [np.zeros((32, 32)), np.zeros((16, 16))]
     source = napari.layers.Image(pyramid, multiscale=True, visible=False, scale=(3, 3))
-    result = result_layer(source, pyramid[0], "denoise", {})
+    result = result_layer(source, pyramid[0], plan_denoise(source))
     assert not result.multiscale
     assert result.visible
     np.testing.assert_array_equal(result.scale, (3, 3))

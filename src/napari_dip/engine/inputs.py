@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dip.engine.components import Component
+from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.networks.layers import unshuffle
 from napari_dip.engine.problem import Problem
 
@@ -107,7 +108,7 @@ class ImageInput(Input):
     ) -> Tensor:
         image = (problem.filled if problem.guide is None else problem.guide[None]).cpu().float()
         if self.blur > 0:
-            image = _gaussian_blur(image, self.blur)
+            image = gaussian_blur(image, self.blur)
         image = F.interpolate(image, size=canvas) if tuple(image.shape[2:]) != canvas else image
         image = unshuffle(image, factors)
         if not self.channels:
@@ -121,21 +122,6 @@ INPUTS: dict[str, type[Input]] = {kind.name: kind for kind in (NoiseInput, Coord
 
 def _coarse(canvas: tuple[int, ...], factors: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size // factor for size, factor in zip(canvas, factors, strict=True))
-
-
-def _gaussian_blur(image: Tensor, sigma: float) -> Tensor:
-    channels, dims = image.shape[1], image.ndim - 2
-    radius = min(math.ceil(3 * sigma), min(image.shape[2:]) - 1)
-    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
-    taps /= taps.sum()
-    convolve = F.conv2d if dims == 2 else F.conv3d
-    for axis in range(dims):
-        shape, pad = [1] * dims, [0] * (2 * dims)
-        shape[axis] = len(taps)
-        pad[2 * (dims - 1 - axis)] = pad[2 * (dims - 1 - axis) + 1] = radius
-        kernel = taps.reshape(1, 1, *shape).expand(channels, 1, *shape)
-        image = convolve(F.pad(image, pad, mode="replicate"), kernel, groups=channels)
-    return image
 
 
 class Perturbed:

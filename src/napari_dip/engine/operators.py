@@ -5,12 +5,18 @@ An operator ``A`` is linear and differentiable. It knows nothing of the network,
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import ClassVar, Protocol
 
+import torch
 from torch import Tensor
 
-__all__ = ["Identity", "Operator"]
+from napari_dip.engine.components import Component
+
+__all__ = ["KERNELS", "Box", "Downsample", "Gaussian", "Identity", "Kernel", "Lanczos", "Operator"]
 
 
 class Operator(Protocol):
@@ -41,3 +47,140 @@ class Identity:
 
     def image_shape(self, measured: tuple[int, ...]) -> tuple[int, ...]:
         return measured
+
+
+# ----------------------------------------------------------------------------------------------- downsampling
+
+
+class Kernel(Component, ABC):
+    """What one coarse pixel sees of the fine ones around its centre, along one axis."""
+
+    @abstractmethod
+    def reach(self, factor: int) -> float:
+        """Return how far from the coarse pixel's centre it sees, in fine pixels."""
+
+    @abstractmethod
+    def weight(self, distance: Tensor, factor: int) -> Tensor:
+        """Return what fine pixels at these distances, in fine pixels, count; up to a constant."""
+
+
+@dataclass(frozen=True)
+class Lanczos(Kernel):
+    """A windowed sinc, as image programs resample (Ulyanov et al., IJCV 2020, sec. 4.2).
+
+    Parameters
+    ----------
+    lobes
+        Of the sinc on each side; the paper's 2.
+    """
+
+    lobes: int = 2
+    name: ClassVar[str] = "lanczos"
+
+    def reach(self, factor: int) -> float:
+        return float(self.lobes * factor)
+
+    def weight(self, distance: Tensor, factor: int) -> Tensor:
+        x = distance / factor
+        return torch.sinc(x) * torch.sinc(x / self.lobes)
+
+
+@dataclass(frozen=True)
+class Box(Kernel):
+    """The mean of the fine pixels in a coarse one: camera binning."""
+
+    name: ClassVar[str] = "box"
+
+    def reach(self, factor: int) -> float:
+        return factor / 2
+
+    def weight(self, distance: Tensor, factor: int) -> Tensor:
+        return torch.ones_like(distance)
+
+
+@dataclass(frozen=True)
+class Gaussian(Kernel):
+    """A Gaussian point spread function, sampled at the coarse pixels' centres.
+
+    Parameters
+    ----------
+    fwhm
+        Full width at half maximum, in coarse pixels: the resolution over the pixel size (or the z step).
+    """
+
+    fwhm: float = 1.0
+    name: ClassVar[str] = "gaussian"
+
+    def __post_init__(self) -> None:
+        """Refuse a width that is none."""
+        if not self.fwhm > 0:
+            raise ValueError(f"fwhm must be above 0 coarse pixels, but is {self.fwhm!r}.")
+
+    def sigma(self, factor: int) -> float:
+        """Return the standard deviation in fine pixels."""
+        return self.fwhm * factor / math.sqrt(8 * math.log(2))
+
+    def reach(self, factor: int) -> float:
+        # At least the nearest fine pixels, however narrow the point spread is.
+        return max(4 * self.sigma(factor), 1.0)
+
+    def weight(self, distance: Tensor, factor: int) -> Tensor:
+        # Relative to the nearest fine pixel, which a narrow kernel would round away otherwise.
+        nearest = distance.abs().min()
+        return torch.exp(-0.5 * (distance.square() - nearest**2) / self.sigma(factor) ** 2)
+
+
+KERNELS: dict[str, type[Kernel]] = {kind.name: kind for kind in (Lanczos, Box, Gaussian)}
+
+
+@dataclass(frozen=True)
+class Downsample:
+    """The measurement is coarser than the image: super-resolution.
+
+    A coarse pixel is a weighted mean of the fine pixels around its centre. It covers ``factor`` fine pixels,
+    so that its centre lies at ``(i + 1/2) * factor - 1/2`` on the fine grid, for odd and even factors. At the
+    border the mean is taken over the fine pixels that are there.
+
+    Parameters
+    ----------
+    factors
+        Fine pixels per coarse pixel, along each spatial axis.
+    kernels
+        One for each axis, or one for all.
+    """
+
+    factors: tuple[int, ...]
+    kernels: tuple[Kernel, ...] = (Lanczos(),)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        for axis, factor, kernel in self._axes():
+            means = _means(image.shape[axis] // factor, factor, kernel, image.device)
+            image = (image.movedim(axis, -1) @ means.mT).movedim(-1, axis)
+        return image
+
+    def adjoint(self, measurement: Tensor) -> Tensor:
+        for axis, factor, kernel in self._axes():
+            means = _means(measurement.shape[axis], factor, kernel, measurement.device)
+            measurement = (measurement.movedim(axis, -1) @ means).movedim(-1, axis)
+        return measurement
+
+    def image_shape(self, measured: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(size * factor for size, factor in zip(measured, self.factors, strict=True))
+
+    def _axes(self) -> list[tuple[int, int, Kernel]]:
+        kernels = self.kernels * (len(self.factors) if len(self.kernels) == 1 else 1)
+        pairs = zip(self.factors, kernels, strict=True)
+        return [(2 + axis, factor, kernel) for axis, (factor, kernel) in enumerate(pairs) if factor > 1]
+
+
+@lru_cache(maxsize=16)
+def _means(coarse: int, factor: int, kernel: Kernel, device: torch.device) -> Tensor:
+    """Return the matrix (coarse, fine pixels) of the weighted means.
+
+    A matrix of mostly zeros, yet quicker than a strided convolution of an image of few channels, and its
+    transpose is the adjoint.
+    """
+    centres = (torch.arange(coarse, dtype=torch.float64) + 0.5) * factor - 0.5
+    distance = torch.arange(coarse * factor, dtype=torch.float64) - centres[:, None]
+    weights = kernel.weight(distance, factor) * (distance.abs() < kernel.reach(factor))
+    return (weights / weights.sum(1, keepdim=True)).float().to(device)

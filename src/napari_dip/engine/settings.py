@@ -38,6 +38,11 @@ class Settings:
         iteration n is ``min(averaging, n / (n + 9))``, so that the first, bad iterates are soon forgotten.
     tv
         Weight of the total variation beside the logarithm of the mean data term; 0 for none.
+    spread
+        How far, as the standard deviation in pixels of a Gaussian, what the generator leaves unexplained of
+        the known pixels is taken to hold for their neighbours. It is added to the estimate by the part that
+        held-out pixels confirm: all of it where the image has detail that the generator has not reached yet,
+        nothing where only noise is left. 0 for none.
     finish
         Iterations with all known pixels after the stopping rule has found the best ones.
     expected
@@ -61,6 +66,7 @@ class Settings:
     stopping: StoppingRule
     averaging: float = 0.99
     tv: float = 0.0
+    spread: float = 0.0
     finish: int = 0
     expected: int = 500
     iterations: int = 3000
@@ -75,6 +81,8 @@ class Settings:
             raise ValueError(f"averaging must be at least 0 and below 1, but is {self.averaging!r}.")
         if not self.tv >= 0:
             raise ValueError(f"tv must be 0 or more, but is {self.tv!r}.")
+        if not 0 <= self.spread <= 100:
+            raise ValueError(f"spread must be 0 to 100 pixels, but is {self.spread!r}.")
         for name, least in (("iterations", 1), ("expected", 1), ("finish", 0), ("seed", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_dip.engine.devices import (
     autocast,
@@ -24,12 +24,16 @@ from napari_dip.engine.devices import (
     choose_precision,
     memory_needed,
 )
+from napari_dip.engine.filters import smooth_fill, spread
 from napari_dip.engine.inputs import Perturbed
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
-from napari_dip.engine.stopping import Patience
+from napari_dip.engine.stopping import Judge, Patience
 
-__all__ = ["Iterate", "iterate", "resolve"]
+__all__ = ["Iterate", "iterate", "memory_of", "resolve"]
+
+# Iterations in which a generator forgets pixels that it has fitted and that are masked now.
+FORGETTING = 20
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,15 @@ class Iterate:
 
     def estimate(self) -> Tensor:
         """Return the current average of the iterates, shape (channels, [Z,] Y, X), float32, on the CPU."""
-        return self._fit.average[0].cpu()
+        return self._fit.estimate[0].cpu()
 
     def best(self) -> Tensor:
         """Return the best estimate so far, as `estimate` does: what to keep if the run ends here."""
         return self._fit.best[0].cpu()
+
+    def residual(self) -> float:
+        """Return the root mean square of what the best estimate leaves unexplained of the known pixels."""
+        return self._fit.residual()
 
 
 def resolve(settings: Settings) -> Settings:
@@ -85,11 +93,13 @@ def resolve(settings: Settings) -> Settings:
     return replace(settings, device=str(device), precision=precision)
 
 
-def iterate(problem: Problem, settings: Settings) -> Iterator[Iterate]:
+def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem | None, None]:
     """Fit a generator to `problem`; yield after every iteration.
 
     The run ends with the iterate whose ``stopped_by`` is set. Close the iterator to stop earlier, don't ask
-    to pause.
+    to pause. Another problem with the same image behind it, such as one in which other pixels are missing,
+    may be sent (``run.send(problem)``) instead of asking for the next iterate: the run goes on from where it
+    is.
 
     Parameters
     ----------
@@ -113,47 +123,47 @@ def iterate(problem: Problem, settings: Settings) -> Iterator[Iterate]:
     settings = resolve(settings)
     generator = torch.Generator().manual_seed(settings.seed)
     fit = Fit(problem, settings, generator)
-    judge = settings.stopping.begin(fit.problem, generator)
-    patience = Patience(settings.stopping.patience, judge.tolerance)
-    iteration, stopped_by, finish = 0, None, settings.finish
+    drawn = generator.get_state()
+    iteration, stopped_by = 0, None
+    changed: Problem | None = problem
 
     while stopped_by is None:
+        if changed is not None:
+            if iteration:
+                fit.take(changed)
+            # The same random numbers: what is watched stays the same, as far as it is still known.
+            generator.set_state(drawn)
+            judge = settings.stopping.begin(fit.problem, generator)
+            patience = Patience(settings.stopping.patience, judge.tolerance)
+            seen, finished = judge.seen, None
         iteration += 1
-        data_term = fit.step(judge.seen, iteration)
-        figure = judge.figure(iteration, *fit.predictions())
-        if figure is not None and patience.better(iteration, figure):
-            fit.keep()
-        stopped_by = _why_stop(settings, iteration, clock.seconds, data_term)
-        if patience.exhausted:
+        data_term = fit.step(seen, iteration)
+        figure, last = None, finished
+        if finished is None:
+            if judge.due(iteration):
+                fit.correct(judge)
+            figure = judge.figure(iteration, *fit.predictions())
+            if figure is not None and patience.better(iteration, figure):
+                fit.keep()
+            stopped_by = _why_stop(settings, iteration, clock.seconds, data_term)
+            last = int(min(settings.iterations, patience.end)) + settings.finish
+            if patience.exhausted:
+                stopped_by = None if settings.finish else "stopping rule"
+                # What the held-out pixels know is not wasted: go on from the best, with all of them.
+                finished, seen = iteration + settings.finish, fit.problem.weights
+                fit.go_back()
+        elif iteration == finished:
             stopped_by = "stopping rule"
-        else:
-            finish = settings.finish if stopped_by is None else 0
-        last = int(min(settings.iterations, patience.end))
-        report = None if finish and stopped_by else stopped_by
         with clock.paused():
-            yield Iterate(
+            changed = yield Iterate(
                 iteration,
                 clock.seconds,
                 figure,
                 patience.best_iteration,
-                last + finish,
-                report,
+                last if last is not None else iteration,
+                stopped_by,
                 data_term,
                 fit,
-            )
-
-    if not finish:
-        return
-    # What the held-out pixels know is not wasted: go on from the best, with all of them.
-    fit.go_back()
-    last = iteration + finish
-    while iteration < last:
-        iteration += 1
-        data_term = fit.step(fit.problem.weights, iteration)
-        report = "stopping rule" if iteration == last else None
-        with clock.paused():
-            yield Iterate(
-                iteration, clock.seconds, None, patience.best_iteration, last, report, data_term, fit
             )
 
 
@@ -177,8 +187,8 @@ class Fit:
         The problem, with its tensors on the device.
     average
         Average of the iterates on the image grid, shape (1, channels, [Z,] Y, X).
-    best
-        The best average so far.
+    part
+        How much of the correction by what the average leaves unexplained is added to it.
     """
 
     def __init__(self, problem: Problem, settings: Settings, generator: torch.Generator) -> None:
@@ -187,10 +197,10 @@ class Fit:
         shape = problem.image_shape
         canvas = settings.network.canvas(shape)
         z = settings.input.draw(problem, canvas, settings.network.factors(canvas), generator)
+        _refuse_too_large(problem, settings, z)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = settings.network.build(z.shape[1], problem.channels, canvas)
-        _refuse_too_large(network, z, canvas, device)
         layout = torch.channels_last if len(shape) == 2 else torch.channels_last_3d
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
         self.input = Perturbed(z, settings.input.perturbation, generator, device)
@@ -202,11 +212,31 @@ class Fit:
             *(slice((c - s) // 2, (c - s) // 2 + s) for c, s in zip(canvas, shape, strict=True)),
         )
         self.average = self.last = torch.zeros(1, problem.channels, *shape, device=device)
+        self.part = 0.0
+        self.forgetting = 0  # iterations that are left for it
         self.kept: dict[str, Any] | None = None
+
+    def take(self, problem: Problem) -> None:
+        """Go on with another problem with the same image behind it: what was the best no longer counts."""
+        before = self.problem.weights
+        self.problem = problem.to(self.device)
+        self.measurement = self.problem.filled
+        self.kept, self.part = None, 0.0
+        # What it has fitted, a generator unlearns only slowly where it sees no pixels now. So it is shown for
+        # some iterations what the pixels around suggest, which also makes the edit seen at once.
+        hidden = before * (1 - self.problem.weights)
+        if hidden.any() and self.average.shape == hidden.shape:
+            guess = smooth_fill(self.measurement, self.problem.weights)
+            self.measurement = torch.where(hidden > 0, guess, self.measurement)
+            self.average = torch.where(hidden > 0, guess, self.average)
+            self.forget, self.forgetting = hidden, FORGETTING
 
     def step(self, seen: Tensor, iteration: int) -> Tensor:
         """Take one step on the pixels with weights `seen`; return the mean data term."""
         problem, settings = self.problem, self.settings
+        if self.forgetting:
+            seen = seen + self.forget
+            self.forgetting -= 1
         with autocast(self.device, settings.precision):
             x = self.network(self.input())
         x = x[self.crop].float()
@@ -229,26 +259,52 @@ class Fit:
         return data_term.detach()
 
     def predictions(self) -> tuple[Tensor, Tensor]:
-        """Return the measurements that the last iterate and the average would give."""
-        return self.problem.operator(self.last), self.problem.operator(self.average)
+        """Return the measurements that the last iterate, and the newest estimate, would give."""
+        return self.problem.operator(self.last), self.problem.operator(self.estimate)
+
+    def correct(self, judge: Judge) -> None:
+        """Let `judge` say how much of what the average leaves unexplained holds for the neighbours too."""
+        if self.settings.spread:
+            self.part = judge.confirmed(self.average, self._unexplained(self.average, judge.seen))
+
+    def _unexplained(self, average: Tensor, seen: Tensor) -> Tensor:
+        return spread(self.measurement - average, seen, self.settings.spread)
+
+    def _corrected(self, average: Tensor, part: float) -> Tensor:
+        if part <= 0:
+            return average
+        return average + part * self._unexplained(average, self.problem.weights)
+
+    @property
+    def estimate(self) -> Tensor:
+        """The newest estimate."""
+        return self._corrected(self.average, self.part)
+
+    @property
+    def best(self) -> Tensor:
+        """The best estimate so far, by the stopping rule's figures; the newest before there is a figure."""
+        if self.kept is None:
+            return self.estimate
+        return self._corrected(self.kept["average"], self.kept["part"])
+
+    def residual(self) -> float:
+        """Return the root mean square over the known pixels of the best average's residual."""
+        known = self.problem.weights
+        errors = (self.problem.operator(self.best) - self.measurement).square() * known
+        return float((errors.sum() / known.sum()).sqrt())
 
     def keep(self) -> None:
         """Remember the state as the best so far."""
-        state = self.network.state_dict(), self.optimiser.state_dict(), self.average
-        self.kept = dict(zip(("network", "optimiser", "average"), copy.deepcopy(state), strict=True))
+        state = self.network.state_dict(), self.optimiser.state_dict(), self.average, self.part
+        self.kept = dict(zip(("network", "optimiser", "average", "part"), copy.deepcopy(state), strict=True))
 
     def go_back(self) -> None:
         """Return to the best state and forget it: from here on the newest average is the best."""
         if self.kept is not None:
             self.network.load_state_dict(self.kept["network"])
             self.optimiser.load_state_dict(self.kept["optimiser"])
-            self.average = self.kept["average"]
+            self.average, self.part = self.kept["average"], self.kept["part"]
             self.kept = None
-
-    @property
-    def best(self) -> Tensor:
-        """The best average so far, by the stopping rule's figures; the newest before there is a figure."""
-        return self.average if self.kept is None else self.kept["average"]
 
 
 def total_variation(x: Tensor) -> Tensor:
@@ -258,11 +314,31 @@ def total_variation(x: Tensor) -> Tensor:
     )
 
 
-def _refuse_too_large(network: nn.Module, z: Tensor, canvas: tuple[int, ...], device: torch.device) -> None:
-    needed = memory_needed(copy.deepcopy(network), tuple(z.shape))
-    free = available_memory(device)
+def memory_of(problem: Problem, settings: Settings, z: Tensor | None = None) -> int:
+    """Return about how many bytes a run takes at its peak.
+
+    Parameters
+    ----------
+    problem
+        The measurement; its numbers are not looked at unless the input is made from them.
+    settings
+        The settings.
+    z
+        The generator's input, if it was drawn already.
+    """
+    canvas = settings.network.canvas(problem.image_shape)
+    if z is None:
+        z = settings.input.draw(problem, canvas, settings.network.factors(canvas), torch.Generator())
+    with torch.device("meta"):
+        network = settings.network.build(z.shape[1], problem.channels, canvas)
+    return memory_needed(network, tuple(z.shape))
+
+
+def _refuse_too_large(problem: Problem, settings: Settings, z: Tensor) -> None:
+    device = torch.device(settings.device)
+    needed, free = memory_of(problem, settings, z), available_memory(device)
     if needed > free:
-        size = " x ".join(map(str, canvas))
+        size = " x ".join(map(str, problem.image_shape))
         raise MemoryError(
             f"A run on {size} pixels needs about {needed / 2**30:.1f} GiB but {device} "
             f"has {free / 2**30:.1f} GiB free. "

@@ -46,6 +46,14 @@ class Judge(ABC):
     seen: Tensor
     tolerance: float = 0.0
 
+    def due(self, iteration: int) -> bool:
+        """Whether `figure` will look at the average in this iteration."""
+        return True
+
+    def confirmed(self, average: Tensor, correction: Tensor) -> float:
+        """Return which part of a correction of the average, 0 to 1, pixels that no fit saw speak for."""
+        return 0.0
+
     @abstractmethod
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
         """Return how bad the average is, smaller being better, or None when it is not due.
@@ -145,6 +153,10 @@ class HeldOut(StoppingRule):
     variance
         The noise's mean variance in normalised intensity. None: as the noise was measured, if it was. It
         is used without a guard only.
+    target
+        Whose error is to be smallest: ``"measured"`` pixels', as above, or ``"missing"`` ones', which the fit
+        sees as little as those that are held out. Their own error, less the noise's variance, is the figure
+        then.
     cover
         Largest part of the image that may be hidden; with a guard it limits the number of watched pixels.
     patience
@@ -159,18 +171,24 @@ class HeldOut(StoppingRule):
     fraction: float = 0.05
     guard: int | None = None
     variance: float | None = None
+    target: str = "measured"
     cover: float = 0.2
     patience: float = 0.2
     tolerance: float = 0.02
     every: int = 10
     name: ClassVar[str] = "held-out"
 
+    def __post_init__(self) -> None:
+        """Refuse a target that is none."""
+        if self.target not in ("measured", "missing"):
+            raise ValueError(f"target must be 'measured' or 'missing', but is {self.target!r}.")
+
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
         return _HeldOutJudge(self, problem, generator)
 
 
-# Least part of the held-out error that is taken to be noise.
-LEAST_NOISE = 0.6
+# Least, and largest, part of the held-out error that is taken to be noise.
+LEAST_NOISE, MOST_NOISE = 0.6, 0.9
 
 
 class _HeldOutJudge(Judge):
@@ -192,7 +210,8 @@ class _HeldOutJudge(Judge):
         self.seen = known * (1 - hidden).to(known.device)
         if not self.seen.any():  # a handful of pixels: nothing can be spared
             self.seen = known
-        self.y, self.variance = y, None if guard else rule.variance
+        self.missing = rule.target == "missing"
+        self.y, self.variance = y, None if guard and not self.missing else rule.variance
         self.tolerance = 0.0 if self.variance is None else rule.tolerance
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(y)
@@ -201,12 +220,22 @@ class _HeldOutJudge(Judge):
     def _watched(self, image: Tensor) -> Tensor:
         return image.flatten(2).index_select(2, self.where)
 
+    def due(self, iteration: int) -> bool:
+        return iteration % self.every == 0
+
+    def confirmed(self, average: Tensor, correction: Tensor) -> float:
+        # Least squares: with noise that the neighbours do not share, nothing but structure adds up.
+        wanted, offered = self.truth - self._watched(average), self._watched(correction)
+        return float(((wanted * offered).sum() / offered.square().sum().clamp_min(1e-12)).clamp(0, 1))
+
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
-        if iteration % self.every:
+        if not self.due(iteration):
             return None
         held_out = (self._watched(average) - self.truth).square().mean()
         if self.variance is None:
             return float(held_out)
+        if self.missing:
+            return float(held_out - (MOST_NOISE * held_out).clamp_max(self.variance))
         seen = ((average - self.y).square() * self.seen).sum() / self.seen.sum()
         # A measured variance far below the held-out error is rather too small than the image that detailed,
         # and noise would be taken for detail.

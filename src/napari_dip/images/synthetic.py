@@ -24,6 +24,12 @@ PIXEL_SIZE = 0.108
 _PSF_SIGMA = 1.1  # pixels: a high-aperture objective at this pixel size
 _HAZE_SIGMA = 14.0  # pixels: light from above and below the focal plane
 
+RESOLUTION = 0.25
+"""Full width at half maximum of a bead in the truth of `beads`, in micrometres, along each axis."""
+
+SLICE_FWHM = 1.0
+"""Full width at half maximum, in Z steps, of what a slice of `beads` sees in depth."""
+
 Image = NDArray[np.float64]
 
 
@@ -75,16 +81,83 @@ def fluorescence(
         raise ValueError(
             f"shape is {shape}, but a fluorescence image has two positive sides: (rows, columns)."
         )
-    if not (peak > 0 and math.isfinite(peak)):
-        raise ValueError(f"peak is {peak}, but an image needs a positive number of photons.")
+    _check_peak(peak)
 
     scene_rng, noise_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     scene = _scene(shape, scene_rng)
     photons = peak * scene / scene.max()
+    return _recorded(photons, noise_rng), (OFFSET + GAIN * photons).astype(np.float32)
 
-    counted = noise_rng.poisson(photons) + noise_rng.normal(0.0, READ_NOISE, shape)
-    noisy = np.clip(np.rint(OFFSET + GAIN * counted), 0, np.iinfo(np.uint16).max)
-    return noisy.astype(np.uint16), (OFFSET + GAIN * photons).astype(np.float32)
+
+def beads(
+    shape: tuple[int, int, int] = (16, 96, 96), factor: int = 4, *, peak: float = 200.0, seed: int = 0
+) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    """Make a stack of fluorescent beads and filaments that is coarse in Z, and its isotropic truth.
+
+    Beads are points, some of them pairs one above the other that the stack hardly tells apart. The truth has
+    voxels of 0.108 µm, and a bead in it is a Gaussian that is 0.25 µm wide (at half its maximum) along every
+    axis: the resolution in the plane of a high-aperture confocal microscope. Each slice of the stack is the
+    Gaussian mean of the truth's planes around its centre, one Z step wide (0.43 µm at a factor of 4); in all,
+    a bead there is 0.50 µm long::
+
+        mean = downsampled(truth)
+        coarse = round(mean + GAIN * noise),  noise = Poisson + Normal(0, READ_NOISE)
+
+    Slice ``i`` covers the planes ``i * factor`` to ``(i + 1) * factor - 1`` and its centre is theirs, in the
+    convention of `napari_dip.engine.operators.Downsample`, of which
+    ``Downsample((factor, 1, 1), (Gaussian(SLICE_FWHM),))`` is this very downsampling.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Slices, rows and columns of the stack. A larger one shows more beads.
+    factor : int
+        Planes of the truth for each slice: the Z step over the pixel size.
+    peak : float
+        Photons at the brightest point of the truth.
+    seed : int
+        Chooses the scene and the noise.
+
+    Returns
+    -------
+    coarse : ndarray of uint16, shape (slices, rows, columns)
+        What the camera recorded, in counts.
+    truth : ndarray of float32, shape (slices * factor, rows, columns)
+        Without noise, in counts.
+
+    Raises
+    ------
+    ValueError
+        If `shape` is not three positive numbers, or `factor` or `peak` is not positive.
+
+    Examples
+    --------
+    >>> coarse, truth = beads((6, 32, 40))
+    >>> coarse.shape, truth.shape
+    ((6, 32, 40), (24, 32, 40))
+    """
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"shape is {shape}, but a stack has three positive sides: (slices, rows, columns).")
+    if factor < 1:
+        raise ValueError(f"factor is {factor}, but a slice covers one plane of the truth or more.")
+    _check_peak(peak)
+
+    scene_rng, noise_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    scene = _bead_scene((shape[0] * factor, *shape[1:]), scene_rng)
+    photons = peak * scene / scene.max()
+    mean = np.tensordot(_slices(shape[0], factor), photons, 1)
+    return _recorded(mean, noise_rng), (OFFSET + GAIN * photons).astype(np.float32)
+
+
+def _check_peak(peak: float) -> None:
+    if not (peak > 0 and math.isfinite(peak)):
+        raise ValueError(f"peak is {peak}, but an image needs a positive number of photons.")
+
+
+def _recorded(photons: Image, rng: np.random.Generator) -> NDArray[np.uint16]:
+    """What the camera makes of so many photons."""
+    counted = rng.poisson(photons) + rng.normal(0.0, READ_NOISE, photons.shape)
+    return np.clip(np.rint(OFFSET + GAIN * counted), 0, np.iinfo(np.uint16).max).astype(np.uint16)
 
 
 def _scene(shape: tuple[int, int], rng: np.random.Generator) -> Image:
@@ -173,7 +246,7 @@ def _add_filaments(filaments: Image, centre: Image, brightness: float, rng: np.r
     length = rng.uniform(0.3, 1.0, count) * steps
     alive = np.arange(steps)[:, None] < length
     weight = brightness * rng.uniform(0.5, 1.3, count) * alive * step
-    _splat(filaments, y.ravel(), x.ravel(), weight.ravel())
+    _splat(filaments, (y.ravel(), x.ravel()), weight.ravel())
 
 
 def _add_puncta(puncta: Image, centre: Image, rng: np.random.Generator) -> None:
@@ -184,21 +257,59 @@ def _add_puncta(puncta: Image, centre: Image, rng: np.random.Generator) -> None:
     y, x = centre[0] + radius * np.sin(angle), centre[1] + radius * np.cos(angle)
     pairs = slice(0, count // 5)
     y, x = np.r_[y, y[pairs] + rng.normal(0, 2.5, y[pairs].size)], np.r_[x, x[pairs] + 2.0]
-    _splat(puncta, y, x, np.r_[weight, weight[pairs]])
+    _splat(puncta, (y, x), np.r_[weight, weight[pairs]])
 
 
-def _splat(image: Image, y: Image, x: Image, weight: Image) -> None:
-    """Add points to an image, each shared between the four pixels around it."""
-    iy, ix = np.floor(y).astype(int), np.floor(x).astype(int)
-    fy, fx = y - iy, x - ix
-    for dy, dx, share in (
-        (0, 0, (1 - fy) * (1 - fx)),
-        (0, 1, (1 - fy) * fx),
-        (1, 0, fy * (1 - fx)),
-        (1, 1, fy * fx),
-    ):
-        inside = (iy + dy >= 0) & (iy + dy < image.shape[0]) & (ix + dx >= 0) & (ix + dx < image.shape[1])
-        np.add.at(image, (iy[inside] + dy, ix[inside] + dx), (weight * share)[inside])
+def _bead_scene(shape: tuple[int, int, int], rng: np.random.Generator) -> Image:
+    """Beads and filaments in the resolution of the truth, in arbitrary units."""
+    # They come from a larger canvas, so that the borders cut through some.
+    margin = 10
+    canvas = np.array(shape) + 2 * margin
+    light = np.zeros(canvas)
+
+    count = max(2, round(canvas.prod() / 24_000))
+    centres, weight = rng.uniform(0, canvas, (count, 3)).T, rng.uniform(0.5, 1.2, count)
+    pairs = slice(0, count // 4)
+    above = centres[:, pairs] + [[7.0], [0.0], [0.0]]
+    _splat(light, np.c_[centres, above], np.r_[weight, weight[pairs]])
+
+    # Persistent random walks, in all directions but steeply upwards.
+    filaments, steps, step = max(1, round(canvas.prod() / 120_000)), 240, 0.5
+    heading = rng.normal(0, 1, (3, filaments)) * [[0.5], [1.0], [1.0]]
+    heading = heading + np.cumsum(rng.normal(0, 0.05, (steps, 3, filaments)), axis=0)
+    heading /= np.linalg.norm(heading, axis=1, keepdims=True)
+    path = step * np.cumsum(heading, axis=0)
+    path += rng.uniform(0.1, 0.9, (3, filaments)) * canvas[:, None] - path[steps // 2]
+    dense = np.broadcast_to(0.1 * rng.uniform(0.6, 1.2, filaments) * step, (steps, filaments))
+    _splat(light, path.transpose(1, 0, 2).reshape(3, -1), dense.ravel())
+
+    sigma = RESOLUTION / PIXEL_SIZE / math.sqrt(8 * math.log(2))
+    blurred: Image = gaussian(light, sigma, mode="constant")
+    inside = tuple(slice(margin, margin + side) for side in shape)
+    return blurred[inside] + 0.02 * blurred.max()
+
+
+def _slices(count: int, factor: int) -> Image:
+    """The matrix (slices, planes) of what the slices of `beads` see."""
+    sigma = SLICE_FWHM * factor / math.sqrt(8 * math.log(2))
+    centres = (np.arange(count) + 0.5) * factor - 0.5
+    distance = np.arange(count * factor) - centres[:, None]
+    weights: Image = np.exp(-0.5 * (distance / sigma) ** 2) * (np.abs(distance) < max(4 * sigma, 1.0))
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _splat(image: Image, points: Any, weight: Image) -> None:
+    """Add points, coordinates one axis after the other, to an image; each is shared between its neighbours."""
+    floor = [np.floor(along).astype(int) for along in points]
+    part = [along - low for along, low in zip(points, floor, strict=True)]
+    for corner in np.ndindex((2,) * image.ndim):
+        share = np.ones_like(weight)
+        inside = np.ones(weight.shape, bool)
+        for side, low, upper, size in zip(corner, floor, part, image.shape, strict=True):
+            share = share * (upper if side else 1 - upper)
+            inside &= (low + side >= 0) & (low + side < size)
+        at = tuple((low + side)[inside] for low, side in zip(floor, corner, strict=True))
+        np.add.at(image, at, (weight * share)[inside])
 
 
 def _window(canvas: tuple[Any, ...], centre: Image, reach: int) -> tuple[tuple[slice, slice], Image, Image]:

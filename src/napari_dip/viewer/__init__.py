@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
     from napari_dip.viewer.runs import Run
 
-__all__ = ["denoise"]
+__all__ = ["denoise", "inpaint", "super_resolve"]
 
 
 def denoise(
@@ -48,4 +49,91 @@ def denoise(
     from napari_dip.viewer.runs import Run
 
     image = find_image(viewer, layer)
-    return Run(viewer, image, plan_denoise(image, **settings), task="denoise")
+    return Run(viewer, image, plan_denoise(image, **settings))
+
+
+def inpaint(
+    viewer: napari.viewer.Viewer,
+    layer: napari.layers.Image | str | None = None,
+    mask: napari.layers.Labels | napari.layers.Shapes | str | None = None,
+    **settings: Any,
+) -> Run:
+    """Fill in pixels of a layer with a deep image prior, live; the mask may be edited meanwhile.
+
+    Parameters
+    ----------
+    viewer
+        The viewer of the layers, in which the result appears as a new layer.
+    layer
+        An image layer or its name; None for the active one.
+    mask
+        A Labels or Shapes layer or its name, nonzero where pixels are to be filled in; None for the topmost.
+        Until the run ends, each edit of it takes effect at the next iteration.
+    **settings
+        As `napari_dip.inpaint` takes them.
+
+    Returns
+    -------
+    Run
+        As `denoise` returns it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there are no such layers, or an argument can't be used.
+
+    Examples
+    --------
+    >>> run = dip.viewer.inpaint(viewer, "cell", "scratches")  # doctest: +SKIP
+    """
+    from napari_dip.api import plan_inpaint
+    from napari_dip.viewer.layers import find_image, find_mask
+    from napari_dip.viewer.masks import follow_mask
+    from napari_dip.viewer.runs import Run
+
+    painted = find_mask(viewer, mask)
+    image = find_image(viewer, layer, guess=True)
+    run = Run(viewer, image, plan_inpaint(image, painted, **settings))
+    follow_mask(run, painted, settings.get("labels"))
+    return run
+
+
+def super_resolve(
+    viewer: napari.viewer.Viewer,
+    layer: napari.layers.Image | str | None = None,
+    factor: int | Sequence[int] = 2,
+    **settings: Any,
+) -> Run:
+    """Increase a layer's resolution with a deep image prior, live.
+
+    Parameters
+    ----------
+    viewer
+        The viewer of the layer, in which the result appears as a new layer that lies exactly over it.
+    layer
+        An image layer or its name; None for the active one.
+    factor
+        Enlargement, for all spatial axes or for each; ``(4, 1, 1)`` makes a volume finer in Z alone.
+    **settings
+        As `napari_dip.super_resolve` takes them.
+
+    Returns
+    -------
+    Run
+        As `denoise` returns it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no such layer, or an argument can't be used.
+
+    Examples
+    --------
+    >>> run = dip.viewer.super_resolve(viewer, "beads", (4, 1, 1))  # doctest: +SKIP
+    """
+    from napari_dip.api import plan_super_resolve
+    from napari_dip.viewer.layers import find_image
+    from napari_dip.viewer.runs import Run
+
+    image = find_image(viewer, layer)
+    return Run(viewer, image, plan_super_resolve(image, factor, **settings))

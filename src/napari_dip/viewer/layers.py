@@ -9,14 +9,18 @@ from typing import Any
 
 import napari
 import numpy as np
-from napari.layers import Image, Layer
+from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils.transforms import Affine
 
+from napari_dip.job import Job
 from napari_dip.restoration import Restoration
 
 __all__ = [
     "AFTERWARDS",
     "axes_of",
     "find_image",
+    "find_mask",
+    "finer",
     "image_layers",
     "is_result",
     "provenance",
@@ -31,7 +35,9 @@ KEY = "napari_dip"
 # looks, and the result keeps it.
 NOT_KEPT = ("name", "metadata", "visible", "multiscale", "locked_data_level", "auto_contrast")
 
-PAST = {"denoise": "denoised"}
+NONE = {"image": "open an image first", "mask": "paint one on a Labels layer first"}
+
+PAST = {"denoise": "denoised", "inpaint": "inpainted", "super-resolve": "super-resolved"}
 
 
 def unwrap(proxied: Any) -> Any:
@@ -44,8 +50,10 @@ def image_layers(viewer: napari.viewer.Viewer) -> list[Image]:
     return [layer for layer in reversed(unwrap(viewer).layers) if isinstance(layer, Image)]
 
 
-def find_image(viewer: napari.viewer.Viewer, layer: Image | str | None) -> Image:
+def find_image(viewer: napari.viewer.Viewer, layer: Image | str | None, *, guess: bool = False) -> Image:
     """Return the image layer that is meant: a layer, a name, or None for the active one.
+
+    With `guess`, the topmost image that is no result stands in for an active layer that is no image.
 
     Raises
     ------
@@ -53,18 +61,42 @@ def find_image(viewer: napari.viewer.Viewer, layer: Image | str | None) -> Image
         If there is none.
     """
     images = image_layers(viewer)
-    names = ", ".join(repr(image.name) for image in images) or "none: open an image first"
+    if layer is None and guess and not isinstance(unwrap(viewer).layers.selection.active, Image):
+        layer = next((image for image in images if not is_result(image)), None)
+    found: Image = _find(viewer, layer, images, (Image,), "image")
+    return found
+
+
+def find_mask(viewer: napari.viewer.Viewer, layer: Labels | Shapes | str | None) -> Labels | Shapes:
+    """Return the layer of a mask that is meant: a layer, a name, or None for the topmost.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is none.
+    """
+    masks = [found for found in reversed(unwrap(viewer).layers) if isinstance(found, Labels | Shapes)]
+    layer = next(iter(masks), None) if layer is None else layer
+    found: Labels | Shapes = _find(viewer, layer, masks, (Labels, Shapes), "mask")
+    return found
+
+
+def _find(viewer: Any, layer: Any, there: list[Any], kinds: tuple[type[Layer], ...], what: str) -> Any:
+    names = ", ".join(repr(one.name) for one in there) or f"none: {NONE[what]}"
     found = unwrap(viewer).layers.selection.active if layer is None else unwrap(layer)
     if isinstance(found, str):
-        found = next((image for image in images if image.name == found), None)
+        found = next((one for one in there if one.name == found), None)
         if found is None:
-            raise ValueError(f"there is no image layer {layer!r} in the viewer. Its image layers: {names}.")
+            raise ValueError(f"there is no {what} layer {layer!r} in the viewer. Its {what} layers: {names}.")
     if found is None:
-        raise ValueError(f"no image layer is selected. Select one, or name it; the image layers: {names}.")
-    if not isinstance(found, Image):
+        raise ValueError(f"no {what} layer is selected. Select one, or name it; the {what} layers: {names}.")
+    if not isinstance(found, kinds):
         kind = type(found).__name__
-        what = f"a {kind} layer" if isinstance(found, Layer) else f"of type {kind}"
-        raise TypeError(f"an image layer is needed, but {str(found)!r} is {what}. The image layers: {names}.")
+        article = "an" if what == "image" else "a"
+        is_what = f"a {kind} layer" if isinstance(found, Layer) else f"of type {kind}"
+        raise TypeError(
+            f"{article} {what} layer is needed, but {str(found)!r} is {is_what}. The {what} layers: {names}."
+        )
     return found
 
 
@@ -101,16 +133,33 @@ def _with_depth(names: str) -> str:
     return names[:unnamed] + "Z" + names[unnamed + 1 :] if unnamed >= 0 else names
 
 
-def result_layer(source: Image, picture: np.ndarray, task: str, settings: dict[str, Any]) -> Image:
+def result_layer(source: Image, picture: np.ndarray, job: Job) -> Image:
     """Return a new layer with `picture` that lies where `source` does and looks as it does."""
     _, state, _ = source.as_layer_data_tuple()
     kept = {name: value for name, value in dict(state).items() if name not in NOT_KEPT}
+    # Without the axis of colours, which a layer's place does not have.
+    factors = np.asarray(job.factors[: source.ndim], dtype=float)
+    if (factors != 1).any():
+        kept |= finer(source, factors)
     return Image(
         picture,
-        name=f"{source.name} [{PAST[task]}]",
-        metadata={**source.metadata, KEY: _origin(source, task) | {"settings": settings}},
+        name=f"{source.name} [{PAST[job.task.name]}]",
+        metadata={**source.metadata, KEY: _origin(source, job.task.name) | {"settings": job.settings}},
         **kept,
     )
+
+
+def finer(source: Image, factors: np.ndarray) -> dict[str, Any]:
+    """Return where a layer lies whose pixels divide those of `source` by `factors`.
+
+    The centre of fine pixel ``i`` lies at ``(i + 1/2) / factor - 1/2`` pixels of the source.
+    """
+    pixels = Affine(scale=source.scale, rotate=source.rotate, shear=source.shear, ndim=source.ndim)
+    moved = np.asarray(pixels.linear_matrix) @ (0.5 / factors - 0.5)
+    return {
+        "scale": np.asarray(source.scale) / factors,
+        "translate": np.asarray(source.translate) + moved,
+    }
 
 
 def provenance(source: Image, task: str, restoration: Restoration) -> dict[str, Any]:

@@ -68,8 +68,6 @@ class Run:
         The layer that is restored.
     job
         The planned restoration of the layer's data.
-    task
-        What is done, for names and metadata.
     then
         What to do with the window when it has finished, a key of `napari_dip.viewer.layers.AFTERWARDS`.
 
@@ -81,6 +79,8 @@ class Run:
         Emitted in the main thread when the run is `done`.
     source, layer
         The source's layer, and the result's, None before the first picture.
+    task
+        What is done, ``"denoise"``, ``"inpaint"`` or ``"super-resolve"``.
     trace
         (iteration, data term) of the plane under way, at the iterations that there was news of.
     figures
@@ -99,10 +99,10 @@ class Run:
     finished: ClassVar[Signal] = Signal()
 
     def __init__(
-        self, viewer: Any, source: Image, job: Job, *, task: str = "denoise", then: str = "keep both"
+        self, viewer: Any, source: Image, job: Job, *, then: str = "keep both"
     ) -> None:
         self._viewer: Any = unwrap(viewer)
-        self.source, self.task = unwrap(source), task
+        self.source, self.task = unwrap(source), job.task.name
         self.layer: Image | None = None
         self.trace: list[tuple[int, float]] = []
         self.figures: list[tuple[int, float]] = []
@@ -185,6 +185,18 @@ class Run:
             self._job.stop()
             self._going.set()
             self.updated.emit()
+
+    def change_mask(self, mask: np.ndarray) -> None:
+        """Fill in other pixels from the next iteration on, and go on from where the run is.
+
+        Parameters
+        ----------
+        mask
+            True where a pixel is to be filled in, of the image's shape without its colours; it is copied.
+        """
+        if self._job is not None:
+            self._job.change_mask(mask)
+            self._picture_due = min(self._picture_due, time.perf_counter())
 
     def wait(self) -> Restoration:
         """Wait for the end, keep the window alive meanwhile, and return the result.
@@ -273,7 +285,7 @@ class Run:
             return
         if self.layer is None:
             assert self._job is not None
-            self.layer = result_layer(self.source, picture, self.task, self._job.settings)
+            self.layer = result_layer(self.source, picture, self._job)
             self._viewer.add_layer(self.layer)
         elif self.layer in self._viewer.layers:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
@@ -302,7 +314,7 @@ class Run:
 
     def _show_result(self, result: Restoration, job: Job) -> None:
         if self.layer is None:
-            self.layer = result_layer(self.source, result.image, self.task, job.settings)
+            self.layer = result_layer(self.source, result.image, job)
         if self.layer.data is not result.image:
             self.layer.data = result.image
         if self.layer not in self._viewer.layers:

@@ -157,6 +157,14 @@ FIELDS = (
         choices=(("auto", "The quicker"), ("float32", "32 bit"), ("bfloat16", "16 bit")),
     ),
     Field(
+        "tile",
+        "Tiles (pixels)",
+        "Planes and volumes are restored in overlapping tiles of at most this side. That takes less "
+        "memory and more time. Unless you choose otherwise, what fits in memory is restored whole.",
+        numbers=(144, 100_000, 0),
+        default="as memory allows",
+    ),
+    Field(
         "dtype",
         "Result's type",
         "The numbers of the result: as the image has them, or 32-bit floating point, which keeps fractions.",

@@ -1,35 +1,42 @@
-"""A choice of image layers that keeps up with the layer list and its selection."""
+"""A choice of layers that keeps up with the layer list and its selection."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_dip.viewer.layers import image_layers, is_result
+from napari_dip.viewer.layers import is_result
 from napari_dip.viewer.widgets.narrow import keep_narrow
 
 __all__ = ["LayerChoice"]
 
 
 class LayerChoice(QComboBox):
-    """The image layers of a viewer.
+    """The layers of a viewer, of one kind or several.
 
-    The choice follows the selection in the layer list, except to results of this package: they are selected
-    as they appear, and restoring a restored image is rarely what is meant. It can be chosen here.
+    The choice follows the selection in the layer list, and so the newest layer, except to results of this
+    package: they are selected as they appear, and restoring a restored image is rarely what is meant. It can
+    be chosen here.
 
     Parameters
     ----------
     viewer
         The viewer itself, not what napari hands to plugins.
+    *kinds
+        The classes of layers that are offered; images where none is named.
+    nothing
+        What is shown while there is no such layer.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, viewer: Any, *kinds: type[Layer], nothing: str = "no image", parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self._viewer, self._kinds = viewer, kinds or (Image,)
         keep_narrow(self)
-        self.setPlaceholderText("no image")
+        self.setPlaceholderText(nothing)
         self._connections = [
             (viewer.layers.events.inserted, self._on_list_changed),
             (viewer.layers.events.removed, self._on_list_changed),
@@ -43,12 +50,12 @@ class LayerChoice(QComboBox):
         self._on_selection_changed()
 
     @property
-    def layer(self) -> Image | None:
-        """The chosen layer, None when there is no image."""
+    def layer(self) -> Layer | None:
+        """The chosen layer, None when there is none."""
         return self.currentData()
 
     @layer.setter
-    def layer(self, layer: Image) -> None:
+    def layer(self, layer: Layer) -> None:
         self.setCurrentIndex(self._index(layer))
 
     def let_go(self) -> None:
@@ -57,18 +64,18 @@ class LayerChoice(QComboBox):
             event, slot = self._connections.pop()
             event.disconnect(slot)
 
-    def _index(self, layer: Image | None) -> int:
+    def _index(self, layer: Layer | None) -> int:
         return next((i for i in range(self.count()) if self.itemData(i) is layer), -1)
 
     def _on_list_changed(self, event: Any = None) -> None:
         before = self.layer
-        images = image_layers(self._viewer)
-        fresh = [image for image in images if not is_result(image)] or images
-        chosen = before if any(image is before for image in images) else next(iter(fresh), None)
+        layers = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kinds)]
+        fresh = [layer for layer in layers if not is_result(layer)] or layers
+        chosen = before if any(layer is before for layer in layers) else next(iter(fresh), None)
         self.blockSignals(True)
         self.clear()
-        for image in images:
-            self.addItem(image.name, image)
+        for layer in layers:
+            self.addItem(layer.name, layer)
         self.setCurrentIndex(self._index(chosen))
         self.blockSignals(False)
         if chosen is not before:
@@ -76,5 +83,5 @@ class LayerChoice(QComboBox):
 
     def _on_selection_changed(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
-        if isinstance(active, Image) and not is_result(active) and self.isEnabled():
+        if isinstance(active, self._kinds) and not is_result(active) and self.isEnabled():
             self.setCurrentIndex(self._index(active))

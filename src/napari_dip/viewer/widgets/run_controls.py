@@ -52,7 +52,7 @@ class RunControls(QWidget):
     def __init__(self, verb: str, explanation: str, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._verb, self._explanation, self._viewer = verb, explanation, viewer
-        self._obstacle = ""
+        self._obstacle = self._news = ""
         self.run: Run | None = None
         self.main = QPushButton(verb)
         self.main.setMinimumHeight(32)
@@ -95,10 +95,15 @@ class RunControls(QWidget):
         self._obstacle = obstacle
         self._show_state()
 
+    def tell(self, sentence: str) -> None:
+        """Say a sentence until the next run, or until there is another."""
+        self._news = sentence
+        self._show_state()
+
     def follow(self, run: Run) -> None:
         """Show and control `run` from now on."""
         self.let_go()
-        self.run = run
+        self.run, self._news = run, ""
         self.plot.show()
         run.updated.connect(self._on_updated)
         run.finished.connect(self._on_finished)
@@ -176,8 +181,9 @@ class RunControls(QWidget):
 
     def _sentence(self) -> str:
         run = self.run
-        if run is None:
-            return self._obstacle
+        if not self._live and (run is None or self._news or self._obstacle):
+            return self._news or self._obstacle
+        assert run is not None
         if run.error is not None:
             return "Not finished: " + str(run.error)
         if run.result is not None and run.done:

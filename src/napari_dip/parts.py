@@ -1,0 +1,110 @@
+"""What the runs of the engine restore, one after the other: planes and volumes, or tiles of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from napari_dip.images.axes import Axes
+from napari_dip.images.tiles import Tile, tiles
+
+__all__ = ["Cutting", "Index", "Part"]
+
+Index = tuple[int | slice, ...]
+
+# Tiles overlap by this many pixels of the result at least.
+OVERLAP = 48
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one run of the engine restores: a plane or volume, or a tile of one.
+
+    Parameters
+    ----------
+    index
+        Where the plane or volume lies in the image.
+    where, goes
+        Where the part lies in the image, and in the result.
+    tile
+        Its place in the plane or volume; None for all of it.
+    """
+
+    index: Index
+    where: Index
+    goes: Index
+    tile: Tile | None = None
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How an image can be cut into parts.
+
+    Parameters
+    ----------
+    axes, shape
+        The image's.
+    factors
+        How much finer the result is along each axis of the image.
+    """
+
+    axes: Axes
+    shape: tuple[int, ...]
+    factors: tuple[int, ...]
+
+    @property
+    def _whole(self) -> list[int]:
+        return [self.shape[axis] for axis in self.axes.spatial]
+
+    @property
+    def _overlaps(self) -> list[int]:
+        return [math.ceil(OVERLAP / self.factors[axis]) for axis in self.axes.spatial]
+
+    @property
+    def _least(self) -> int:
+        """The smallest side of tiles that overlap with their neighbours alone."""
+        return 3 * max(self._overlaps)
+
+    def size(self, tile: int | None) -> list[int]:
+        """Return the shape of the largest part, for tiles of this side."""
+        return [size if tile is None else min(size, tile) for size in self._whole]
+
+    def largest_tile(self, fits: Callable[[Sequence[int]], bool]) -> int | None:
+        """Return the side of the largest tiles whose shape `fits`; None if nothing need be cut.
+
+        When nothing fits, the smallest tiles there can be.
+        """
+        if fits(self._whole):
+            return None
+        side = max(self._whole)
+        while side > self._least:
+            side = max(self._least, math.ceil(side / 1.25))
+            if fits(self.size(side)):
+                break
+        return side if side < max(self._whole) else None
+
+    def parts(self, tile: int | None) -> list[Part]:
+        """Return the parts of the image in C order, in tiles of at most this side.
+
+        Raises
+        ------
+        ValueError
+            If tiles that small could not overlap.
+        """
+        indices: list[Index] = self.axes.runs(self.shape)
+        if tile is None or tile >= max(self._whole):
+            return [Part(index, index, index) for index in indices]
+        if tile < self._least:
+            raise ValueError(
+                f"tile must be at least {self._least} pixels, for tiles to overlap by a third, but is {tile}."
+            )
+        pieces = tiles(self._whole, tile, self._overlaps)
+        return [self._part(index, piece) for index in indices for piece in pieces]
+
+    def _part(self, index: Index, tile: Tile) -> Part:
+        fine = tile.fine([self.factors[axis] for axis in self.axes.spatial])
+        where, goes = dict(enumerate(index)), dict(enumerate(index))
+        where.update(zip(self.axes.spatial, tile.where, strict=True))
+        goes.update(zip(self.axes.spatial, fine, strict=True))
+        return Part(index, tuple(where.values()), tuple(goes.values()), tile)

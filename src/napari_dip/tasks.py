@@ -1,0 +1,164 @@
+"""What is asked of a picture: to be denoised, to have pixels filled in, to become finer.
+
+A task says which pixels are known, how the measurement was made from the image that is looked for, and how
+the engine's estimate becomes the picture again. Everything else about a restoration is the same for all.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_dip.engine.operators import Downsample, Identity, Kernel, Operator
+from napari_dip.engine.settings import Settings
+from napari_dip.engine.stopping import HeldOut
+from napari_dip.images.axes import Axes
+from napari_dip.images.damage import Damage
+from napari_dip.images.intensities import cast
+from napari_dip.parts import Index
+
+__all__ = ["Denoise", "Inpaint", "SuperResolve", "Task"]
+
+# Blocks that are held out need not be wider than this, however large the holes are: the image at hand would
+# lose too much of itself.
+WIDEST_GUARD = 6
+
+
+class Task(ABC):
+    """What is asked of a picture."""
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What the task adds to the complete settings, plain JSON."""
+
+    def suit(self, settings: Settings) -> Settings:
+        """Return the engine's settings with what the task decides filled in."""
+        return settings
+
+    def factors(self, axes: Axes) -> tuple[int, ...]:
+        """Return how much finer the result is than the image, along each axis of the array."""
+        return (1,) * len(axes.names)
+
+    def operator(self, axes: Axes) -> Operator:
+        """Return how a run's measurement is made from its image."""
+        return Identity()
+
+    def known(self, block: NDArray[Any], index: Index) -> NDArray[np.bool_]:
+        """Return which pixels of ``image[index]``, the `block`, may be looked at."""
+        return np.asarray(np.isfinite(block))
+
+    def needed(self, known: NDArray[np.bool_]) -> bool:
+        """Whether there is something to restore in a block with these known pixels."""
+        return True
+
+    def compose(
+        self, original: NDArray[Any], restored: NDArray[Any], known: NDArray[np.bool_]
+    ) -> NDArray[Any]:
+        """Return a part of the result, from the image's part and what the engine made of it."""
+        return restored
+
+
+@dataclass(frozen=True)
+class Denoise(Task):
+    """Take the noise away."""
+
+    name: ClassVar[str] = "denoise"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Inpaint(Task):
+    """Fill in missing pixels.
+
+    Parameters
+    ----------
+    mask
+        True where a pixel is to be filled in; the image's shape.
+    damage
+        What kind of damage it is, and how wide.
+    denoise
+        Whether the known pixels are restored too; otherwise they come back as they are.
+    """
+
+    mask: NDArray[np.bool_] = field(repr=False)
+    damage: Damage
+    denoise: bool = False
+    name: ClassVar[str] = "inpaint"
+
+    @classmethod
+    def of(
+        cls,
+        mask: NDArray[np.bool_],
+        axes: Axes,
+        shape: tuple[int, ...],
+        damage: Damage,
+        denoise: bool = False,
+    ) -> Inpaint:
+        """Return the task for a mask that may lack the axis of the image's colours."""
+        if axes.joint_channels and axes.channel is not None and mask.ndim < len(shape):
+            mask = np.expand_dims(mask, axes.channel)
+        return cls(np.broadcast_to(mask, shape), damage, denoise)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"damage": self.damage.kind, "denoise": self.denoise}
+
+    def suit(self, settings: Settings) -> Settings:
+        rule = settings.stopping
+        if not isinstance(rule, HeldOut) or self.denoise:
+            return settings
+        # What is judged should be as far from the nearest pixel that the fit sees as what is filled in.
+        guard = rule.guard
+        if guard is None and self.damage.kind != "scattered":
+            guard = min(WIDEST_GUARD, math.ceil(self.damage.width / 2) - 1)
+        return replace(settings, stopping=replace(rule, target="missing", guard=guard))
+
+    def known(self, block: NDArray[Any], index: Index) -> NDArray[np.bool_]:
+        return np.asarray(np.isfinite(block) & ~self.mask[index])
+
+    def needed(self, known: NDArray[np.bool_]) -> bool:
+        return self.denoise or not known.all()
+
+    def compose(
+        self, original: NDArray[Any], restored: NDArray[Any], known: NDArray[np.bool_]
+    ) -> NDArray[Any]:
+        return restored if self.denoise else np.where(known, cast(original, restored.dtype), restored)
+
+
+@dataclass(frozen=True)
+class SuperResolve(Task):
+    """Make an image finer.
+
+    Parameters
+    ----------
+    factor
+        Fine pixels per pixel along each spatial axis, in their order.
+    kernels
+        What a pixel saw of the fine ones along each spatial axis.
+    """
+
+    factor: tuple[int, ...]
+    kernels: tuple[Kernel, ...]
+    name: ClassVar[str] = "super-resolve"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"factor": list(self.factor), "kernel": [kernel.to_dict() for kernel in self.kernels]}
+
+    def factors(self, axes: Axes) -> tuple[int, ...]:
+        along = dict(zip(axes.spatial, self.factor, strict=True))
+        return tuple(along.get(axis, 1) for axis in range(len(axes.names)))
+
+    def operator(self, axes: Axes) -> Operator:
+        return Downsample(self.factor, self.kernels)

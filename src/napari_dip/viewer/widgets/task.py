@@ -1,0 +1,299 @@
+"""What the widget of every task is: a form, the controls of a run, and *Advanced*."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, ClassVar
+
+import napari.viewer
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_dip.job import Job
+from napari_dip.viewer.layers import axes_of, unwrap
+from napari_dip.viewer.runs import RUNS, Run, live_run
+from napari_dip.viewer.warmup import when_warm
+from napari_dip.viewer.widgets.advanced import AdvancedForm
+from napari_dip.viewer.widgets.layer_choice import LayerChoice
+from napari_dip.viewer.widgets.narrow import keep_narrow
+from napari_dip.viewer.widgets.run_controls import RunControls
+from napari_dip.viewer.widgets.theme import Colours
+
+__all__ = ["LOADING", "NO_IMAGE", "Entries", "TaskWidget", "choice"]
+
+NO_IMAGE = "Open an image, or try File > Open Sample > Deep Image Prior."
+LOADING = "Getting ready…"
+
+Entries = Mapping[Any, tuple[str, str]]
+
+AFTERWARDS: Entries = {
+    "keep both": ("Keep both layers", "The result lies on top of the original; press V to hide and show it."),
+    "hide the original": ("Hide the original", "Only the result stays visible. Nothing is deleted."),
+}
+STACKS: Entries = {
+    False: ("Plane by plane", "Each plane is restored by itself: for time series, channels and few slices."),
+    True: ("Volumes (3-D)", "The last stack axis is depth: whole volumes are restored at once, in 3-D."),
+}
+
+
+class TaskWidget(QWidget):
+    """Choose a layer and a preset, press the button, and watch the result grow.
+
+    A task is a subclass, which says what it is called, how it is planned, and what else it asks.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that the widget is docked in.
+
+    Attributes
+    ----------
+    TASK
+        What is done, the `name` of one of `napari_dip.tasks`.
+    VERB, EXPLANATION
+        The button's text and its tooltip.
+    PRESETS
+        The presets that are offered, with what they are called and what they are.
+    """
+
+    TASK: ClassVar[str]
+    VERB: ClassVar[str]
+    EXPLANATION: ClassVar[str]
+    PRESETS: ClassVar[Entries]
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = unwrap(napari_viewer)
+        self.layer = LayerChoice(self.viewer)
+        self.layer.setToolTip(f"The image to {self.TASK}. It is not changed; the result is a new layer.")
+        self.preset = choice(self.PRESETS)
+        self.stack = choice(STACKS)
+        self.afterwards = choice(AFTERWARDS)
+        self.what = QLabel()
+        self.what.setWordWrap(True)
+        self.what.setToolTip("What will be restored.")
+        self.controls = RunControls(self.VERB, self.EXPLANATION, self.viewer)
+        self.advanced = AdvancedForm()
+        self.fold = QCollapsible("Advanced")
+        self.fold.setDuration(0)
+        self._not_ready = LOADING
+        # What ties the widget to a viewer that outlives it. Qt holds a lambda, and not the object of a
+        # bound method.
+        self._ties: list[Callable[[], object]] = []
+        ties = self._ties
+        self.destroyed.connect(lambda: [cut() for cut in ties])
+        self._lay_out()
+
+        self.layer.currentIndexChanged.connect(self._on_layer)
+        self.stack.currentIndexChanged.connect(self.refresh)
+        self.preset.currentIndexChanged.connect(self.show_preset)
+        self.controls.start_requested.connect(self.start)
+        self.controls.live_changed.connect(self._on_live)
+        self.viewer.events.theme.connect(self._on_theme)
+        RUNS.begun.connect(self._on_begun)
+        self.tie(self.layer.let_go)
+        self.tie(self.controls.let_go)
+        self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
+        self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
+        self._on_theme()
+        self._on_layer()
+        self._warmup = when_warm(self._on_warm, self._on_cold)
+        run = live_run(self.viewer)
+        if run is not None:  # begun in the console, or in a widget that was closed
+            self._on_begun(run)
+
+    # ------------------------------------------------------------------------------------ what a task says
+
+    def add_rows(self, form: QFormLayout) -> None:
+        """Make what the task asks besides, in rows of its own between the image and the preset."""
+
+    def plan(self, layer: Image, settings: dict[str, Any]) -> Job:
+        """Return the job that the form asks for.
+
+        Parameters
+        ----------
+        layer
+            The chosen image.
+        settings
+            What the shared part of the form says, as keywords of the task's call.
+
+        Raises
+        ------
+        ValueError, TypeError, MemoryError
+            With a sentence for the user.
+        """
+        raise NotImplementedError
+
+    def obstacle(self) -> str:
+        """Return what stands in the way of a start, in a sentence, or nothing; an image is chosen."""
+        return ""
+
+    def details(self) -> str:
+        """Return what else is to be said of what will be restored; it follows a comma."""
+        return ""
+
+    def presets(self) -> str:
+        """Return which presets are offered, a key of `napari_dip.engine.presets.PRESETS`."""
+        return self.TASK
+
+    # ------------------------------------------------------------------------------------ what it can be told
+
+    def start(self) -> Run | None:
+        """Begin a run with what is chosen; a notification says why not, when that can't be."""
+        layer = self.layer.layer
+        if layer is None:
+            return None
+        try:
+            settings = {"preset": self.preset.currentData(), "axes": self.axes()} | self.advanced.settings()
+            job = self.plan(layer, settings)
+            return Run(self.viewer, layer, job, then=self.afterwards.currentData())
+        except (ValueError, TypeError, MemoryError) as error:
+            show_error(str(error))
+            return None
+
+    def refresh(self) -> None:
+        """Say anew what will be restored, and what stands in the way."""
+        self.controls.allow(self._obstacle())
+        self.what.setText(self._description())
+
+    def show_preset(self) -> None:
+        """Show in *Advanced* what the preset decides."""
+        if self.ready:
+            from napari_dip.engine.presets import preset
+
+            self.advanced.show_preset(preset(self.preset.currentData(), self.presets()).to_dict())
+
+    def tie(self, cut: Callable[[], object]) -> None:
+        """Have `cut` called when the widget is gone; its runs go on."""
+        self._ties.append(cut)
+
+    @property
+    def ready(self) -> bool:
+        """Whether torch is there."""
+        return not self._not_ready
+
+    def volumes(self) -> bool | None:
+        """Return whether a stack is taken as volumes; None where there is no stack."""
+        layer = self.layer.layer
+        return bool(self.stack.currentData()) if layer is not None and layer.ndim > 2 else None
+
+    def axes(self) -> str | None:
+        """Return the axes, when the user wants them otherwise than the layer's labels say."""
+        layer = self.layer.layer
+        if layer is None or self.volumes() is None:
+            return None
+        chosen, _ = axes_of(layer, self.volumes())
+        own, _ = axes_of(layer)
+        return None if chosen == own else chosen.names
+
+    # ------------------------------------------------------------------------------------------------ layout
+
+    def _lay_out(self) -> None:
+        self.form = QWidget()
+        self.rows = QFormLayout(self.form)
+        self.rows.setContentsMargins(0, 0, 0, 0)
+        self.rows.setVerticalSpacing(4)
+        self.rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self.rows.addRow("Image", self.layer)
+        self.add_rows(self.rows)
+        self.rows.addRow("Preset", self.preset)
+        self.rows.addRow("Stack", self.stack)
+        self.rows.addRow("Then", self.afterwards)
+        self.rows.addRow(self.what)
+        frame = self.fold.layout()
+        assert frame is not None
+        frame.setContentsMargins(0, 0, 0, 0)
+        self.fold.addWidget(self.advanced)
+
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.setContentsMargins(6, 6, 6, 6)
+        inner.setSpacing(8)
+        for part in (self.form, self.controls, self.fold):
+            inner.addWidget(part)
+        inner.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setMinimumWidth(260)
+
+    # ------------------------------------------------------------------------------------------- connections
+
+    def _on_warm(self, devices: list[str]) -> None:
+        self._not_ready = ""
+        self.advanced.show_devices(devices)
+        self._on_layer()
+        self.show_preset()
+
+    def _on_cold(self, error: Exception) -> None:
+        self._not_ready = f"PyTorch could not be loaded: {error}"
+        self.refresh()
+
+    def _on_layer(self) -> None:
+        layer = self.layer.layer
+        self.rows.setRowVisible(self.stack, layer is not None and layer.ndim > 2)
+        if layer is not None and self.ready:
+            with suppress(ValueError):  # what is wrong with the image is said below
+                axes, _ = axes_of(layer)
+                self.stack.setCurrentIndex(self.stack.findData("Z" in axes.names))
+        self.refresh()
+
+    def _obstacle(self) -> str:
+        if self.layer.layer is None:
+            return NO_IMAGE
+        return self._not_ready or self.obstacle()
+
+    def _description(self) -> str:
+        layer = self.layer.layer
+        if layer is None or not self.ready:
+            return ""
+        try:
+            axes, shape = axes_of(layer, self.volumes())
+            sentence = ", ".join(part for part in (axes.describe(shape), self.details()) if part)
+        except ValueError as error:
+            sentence = str(error)
+        return sentence[:1].upper() + sentence[1:]
+
+    def _on_begun(self, run: Run) -> None:
+        """Follow a run in this window, also one that the console began, unless another is being followed."""
+        busy = self.controls.run is not None and not self.controls.run.done
+        if run.is_in(self.viewer) and run.task == self.TASK and not busy:
+            self.controls.follow(run)
+
+    def _on_live(self, live: bool) -> None:
+        self.form.setEnabled(not live)
+        self.advanced.setEnabled(not live)
+
+    def _on_theme(self, event: object = None) -> None:
+        colours = Colours.of(self.viewer)
+        self.controls.set_colours(colours)
+        self.fold.setExpandedIcon(colours.arrow(down=True))
+        self.fold.setCollapsedIcon(colours.arrow(down=False))
+
+
+def choice(entries: Entries) -> QComboBox:
+    """Return a choice of values, each with what it is called and what it is."""
+    box = QComboBox()
+    for value, (text, tooltip) in entries.items():
+        box.addItem(text, value)
+        box.setItemData(box.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+    box.setToolTip("\n".join(f"{text}: {tooltip}" for text, tooltip in entries.values()))
+    keep_narrow(box)
+    return box

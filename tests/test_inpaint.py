@@ -1,0 +1,212 @@
+"""Filling in: what is known stays, what is masked never counts, whatever the mask's shape."""
+
+import json
+
+import numpy as np
+import pytest
+from skimage import data
+from skimage.restoration import inpaint_biharmonic
+
+import napari_dip as dip
+from napari_dip.api import plan_inpaint
+
+SHORT = {"iterations": 12, "precision": "float32", "device": "cpu"}
+
+
+def picture(size=48):
+    y, x = np.mgrid[:size, :size]
+    return (1000 + 600 * np.sin(x / 5) * np.cos(y / 7)).astype("uint16")
+
+
+def scratch(size=48):
+    mask = np.zeros((size, size), bool)
+    mask[20:23, 5:40] = True
+    return mask
+
+
+def psnr(image, truth, where):
+    return 10 * np.log10(np.ptp(truth) ** 2 / np.mean((image.astype(float) - truth)[where] ** 2))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64", "bool"])
+def test_known_pixels_come_back_bit_for_bit(dtype):
+    image = (picture() > 1000) if dtype == "bool" else (picture() // 7).astype(dtype)
+    if dtype.startswith("float"):
+        image = image + np.random.default_rng(0).random(image.shape).astype(dtype)
+    mask = scratch()
+    filled = dip.inpaint(image, mask, **SHORT).image
+    assert filled.dtype == image.dtype
+    np.testing.assert_array_equal(filled[~mask], image[~mask])
+
+
+@pytest.mark.parametrize("under", [0, 65535, 1234])
+def test_what_lies_under_the_mask_never_counts(under):
+    image, mask = picture(), scratch()
+    damaged = np.where(mask, under, image).astype("uint16")
+    np.testing.assert_array_equal(
+        dip.inpaint(damaged, mask, **SHORT).image, dip.inpaint(image, mask, **SHORT).image
+    )
+
+
+def test_nan_and_infinity_under_the_mask_never_count_and_elsewhere_they_are_filled_in():
+    image, mask = picture().astype("float32"), scratch()
+    clean = dip.inpaint(image, mask, **SHORT).image
+    for under in (np.nan, np.inf):
+        filled = dip.inpaint(np.where(mask, np.float32(under), image), mask, **SHORT).image
+        np.testing.assert_array_equal(filled, clean)
+    image[2, 2] = np.nan
+    filled = dip.inpaint(image, mask, **SHORT).image
+    assert np.isfinite(filled).all()
+
+
+def test_also_denoise_restores_the_known_pixels_too():
+    rng = np.random.default_rng(0)
+    truth, mask = picture().astype(float), scratch()
+    noisy = truth + rng.normal(0, 120, truth.shape)
+    restored = dip.inpaint(noisy, mask, denoise=True, precision="float32", device="cpu", iterations=250).image
+    assert psnr(restored, truth, ~mask) > psnr(noisy, truth, ~mask) + 3
+
+
+def test_half_of_the_pixels_missing_are_filled_in_better_than_biharmonic():
+    truth = data.coins()[64:128, 96:160]
+    mask = np.random.default_rng(0).random(truth.shape) < 0.5
+    filled = dip.inpaint(truth, mask, precision="float32", device="cpu", iterations=500)
+    assert filled.settings["damage"] == "scattered"
+    biharmonic = 255 * inpaint_biharmonic(np.where(mask, 0, truth) / 255, mask)
+    assert psnr(filled.image, truth, mask) > psnr(biharmonic, truth, mask)
+
+
+def test_the_mask_of_a_plane_goes_over_every_plane_and_a_mask_of_the_stack_plane_by_plane():
+    stack = np.stack([picture(), picture()[::-1], picture()[:, ::-1]])
+    mask = scratch()
+    filled = dip.inpaint(stack, mask, **SHORT)
+    np.testing.assert_array_equal(filled.image[:, ~mask], stack[:, ~mask])
+    assert set(filled.history["run"]) == {0, 1, 2}
+    own = np.zeros(stack.shape, np.int32)
+    own[1] = 3 * mask
+    filled = dip.inpaint(stack, own, **SHORT)
+    np.testing.assert_array_equal(filled.image[[0, 2]], stack[[0, 2]])
+    assert set(filled.history["run"]) == {1}  # no time is spent where nothing is to be filled in
+
+
+def test_a_volume_is_filled_in_in_3d():
+    volume = np.stack([picture(24)] * 6)
+    mask = np.zeros(volume.shape, bool)
+    mask[2:4, 8:12] = True
+    filled = dip.inpaint(volume, mask, axes="ZYX", **SHORT)
+    assert set(filled.history["run"]) == {0}
+    np.testing.assert_array_equal(filled.image[~mask], volume[~mask])
+
+
+def test_a_colour_image_takes_a_mask_without_colours_and_its_opacity_stays():
+    image = data.astronaut()[:48, :48]
+    image = np.dstack([image, np.full(image.shape[:2], 200, "uint8")])
+    filled = dip.inpaint(image, scratch(), **SHORT).image
+    np.testing.assert_array_equal(filled[~scratch()], image[~scratch()])
+    np.testing.assert_array_equal(filled[..., 3], 200)
+    assert (filled[scratch()][:, :3] != image[scratch()][:, :3]).any()
+
+
+def test_only_the_labels_that_are_asked_for_count():
+    labels = np.zeros((48, 48), int)
+    labels[10:13], labels[30:33] = 1, 2
+    filled = dip.inpaint(picture(), labels, labels=2, **SHORT).image
+    np.testing.assert_array_equal(filled[labels != 2], picture()[labels != 2])
+    assert (filled[labels == 2] != picture()[labels == 2]).any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "mask"),
+    [
+        ("scattered", np.random.default_rng(0).random((96, 96)) < 0.5),
+        ("scratches", np.pad(np.ones((3, 60), bool), ((40, 53), (10, 26)))),
+        ("holes", np.pad(np.ones((32, 32), bool), 32)),
+    ],
+)
+def test_the_kind_of_damage_is_told_by_the_mask_and_chooses_the_preset(kind, mask):
+    image = np.tile(picture(), (2, 2))
+    job = plan_inpaint(image, mask, preset="ulyanov2018")
+    assert job.settings["damage"] == kind
+    assert job.settings["network"]["skip"] == {"scattered": 4, "scratches": 128, "holes": 0}[kind]
+    other = plan_inpaint(image, mask, damage="holes", preset="ulyanov2018")
+    assert other.settings["input"]["name"] == "coordinates"
+
+
+def test_the_settings_of_a_result_make_it_again():
+    image, mask = picture(), scratch()
+    first = dip.inpaint(image, mask, denoise=False, seed=3, **SHORT)
+    settings = json.loads(json.dumps(first.settings))
+    np.testing.assert_array_equal(dip.inpaint(image, mask, **settings).image, first.image)
+
+
+def test_the_mask_may_change_while_the_job_goes_on():
+    image, first = picture(), scratch()
+    second = first.copy()
+    second[34:37, 5:40] = True
+    job = plan_inpaint(image, first, iterations=40, precision="float32", device="cpu")
+    for step in job:
+        if step.iterate.iteration == 20:
+            job.change_mask(second)
+        if step.iterate.iteration in (20, 21):
+            kept = job.picture() == image
+            assert kept[~(first if step.iterate.iteration == 20 else second)].all()
+    result = job.result()
+    assert result.iterations == 40
+    np.testing.assert_array_equal(result.image[~second], image[~second])
+    assert (result.image[second] != image[second]).any(axis=None)
+    # And back again: what is no longer masked is the original's.
+    job = plan_inpaint(image, second, iterations=40, precision="float32", device="cpu")
+    for step in job:
+        if step.iterate.iteration == 20:
+            job.change_mask(first)
+    np.testing.assert_array_equal(job.result().image[~first], image[~first])
+
+
+def test_a_plane_whose_mask_changes_after_its_turn_is_done_again():
+    stack = np.stack([picture(), picture()[::-1]])
+    mask = np.zeros(stack.shape, bool)
+    mask[:, 20:23] = True
+    job = plan_inpaint(stack, mask, **SHORT)
+    runs = []
+    for step in job:
+        runs.append(step.run)
+        if step.run == 1 and step.iterate.iteration == 5:
+            mask[0, 30:33] = True
+            job.change_mask(mask)
+    assert list(dict.fromkeys(runs)) == [0, 1] and runs[-1] == 0
+    result = job.result().image
+    np.testing.assert_array_equal(result[~mask], stack[~mask])
+    assert (result[0, 30:33] != stack[0, 30:33]).any()
+
+
+def test_tiles_keep_known_pixels_and_leave_no_seam_in_what_is_filled_in():
+    y, x = np.mgrid[:200, :200]
+    image = (1000 + 3 * x + 2 * y).astype("float32")
+    mask = np.zeros(image.shape, bool)
+    mask[90:96] = True
+    result = dip.inpaint(image, mask, tile=150, iterations=60, precision="float32", device="cpu")
+    assert len(set(result.history["run"])) == 4
+    np.testing.assert_array_equal(result.image[~mask], image[~mask])
+    assert np.abs(np.diff(result.image[92] - image[92])).max() < 60
+
+
+@pytest.mark.parametrize(
+    ("mask", "kind", "sentence"),
+    [
+        (np.zeros((48, 48), bool), ValueError, "empty"),
+        (np.ones((48, 48), bool), ValueError, "no known pixel"),
+        (np.ones((40, 48), bool), ValueError, r"mask has shape \(40, 48\).*\(48, 48\)"),
+        (np.ones((2, 48, 48), bool), ValueError, "mask has shape"),
+        (np.ones((48, 48)), TypeError, "mask > 0.5"),
+    ],
+)
+def test_a_mask_that_cannot_be_used_is_refused_in_a_sentence(mask, kind, sentence):
+    with pytest.raises(kind, match=sentence):
+        dip.inpaint(picture(), mask)
+
+
+def test_a_kind_of_damage_that_does_not_exist_and_a_label_that_is_not_there_are_refused():
+    with pytest.raises(ValueError, match="scattered, scratches, holes"):
+        dip.inpaint(picture(), scratch(), damage="coffee")
+    with pytest.raises(ValueError, match="label"):
+        dip.inpaint(picture(), scratch().astype(int), labels=7)
