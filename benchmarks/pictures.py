@@ -56,6 +56,21 @@ def captures(folder: Path, *, all_of_them: bool = False) -> Iterator[Picture]:
             yield Picture(raw.stem, imread(raw) / 255, imread(folder / "gt" / raw.name) / 255)
 
 
+def middle(name: str, size: int = 256) -> np.ndarray:
+    """Return the middle of a grey picture of scikit-image's, or synthetic fluorescence, in 0 to 1."""
+    from skimage import data
+
+    from napari_dip.images.synthetic import fluorescence
+
+    if name == "fluorescence":
+        cells = fluorescence((size, size), seed=1)[1].astype(np.float64)
+        return (cells - cells.min()) / np.ptp(cells)
+    picture = getattr(data, name)()
+    grey = picture @ (0.299, 0.587, 0.114) if picture.ndim == 3 else picture
+    start = [(length - size) // 2 for length in grey.shape]
+    return grey[start[0] : start[0] + size, start[1] : start[1] + size] / 255
+
+
 def _truths() -> dict[str, np.ndarray]:
     from skimage import data
 

@@ -89,6 +89,17 @@ def test_the_mask_of_a_plane_goes_over_every_plane_and_a_mask_of_the_stack_plane
     assert set(filled.history["run"]) == {1}  # no time is spent where nothing is to be filled in
 
 
+def test_a_plane_of_which_nothing_is_known_stays_and_is_filled_in_in_3d():
+    stack = np.stack([picture(24)] * 4)
+    mask = np.zeros(stack.shape, bool)
+    mask[2] = mask[0, 3:5] = True
+    with pytest.warns(UserWarning, match="Restore the stack as volumes, in 3-D"):
+        filled = dip.inpaint(stack, mask, **SHORT)
+    np.testing.assert_array_equal(filled.image[2], stack[2])
+    assert filled.settings["damage"] == "scratches"
+    assert (dip.inpaint(stack, mask, axes="ZYX", **SHORT).image[2] != stack[2]).any()
+
+
 def test_a_volume_is_filled_in_in_3d():
     volume = np.stack([picture(24)] * 6)
     mask = np.zeros(volume.shape, bool)

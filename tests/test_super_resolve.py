@@ -63,9 +63,7 @@ def test_the_result_downsampled_is_the_image_to_within_the_noise(kernel):
 def test_beads_stay_where_they_are():
     fine, centres = beads((64, 64), 2.5)
     coarse = measure(fine, (4, 4), Box())
-    result = dip.super_resolve(
-        coarse, 4, kernel="box", iterations=400, precision="float32", device="cpu"
-    ).image
+    result = dip.super_resolve(coarse, 4, kernel="box", iterations=400, precision="float32", device="cpu")
     for centre in centres:
         low = np.maximum(np.round(centre).astype(int) - 5, 0)
         window = tuple(slice(a, a + 11) for a in low)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 from tqdm import tqdm
 
 from napari_dip.engine.components import choose
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
 from napari_dip.engine.presets import preset as preset_named
 from napari_dip.images.axes import Axes
-from napari_dip.images.damage import KINDS, Damage, damage_of
+from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
 from napari_dip.job import Job, Step
@@ -36,8 +37,6 @@ __all__ = [
 
 Part = str | Mapping[str, Any] | None
 
-# Planes looked at, at most, to tell what kind of damage a stack has.
-ENOUGH_PLANES = 8
 LARGEST_FACTOR = 16
 
 
@@ -59,6 +58,7 @@ def denoise(
     averaging: float | None = None,
     tv: float | None = None,
     spread: float | None = None,
+    guess: int | None = None,
     finish: int | None = None,
     expected: int | None = None,
     precision: str | None = None,
@@ -111,6 +111,8 @@ def denoise(
         Weight of total variation beside the logarithm of the data term.
     spread : float
         Reach in pixels of the correction by what the generator leaves unexplained; 0 for none.
+    guess : int
+        Iterations at the beginning in which missing pixels are fitted to a smooth fill.
     finish : int
         Iterations with all pixels after the stopping rule has found the best.
     expected : int
@@ -321,7 +323,12 @@ def plan_inpaint(
         missing = layer_mask(mask, image, labels)
     else:
         missing = array_mask(mask.data if _is_layer(mask) else mask, array.shape, meaning, labels)
-    task = Inpaint.of(missing, meaning, array.shape, _damage(missing, meaning, damage), denoise)
+    if damage is not None and damage not in KINDS:
+        raise ValueError(
+            f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {damage!r}."
+        )
+    worst = worst_damage(missing, meaning)
+    task = Inpaint.of(missing, meaning, array.shape, replace(worst, kind=damage or worst.kind), denoise)
     return _plan(task, task.damage.kind, array, meaning, preset, settings)
 
 
@@ -409,23 +416,6 @@ def _array_and_axes(image: Any, axes: str | None) -> tuple[Any, str | None, bool
     return image, axes, rgb
 
 
-def _damage(mask: NDArray[np.bool_], axes: Axes, kind: str | None) -> Damage:
-    """Return the worst damage of the masked planes or volumes, or the kind that was asked for."""
-    if kind is not None and kind not in KINDS:
-        raise ValueError(
-            f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {kind!r}."
-        )
-    colours = axes.channel if axes.joint_channels and axes.channel is not None else len(axes.names)
-    spatial = tuple(axis - (axis > colours) for axis in axes.spatial)
-    planes = np.moveaxis(mask, spatial, range(-len(spatial), 0))
-    if 0 in planes.strides[: -len(spatial)]:  # one mask for all of a stack
-        planes = planes[tuple(slice(1) if stride == 0 else slice(None) for stride in planes.strides)]
-    indices = [index for index in np.ndindex(planes.shape[: -len(spatial)]) if planes[index].any()]
-    some = indices[:: 1 + len(indices) // ENOUGH_PLANES]
-    worst = max((damage_of(planes[index]) for index in some), key=lambda d: (KINDS.index(d.kind), d.width))
-    return worst if kind is None else Damage(kind, worst.width)
-
-
 def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
     count, names = len(axes.spatial), " and ".join(axes.names[axis] for axis in axes.spatial)
     factors = [factor] * count if np.ndim(factor) == 0 else list(factor)
@@ -449,7 +439,7 @@ def _kernels(kernel: Any, psf: Any, axes: Axes, scale: Any) -> tuple[Kernel, ...
         if kernel is not None:
             raise TypeError("kernel and psf both say what a pixel saw: give one of them.")
         widths = [psf] * count if np.ndim(psf) == 0 else list(psf)
-        steps = np.ones(count) if scale is None else [float(scale[axis]) for axis in axes.spatial]
+        steps = np.ones(count) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
         kernel = [Gaussian(float(width) / step) for width, step in zip(widths, steps, strict=False)]
         given = "psf"
     else:

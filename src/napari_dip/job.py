@@ -70,7 +70,7 @@ class _Measured:
     of: tuple[Index, Task]
     intensities: Intensities
     settings: Settings
-    noise: float | None
+    noise: float
 
 
 class Job:
@@ -153,7 +153,7 @@ class Job:
         self._history: list[dict[str, Any]] = []
         self._begun = 0.0  # seconds at the end of the run's first iteration
         self._lengths: list[int] = []  # of the runs that are done, in iterations
-        self._residuals: list[tuple[float | None, float | None]] = []  # of finished runs, and their noise
+        self._residuals: list[tuple[float, float]] = []  # of finished runs, and their noise
         self._done: np.ndarray | None = None
         self._asked: Task | None = None  # for what, in place of the task at hand
         self._measured: _Measured | None = None
@@ -163,7 +163,7 @@ class Job:
     def _memory(self, size: Sequence[int]) -> int:
         """Return about how many bytes a run on so many pixels of the image would take, with the result."""
         channels = 3 if self.axes.joint_channels else 1
-        problem = Problem(torch.zeros(channels, *size), operator=self.task.operator(self.axes))
+        problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
         return memory_of(problem, self.engine) + int(math.prod(self.shape) * self.dtype.itemsize)
 
     # ------------------------------------------------------------------------------------------ doing it
@@ -253,6 +253,11 @@ class Job:
         known = self.task.known(block, part.where)
         under = self._result()[part.goes]
         self._under = under.copy() if part.tile is not None else None
+        if not known.any():
+            self.warning = (
+                "Nothing is known of some planes, which stay as they are. Restore the stack as volumes, "
+                "in 3-D, to fill them in from their neighbours."
+            )
         if not known.any() or not self.task.needed(known):
             self._result()[part.goes] = self._as_it_is(block)
             return None
@@ -289,14 +294,12 @@ class Job:
         settings, level = self._fit_to_noise(block, intensities)
         return _Measured((index, self.task), intensities, settings, level)
 
-    def _fit_to_noise(self, block: np.ndarray, intensities: Intensities) -> tuple[Settings, float | None]:
+    def _fit_to_noise(self, block: np.ndarray, intensities: Intensities) -> tuple[Settings, float]:
         """Return the engine's settings with what they leave to the noise filled in, and the noise's level."""
         settings = self.engine
         stopping, likelihood = settings.stopping, settings.likelihood
         open_guard = isinstance(stopping, HeldOut) and None in (stopping.guard, stopping.variance)
         open_noise = isinstance(likelihood, PoissonGaussian) and likelihood.gain is None
-        if not (open_guard or open_noise):
-            return settings, None
         # One channel stands for the three of a colour image: the middle one is green.
         noise = self.noise or estimate_noise(block[len(block) // 2])
         variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64)))
@@ -433,9 +436,8 @@ def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         )
 
 
-def _root_mean_square(values: list[float | None]) -> float | None:
-    numbers = [value for value in values if value is not None]
-    return math.sqrt(sum(value**2 for value in numbers) / len(numbers)) if numbers else None
+def _root_mean_square(values: list[float]) -> float | None:
+    return math.sqrt(sum(value**2 for value in values) / len(values)) if values else None
 
 
 def _plain(value: torch.Tensor | float | None) -> float | None:

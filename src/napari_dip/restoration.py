@@ -35,8 +35,8 @@ class Restoration:
         should have been (for super-resolution: the result downsampled), in the image's units. With the noise
         taken away and nothing else it equals `noise`. None where nothing was restored.
     noise
-        Standard deviation of the image's noise as it was measured, in the image's units; None where it was
-        not.
+        Standard deviation of the image's noise as it was measured, in the image's units; None where nothing
+        was restored.
     """
 
     image: np.ndarray = field(repr=False)

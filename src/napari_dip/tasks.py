@@ -24,9 +24,13 @@ from napari_dip.parts import Index
 
 __all__ = ["Denoise", "Inpaint", "SuperResolve", "Task"]
 
-# Blocks that are held out need not be wider than this, however large the holes are: the image at hand would
-# lose too much of itself.
-WIDEST_GUARD = 6
+# What is held out is hidden by this many pixels on each side where holes are wider still: of what lies deep
+# in a hole the pixels around it can tell little but its mean, and the best guess at the mean is a blur.
+WIDEST_GUARD = 2
+# Iterations that a run is given without improvement, by what it watches: pixels that are few, or coarse, and
+# by whose figures alone a run would now and then end as it begins.
+WAIT = {"scattered": 100, "scratches": 200, "holes": 200}
+WAIT_FOR_DETAIL = 200
 
 
 class Task(ABC):
@@ -39,9 +43,12 @@ class Task(ABC):
     def settings(self) -> dict[str, Any]:
         """What the task adds to the complete settings, plain JSON."""
 
+    # How far, in pixels, what the generator leaves unexplained holds for the pixels around.
+    spread: ClassVar[float] = 0.0
+
     def suit(self, settings: Settings) -> Settings:
         """Return the engine's settings with what the task decides filled in."""
-        return settings
+        return replace(settings, spread=self.spread) if settings.spread is None else settings
 
     def factors(self, axes: Axes) -> tuple[int, ...]:
         """Return how much finer the result is than the image, along each axis of the array."""
@@ -114,7 +121,13 @@ class Inpaint(Task):
     def settings(self) -> dict[str, Any]:
         return {"damage": self.damage.kind, "denoise": self.denoise}
 
+    @property
+    def spread(self) -> float:  # type: ignore[override]
+        """About as far as from a missing pixel to the known ones."""
+        return min(max(self.damage.width / 6, 0.7), 3.0)
+
     def suit(self, settings: Settings) -> Settings:
+        settings = super().suit(settings)
         rule = settings.stopping
         if not isinstance(rule, HeldOut) or self.denoise:
             return settings
@@ -122,7 +135,8 @@ class Inpaint(Task):
         guard = rule.guard
         if guard is None and self.damage.kind != "scattered":
             guard = min(WIDEST_GUARD, math.ceil(self.damage.width / 2) - 1)
-        return replace(settings, stopping=replace(rule, target="missing", guard=guard))
+        wait = max(rule.wait, WAIT[self.damage.kind])
+        return replace(settings, stopping=replace(rule, target="missing", guard=guard, wait=wait))
 
     def known(self, block: NDArray[Any], index: Index) -> NDArray[np.bool_]:
         return np.asarray(np.isfinite(block) & ~self.mask[index])
@@ -155,6 +169,20 @@ class SuperResolve(Task):
     @property
     def settings(self) -> dict[str, Any]:
         return {"factor": list(self.factor), "kernel": [kernel.to_dict() for kernel in self.kernels]}
+
+    @property
+    def spread(self) -> float:  # type: ignore[override]
+        """Half a pixel of the measurement."""
+        return max(self.factor) / 2
+
+    def suit(self, settings: Settings) -> Settings:
+        settings = super().suit(settings)
+        rule = settings.stopping
+        if isinstance(rule, HeldOut):
+            # A coarse image has detail indeed that no neighbour can tell.
+            rule = replace(rule, least=0.0, wait=max(rule.wait, WAIT_FOR_DETAIL))
+            settings = replace(settings, stopping=rule)
+        return settings
 
     def factors(self, axes: Axes) -> tuple[int, ...]:
         along = dict(zip(axes.spatial, self.factor, strict=True))

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from napari_dip.engine.inputs import CoordinateInput, ImageInput, NoiseInput, Perturbed
@@ -56,3 +57,14 @@ def test_perturbation_is_normal_and_new_at_each_call():
 def test_no_perturbation_leaves_z_as_it_is():
     z = torch.rand(1, 4, 8, 8)
     assert torch.equal(Perturbed(z, 0.0, seeded(), torch.device("cpu"))(), z)
+
+
+@pytest.mark.parametrize("factors", [(1, 1), (2, 2), (1, 2, 2)])
+@pytest.mark.parametrize(
+    "given", [NoiseInput(5), CoordinateInput(0), CoordinateInput(3), ImageInput(), ImageInput(channels=4)]
+)
+def test_the_width_of_an_input_is_known_before_it_is_drawn(given, factors):
+    canvas = tuple(16 for _ in factors)
+    problem = Problem(torch.rand(3, *canvas))
+    drawn = given.draw(problem, canvas, factors, torch.Generator())
+    assert drawn.shape[1] == given.width(problem, factors)

@@ -6,8 +6,20 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
-from napari_dip.images.synthetic import GAIN, OFFSET, READ_NOISE, fluorescence
+from napari_dip.engine.operators import Downsample, Gaussian
+from napari_dip.images.synthetic import (
+    GAIN,
+    OFFSET,
+    PIXEL_SIZE,
+    READ_NOISE,
+    RESOLUTION,
+    SLICE_FWHM,
+    _slices,
+    beads,
+    fluorescence,
+)
 
 
 def test_dtypes_and_shape():
@@ -70,3 +82,59 @@ def test_a_shape_that_is_no_image_is_refused(shape):
 def test_a_peak_without_photons_is_refused(peak):
     with pytest.raises(ValueError, match="positive number of photons"):
         fluorescence((32, 32), peak=peak)
+
+
+def _downsampled(truth, factor):
+    operator = Downsample((factor, 1, 1), (Gaussian(SLICE_FWHM),))
+    return operator(torch.from_numpy(truth)[None, None])[0, 0].numpy()
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_the_bead_stack_is_its_truth_downsampled_and_noise(factor):
+    coarse, truth = beads((9, 64, 80), factor, peak=300.0, seed=2)
+    assert coarse.shape == (9, 64, 80)
+    assert truth.shape == (9 * factor, 64, 80)
+    assert (coarse.dtype, truth.dtype) == (np.uint16, np.float32)
+    assert (truth.max() - OFFSET) / GAIN == pytest.approx(300, rel=1e-4)
+    mean = _downsampled(truth, factor)
+    residual = (coarse - mean) / GAIN
+    expected = ((mean - OFFSET) / GAIN).mean() + READ_NOISE**2
+    assert abs(residual.mean()) < 0.05
+    assert residual.var() == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_the_slices_see_exactly_what_the_operator_says(factor):
+    planes = torch.eye(7 * factor).reshape(1, 7 * factor, 7 * factor, 1, 1)
+    expected = Downsample((factor, 1, 1), (Gaussian(SLICE_FWHM),))(planes)[0, :, :, 0, 0].T
+    np.testing.assert_allclose(_slices(7, factor), expected, atol=1e-6)
+
+
+def test_a_bead_of_the_truth_is_as_wide_as_stated_along_every_axis():
+    _, truth = beads()
+    light = truth - np.median(truth)
+    centre = 4 + np.array(np.unravel_index(light[4:-4, 4:-4, 4:-4].argmax(), (56, 88, 88)))
+    for step in np.eye(3, dtype=int):
+        before, at, after = (light[tuple(centre + shift * step)] for shift in (-1, 0, 1))
+        sigma = (np.log(at / before) + np.log(at / after)) ** -0.5  # of a Gaussian through the three
+        assert np.sqrt(8 * np.log(2)) * sigma * PIXEL_SIZE == pytest.approx(RESOLUTION, rel=0.2)
+
+
+def test_one_seed_gives_one_bead_stack():
+    first, again, other = (beads((4, 24, 24), seed=seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"shape": (16, 96)}, "three positive sides"),
+        ({"shape": (0, 96, 96)}, "three positive sides"),
+        ({"factor": 1}, "two planes or more"),
+        ({"peak": 0.0}, "positive number of photons"),
+    ],
+)
+def test_a_bead_stack_that_cannot_be_is_refused(wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        beads(**wrong)

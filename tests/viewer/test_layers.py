@@ -84,14 +84,14 @@ def test_a_finer_result_lies_exactly_over_its_source(factor):
 
 def test_a_mask_is_the_topmost_or_the_one_that_is_named():
     viewer = napari.components.ViewerModel()
-    with pytest.raises(ValueError, match="no mask layer is selected.*none: paint one"):
+    with pytest.raises(ValueError, match=r"no mask layer is selected.*none: paint one"):
         find_mask(viewer, None)
     image = viewer.add_image(np.zeros((16, 16)), name="cell")
     labels = viewer.add_labels(np.zeros((16, 16), int), name="dust")
     shapes = viewer.add_shapes(name="holes")
     assert find_mask(viewer, None) is shapes
     assert find_mask(viewer, "dust") is labels
-    with pytest.raises(ValueError, match="no mask layer 'dirt'.*'holes', 'dust'"):
+    with pytest.raises(ValueError, match=r"no mask layer 'dirt'.*'holes', 'dust'"):
         find_mask(viewer, "dirt")
     with pytest.raises(TypeError, match="a mask layer is needed, but 'cell' is a Image layer"):
         find_mask(viewer, image)

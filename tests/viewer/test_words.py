@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_dip.restoration import Restoration
-from napari_dip.viewer.words import ENDINGS, duration, ending, time_left
+from napari_dip.viewer.words import ENDINGS, becomes, duration, ending, need, number, steps, time_left
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,71 @@ def test_every_ending_has_a_sentence(stopped_by):
     history = {"run": [0] * 3, "best_iteration": [0, 2, 2], "seconds": [1.0, 2.0, 3.04]}
     result = Restoration(np.zeros((2, 2)), 3, stopped_by, history, {})
     assert ending(result).endswith("(iteration 2, 3.0\xa0s).")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (3.14159, "3.1"),
+        (0.98, "0.98"),
+        (0.0314159, "0.031"),
+        (31.4, "31"),
+        (314.159, "310"),
+        (12345.6, "12000"),
+        (0.00000314159, "3.1e-06"),
+        (9.96, "10.0"),
+        (0, "0"),
+    ],
+)
+def test_a_measured_number_has_two_digits(value, words):
+    assert number(value) == words
+
+
+@pytest.mark.parametrize(
+    ("residual", "noise", "told"),
+    [
+        (3.1234, 3.312, " Downsampled, the result differs from the image by 3.1 (its noise: 3.3)."),
+        (0.0213, None, " Downsampled, the result differs from the image by 0.021."),
+        (None, None, ""),
+    ],
+)
+def test_super_resolution_tells_how_true_it_is_to_the_image(residual, noise, told):
+    history = {"run": [0], "best_iteration": [1], "seconds": [2.0]}
+    kept = {"residual": residual, "noise": noise}
+    finer = Restoration(np.zeros((2, 2)), 1, "stopping rule", history, {"factor": [2, 2]}, **kept)
+    plain = Restoration(np.zeros((2, 2)), 1, "stopping rule", history, {"preset": "fast"}, **kept)
+    assert ending(finer) == ending(plain) + told
+    assert "ownsampled" not in ending(plain)
+
+
+@pytest.mark.parametrize(
+    ("description", "fine", "words"),
+    [
+        ("a plane of 512 x 512 pixels", (2048, 2048), "a plane of 512 x 512 pixels becomes 2048 x 2048"),
+        (
+            "3 images, each a plane of 8 x 9 pixels",
+            (16, 18),
+            "3 images, each a plane of 8 x 9 pixels that becomes 16 x 18",
+        ),
+    ],
+)
+def test_what_an_image_becomes(description, fine, words):
+    assert becomes(description, fine) == words
+
+
+@pytest.mark.parametrize(
+    ("memory", "tiles", "words"),
+    [
+        (1.34 * 2**30, 1, "about 1.3 GiB of memory"),
+        (0.97 * 2**30, 1, "about 1.0 GiB of memory"),
+        (152.3 * 2**20, 9, "about 150 MiB of memory, in 9 overlapping tiles"),
+    ],
+)
+def test_memory_is_told_beforehand(memory, tiles, words):
+    assert need(memory, tiles).replace("\xa0", " ") == words
+
+
+def test_how_the_z_step_compares_with_the_pixel_size():
+    assert steps(4.0).replace("\xa0", " ") == "Z step is 4 × the pixel size."
+    assert steps(3.704).replace("\xa0", " ") == "Z step is 3.7 × the pixel size."
+    assert "No larger Z step" in steps(1.0000001)

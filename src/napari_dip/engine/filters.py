@@ -27,12 +27,14 @@ def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     return image
 
 
-def spread(values: Tensor, weights: Tensor, sigma: float) -> Tensor:
-    """Return the mean of the `values` around each pixel, by their `weights` and a Gaussian of `sigma` pixels.
+def spread(sums: Tensor, weights: Tensor, sigma: float) -> Tensor:
+    """Return the mean around each pixel of values whose weighted `sums` and `weights` are given.
 
-    Far from all pixels with a weight it goes to 0 (normalised convolution, Knutsson & Westin, CVPR 1993).
+    The mean is by a Gaussian of `sigma` pixels, and fades two of them away from all that has a weight
+    (normalised convolution, Knutsson & Westin, CVPR 1993).
     """
-    return gaussian_blur(values * weights, sigma) / (gaussian_blur(weights, sigma) + 1e-3)
+    reached = gaussian_blur(weights, sigma)
+    return gaussian_blur(sums, sigma) / (reached + 0.02 * reached.amax())
 
 
 def smooth_fill(values: Tensor, weights: Tensor) -> Tensor:

@@ -30,6 +30,10 @@ class Input(Component, ABC):
     ) -> Tensor:
         """Return ``z``, shape (1, channels, [Z,] Y, X) on the coarse grid, float32, on the CPU."""
 
+    @abstractmethod
+    def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
+        """Return how many channels ``z`` will have."""
+
 
 @dataclass(frozen=True)
 class NoiseInput(Input):
@@ -55,6 +59,9 @@ class NoiseInput(Input):
         self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
     ) -> Tensor:
         return self.scale * torch.rand(1, self.channels, *_coarse(canvas, factors), generator=generator)
+
+    def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
+        return self.channels
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,9 @@ class CoordinateInput(Input):
             wave(math.pi * 2**k * grid) for k in range(self.frequencies) for wave in (torch.sin, torch.cos)
         ]
         return torch.cat([grid, *waves])[None]
+
+    def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
+        return len(factors) * (1 + 2 * self.frequencies)
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,10 @@ class ImageInput(Input):
             return image
         noise = self.scale * torch.rand(1, self.channels, *image.shape[2:], generator=generator)
         return torch.cat([image, noise], 1)
+
+    def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
+        image = problem.channels if problem.guide is None else problem.guide.shape[0]
+        return image * math.prod(factors) + self.channels
 
 
 INPUTS: dict[str, type[Input]] = {kind.name: kind for kind in (NoiseInput, CoordinateInput, ImageInput)}

@@ -42,7 +42,10 @@ class Settings:
         How far, as the standard deviation in pixels of a Gaussian, what the generator leaves unexplained of
         the known pixels is taken to hold for their neighbours. It is added to the estimate by the part that
         held-out pixels confirm: all of it where the image has detail that the generator has not reached yet,
-        nothing where only noise is left. 0 for none.
+        nothing where only noise is left. 0 for none; None as the task needs it.
+    guess
+        Iterations at the beginning in which missing pixels are fitted to a smooth continuation of the pixels
+        around them. It keeps the middle of a large hole from drifting out of the image's range.
     finish
         Iterations with all known pixels after the stopping rule has found the best ones.
     expected
@@ -66,7 +69,8 @@ class Settings:
     stopping: StoppingRule
     averaging: float = 0.99
     tv: float = 0.0
-    spread: float = 0.0
+    spread: float | None = None
+    guess: int = 0
     finish: int = 0
     expected: int = 500
     iterations: int = 3000
@@ -81,9 +85,9 @@ class Settings:
             raise ValueError(f"averaging must be at least 0 and below 1, but is {self.averaging!r}.")
         if not self.tv >= 0:
             raise ValueError(f"tv must be 0 or more, but is {self.tv!r}.")
-        if not 0 <= self.spread <= 100:
+        if self.spread is not None and not 0 <= self.spread <= 100:
             raise ValueError(f"spread must be 0 to 100 pixels, but is {self.spread!r}.")
-        for name, least in (("iterations", 1), ("expected", 1), ("finish", 0), ("seed", 0)):
+        for name, least in (("iterations", 1), ("expected", 1), ("guess", 0), ("finish", 0), ("seed", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{name} must be a whole number of at least {least}, but is {value!r}.")

@@ -134,7 +134,7 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
             # The same random numbers: what is watched stays the same, as far as it is still known.
             generator.set_state(drawn)
             judge = settings.stopping.begin(fit.problem, generator)
-            patience = Patience(settings.stopping.patience, judge.tolerance)
+            patience = Patience(settings.stopping.patience, judge.tolerance, settings.stopping.wait)
             seen, finished = judge.seen, None
         iteration += 1
         data_term = fit.step(seen, iteration)
@@ -196,8 +196,8 @@ class Fit:
         self.device = device = torch.device(settings.device)
         shape = problem.image_shape
         canvas = settings.network.canvas(shape)
+        _refuse_too_large(problem, settings)
         z = settings.input.draw(problem, canvas, settings.network.factors(canvas), generator)
-        _refuse_too_large(problem, settings, z)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = settings.network.build(z.shape[1], problem.channels, canvas)
@@ -213,8 +213,10 @@ class Fit:
         )
         self.average = self.last = torch.zeros(1, problem.channels, *shape, device=device)
         self.part = 0.0
-        self.forgetting = 0  # iterations that are left for it
+        self.guessing = 0  # iterations that are left for it
         self.kept: dict[str, Any] | None = None
+        if settings.guess and problem.known is not None:
+            self.guess(1 - self.problem.weights, settings.guess)
 
     def take(self, problem: Problem) -> None:
         """Go on with another problem with the same image behind it: what was the best no longer counts."""
@@ -222,21 +224,25 @@ class Fit:
         self.problem = problem.to(self.device)
         self.measurement = self.problem.filled
         self.kept, self.part = None, 0.0
-        # What it has fitted, a generator unlearns only slowly where it sees no pixels now. So it is shown for
-        # some iterations what the pixels around suggest, which also makes the edit seen at once.
+        # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
         hidden = before * (1 - self.problem.weights)
-        if hidden.any() and self.average.shape == hidden.shape:
-            guess = smooth_fill(self.measurement, self.problem.weights)
-            self.measurement = torch.where(hidden > 0, guess, self.measurement)
-            self.average = torch.where(hidden > 0, guess, self.average)
-            self.forget, self.forgetting = hidden, FORGETTING
+        if hidden.any():
+            self.guess(hidden, max(FORGETTING, self.settings.guess))
+            if self.average.shape == hidden.shape:  # the edit is seen at once
+                self.average = torch.where(hidden > 0, self.measurement, self.average)
+
+    def guess(self, where: Tensor, iterations: int) -> None:
+        """Fit missing pixels for some iterations to what the pixels around them suggest."""
+        filled = smooth_fill(self.measurement, self.problem.weights)
+        self.measurement = torch.where(where > 0, filled, self.measurement)
+        self.guessed, self.guessing = where, iterations
 
     def step(self, seen: Tensor, iteration: int) -> Tensor:
         """Take one step on the pixels with weights `seen`; return the mean data term."""
         problem, settings = self.problem, self.settings
-        if self.forgetting:
-            seen = seen + self.forget
-            self.forgetting -= 1
+        if self.guessing:
+            seen = seen + self.guessed
+            self.guessing -= 1
         with autocast(self.device, settings.precision):
             x = self.network(self.input())
         x = x[self.crop].float()
@@ -265,10 +271,14 @@ class Fit:
     def correct(self, judge: Judge) -> None:
         """Let `judge` say how much of what the average leaves unexplained holds for the neighbours too."""
         if self.settings.spread:
-            self.part = judge.confirmed(self.average, self._unexplained(self.average, judge.seen))
+            operator, correction = self.problem.operator, self._unexplained(self.average, judge.seen)
+            self.part = judge.confirmed(operator(self.average), operator(correction))
 
     def _unexplained(self, average: Tensor, seen: Tensor) -> Tensor:
-        return spread(self.measurement - average, seen, self.settings.spread)
+        """Project what an average leaves unexplained of the seen pixels back into the image."""
+        operator = self.problem.operator
+        unexplained = (self.measurement - operator(average)) * seen
+        return spread(operator.adjoint(unexplained), operator.adjoint(seen), self.settings.spread or 0.0)
 
     def _corrected(self, average: Tensor, part: float) -> Tensor:
         if part <= 0:
@@ -314,29 +324,19 @@ def total_variation(x: Tensor) -> Tensor:
     )
 
 
-def memory_of(problem: Problem, settings: Settings, z: Tensor | None = None) -> int:
-    """Return about how many bytes a run takes at its peak.
-
-    Parameters
-    ----------
-    problem
-        The measurement; its numbers are not looked at unless the input is made from them.
-    settings
-        The settings.
-    z
-        The generator's input, if it was drawn already.
-    """
+def memory_of(problem: Problem, settings: Settings) -> int:
+    """Return about how many bytes a run takes at its peak; the problem's numbers are not looked at."""
     canvas = settings.network.canvas(problem.image_shape)
-    if z is None:
-        z = settings.input.draw(problem, canvas, settings.network.factors(canvas), torch.Generator())
+    factors = settings.network.factors(canvas)
+    width = settings.input.width(problem, factors)
     with torch.device("meta"):
-        network = settings.network.build(z.shape[1], problem.channels, canvas)
-    return memory_needed(network, tuple(z.shape))
+        network = settings.network.build(width, problem.channels, canvas)
+    return memory_needed(network, (1, width, *(c // f for c, f in zip(canvas, factors, strict=True))))
 
 
-def _refuse_too_large(problem: Problem, settings: Settings, z: Tensor) -> None:
+def _refuse_too_large(problem: Problem, settings: Settings) -> None:
     device = torch.device(settings.device)
-    needed, free = memory_of(problem, settings, z), available_memory(device)
+    needed, free = memory_of(problem, settings), available_memory(device)
     if needed > free:
         size = " x ".join(map(str, problem.image_shape))
         raise MemoryError(

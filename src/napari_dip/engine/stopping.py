@@ -51,7 +51,10 @@ class Judge(ABC):
         return True
 
     def confirmed(self, average: Tensor, correction: Tensor) -> float:
-        """Return which part of a correction of the average, 0 to 1, pixels that no fit saw speak for."""
+        """Return which part of a correction of the average, 0 to 1, pixels that no fit saw speak for.
+
+        Both are given as measurements.
+        """
         return 0.0
 
     @abstractmethod
@@ -74,9 +77,12 @@ class StoppingRule(Component, ABC):
     ----------
     patience
         Stop when the figure has not improved for this part of the iterations it took to reach the best.
+    wait
+        Iterations without improvement that are allowed in any case.
     """
 
     patience: float
+    wait: int = 40
 
     @abstractmethod
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
@@ -86,11 +92,8 @@ class StoppingRule(Component, ABC):
 class Patience:
     """Follows the figures of a run: which is the best, and when to give up on a better one."""
 
-    # A run does not end before it has had this many iterations without improvement.
-    AT_LEAST = 40
-
-    def __init__(self, patience: float, tolerance: float = 0.0) -> None:
-        self.patience, self.tolerance = patience, tolerance
+    def __init__(self, patience: float, tolerance: float = 0.0, wait: int = 40) -> None:
+        self.patience, self.tolerance, self.wait = patience, tolerance, wait
         self.mark = float("inf")  # the figure at the last improvement that was worth waiting for
         self.mark_iteration = 0
         self.best = float("inf")
@@ -112,7 +115,7 @@ class Patience:
         """Iterations that the run may go on without an improvement worth waiting for."""
         if math.isinf(self.patience):
             return math.inf
-        return max(self.AT_LEAST, self.patience * self.mark_iteration)
+        return max(self.wait, self.patience * self.mark_iteration)
 
     @property
     def exhausted(self) -> bool:
@@ -157,9 +160,12 @@ class HeldOut(StoppingRule):
         Whose error is to be smallest: ``"measured"`` pixels', as above, or ``"missing"`` ones', which the fit
         sees as little as those that are held out. Their own error, less the noise's variance, is the figure
         then.
+    least
+        Least part of the held-out error that is taken to be noise, where the noise's variance is known. A
+        measured variance far below the error is rather too small than the image that detailed.
     cover
         Largest part of the image that may be hidden; with a guard it limits the number of watched pixels.
-    patience
+    patience, wait
         See `StoppingRule`.
     tolerance
         An estimated error that falls by less than this part of itself is not worth waiting for. Used where
@@ -172,8 +178,10 @@ class HeldOut(StoppingRule):
     guard: int | None = None
     variance: float | None = None
     target: str = "measured"
+    least: float = 0.6
     cover: float = 0.2
     patience: float = 0.2
+    wait: int = 40
     tolerance: float = 0.02
     every: int = 10
     name: ClassVar[str] = "held-out"
@@ -187,8 +195,8 @@ class HeldOut(StoppingRule):
         return _HeldOutJudge(self, problem, generator)
 
 
-# Least, and largest, part of the held-out error that is taken to be noise.
-LEAST_NOISE, MOST_NOISE = 0.6, 0.9
+# Largest part of the held-out error that is taken to be noise.
+MOST_NOISE = 0.9
 
 
 class _HeldOutJudge(Judge):
@@ -210,7 +218,7 @@ class _HeldOutJudge(Judge):
         self.seen = known * (1 - hidden).to(known.device)
         if not self.seen.any():  # a handful of pixels: nothing can be spared
             self.seen = known
-        self.missing = rule.target == "missing"
+        self.missing, self.least = rule.target == "missing", rule.least
         self.y, self.variance = y, None if guard and not self.missing else rule.variance
         self.tolerance = 0.0 if self.variance is None else rule.tolerance
         self.where = centres.flatten().nonzero().flatten().to(y.device)
@@ -237,9 +245,8 @@ class _HeldOutJudge(Judge):
         if self.missing:
             return float(held_out - (MOST_NOISE * held_out).clamp_max(self.variance))
         seen = ((average - self.y).square() * self.seen).sum() / self.seen.sum()
-        # A measured variance far below the held-out error is rather too small than the image that detailed,
-        # and noise would be taken for detail.
-        variance = (LEAST_NOISE * held_out).clamp_min(self.variance)
+        # Else noise would be taken for detail.
+        variance = (self.least * held_out).clamp_min(self.variance)
         return float(seen + variance * (1 - 2 * (seen / held_out).clamp(1e-6, 1).sqrt()))
 
 

@@ -28,6 +28,8 @@ FINDINGS = {1: "hot and dead pixels", 2: "saturated areas", 3: "missing values",
 
 # Missing places at least this wide are holes, in pixels.
 WIDE = 16.0
+# Planes that are looked at, at most, to tell the damage of a stack.
+ENOUGH = 8
 # Masked neighbours of a masked pixel on half of its sides beyond those that chance leaves: 0 for scattered
 # pixels, about 1 for the thinnest lines in any direction, 4 inside of areas.
 SCATTERED = 0.5
@@ -124,6 +126,28 @@ def _reach(missing: Mask) -> float:
     around = tuple(slice(max(p - far, 0), p + far + 1) for p in place)
     known = np.argwhere(~missing[around]) + [s.start for s in around]
     return float(np.linalg.norm(known - place, axis=1).min())
+
+
+def worst_damage(mask: NDArray[np.bool_], axes: Axes) -> Damage:
+    """Tell the worst damage among the planes, or volumes, of an image.
+
+    Parameters
+    ----------
+    mask : ndarray of bool
+        Of the image's shape without its colours.
+    axes : Axes
+        The image's. Of a long stack some planes are looked at, evenly spread; planes that are masked as a
+        whole say nothing.
+    """
+    colours = axes.channel if axes.joint_channels and axes.channel is not None else mask.ndim
+    spatial = tuple(axis - (axis > colours) for axis in axes.spatial)
+    planes = np.moveaxis(mask, spatial, range(-len(spatial), 0))
+    # A mask that is spread over a stack without copies is the same everywhere.
+    planes = planes[tuple(slice(None if step else 1) for step in planes.strides[: -len(spatial)])]
+    indices = list(np.ndindex(planes.shape[: -len(spatial)]))
+    some = [i for i in indices if planes[i].any() and not planes[i].all()] or indices
+    found = [damage_of(planes[i]) for i in some[:: 1 + len(some) // ENOUGH]]
+    return max(found, key=lambda damage: (KINDS.index(damage.kind), damage.width))
 
 
 def _clustering(missing: Mask, share: float) -> float:

@@ -128,7 +128,7 @@ def beads(
     Raises
     ------
     ValueError
-        If `shape` is not three positive numbers, or `factor` or `peak` is not positive.
+        If `shape` is not three positive numbers, `factor` is below 2 or `peak` is not positive.
 
     Examples
     --------
@@ -138,8 +138,8 @@ def beads(
     """
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(f"shape is {shape}, but a stack has three positive sides: (slices, rows, columns).")
-    if factor < 1:
-        raise ValueError(f"factor is {factor}, but a slice covers one plane of the truth or more.")
+    if factor < 2:
+        raise ValueError(f"factor is {factor}, but a slice of a coarse stack covers two planes or more.")
     _check_peak(peak)
 
     scene_rng, noise_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
@@ -274,19 +274,21 @@ def _bead_scene(shape: tuple[int, int, int], rng: np.random.Generator) -> Image:
     _splat(light, np.c_[centres, above], np.r_[weight, weight[pairs]])
 
     # Persistent random walks, in all directions but steeply upwards.
-    filaments, steps, step = max(1, round(canvas.prod() / 120_000)), 240, 0.5
+    filaments, steps, step = max(1, round(canvas.prod() / 90_000)), 240, 0.5
     heading = rng.normal(0, 1, (3, filaments)) * [[0.5], [1.0], [1.0]]
-    heading = heading + np.cumsum(rng.normal(0, 0.05, (steps, 3, filaments)), axis=0)
-    heading /= np.linalg.norm(heading, axis=1, keepdims=True)
-    path = step * np.cumsum(heading, axis=0)
+    path = np.zeros((steps, 3, filaments))
+    for i in range(1, steps):
+        heading = heading / np.linalg.norm(heading, axis=0) + rng.normal(0, 0.06, heading.shape)
+        path[i] = path[i - 1] + step * heading
     path += rng.uniform(0.1, 0.9, (3, filaments)) * canvas[:, None] - path[steps // 2]
-    dense = np.broadcast_to(0.1 * rng.uniform(0.6, 1.2, filaments) * step, (steps, filaments))
+    dense = np.broadcast_to(0.2 * rng.uniform(0.6, 1.2, filaments) * step, (steps, filaments))
     _splat(light, path.transpose(1, 0, 2).reshape(3, -1), dense.ravel())
 
     sigma = RESOLUTION / PIXEL_SIZE / math.sqrt(8 * math.log(2))
     blurred: Image = gaussian(light, sigma, mode="constant")
     inside = tuple(slice(margin, margin + side) for side in shape)
-    return blurred[inside] + 0.02 * blurred.max()
+    scene: Image = blurred[inside] + 0.02 * blurred.max()
+    return scene
 
 
 def _slices(count: int, factor: int) -> Image:
@@ -294,12 +296,14 @@ def _slices(count: int, factor: int) -> Image:
     sigma = SLICE_FWHM * factor / math.sqrt(8 * math.log(2))
     centres = (np.arange(count) + 0.5) * factor - 0.5
     distance = np.arange(count * factor) - centres[:, None]
-    weights: Image = np.exp(-0.5 * (distance / sigma) ** 2) * (np.abs(distance) < max(4 * sigma, 1.0))
-    return weights / weights.sum(1, keepdims=True)
+    weights = np.exp(-0.5 * (distance / sigma) ** 2) * (np.abs(distance) < max(4 * sigma, 1.0))
+    weights /= weights.sum(1, keepdims=True)
+    means: Image = weights
+    return means
 
 
 def _splat(image: Image, points: Any, weight: Image) -> None:
-    """Add points, coordinates one axis after the other, to an image; each is shared between its neighbours."""
+    """Add points, given axis by axis, to an image, each shared between the pixels around it."""
     floor = [np.floor(along).astype(int) for along in points]
     part = [along - low for along, low in zip(points, floor, strict=True)]
     for corner in np.ndindex((2,) * image.ndim):

@@ -16,7 +16,7 @@ from qtpy.QtCore import QTimer
 from skimage.measure import label as connected
 
 from napari_dip.images.axes import Axes
-from napari_dip.images.damage import FINDINGS, Suggestion, suggest_mask
+from napari_dip.images.damage import FINDINGS, Suggestion, suggest_mask, worst_damage
 from napari_dip.images.masks import layer_mask
 from napari_dip.viewer.layers import axes_of, unwrap
 
@@ -181,9 +181,7 @@ def damage_in(mask: np.ndarray, axes: Axes) -> str:
     axes
         The image's.
     """
-    from napari_dip.api import _damage
-
-    return _damage(mask, axes, None).kind
+    return worst_damage(mask, axes).kind
 
 
 def filled_in(mask: np.ndarray) -> str:

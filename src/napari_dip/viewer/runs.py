@@ -98,9 +98,7 @@ class Run:
     updated: ClassVar[Signal] = Signal()
     finished: ClassVar[Signal] = Signal()
 
-    def __init__(
-        self, viewer: Any, source: Image, job: Job, *, then: str = "keep both"
-    ) -> None:
+    def __init__(self, viewer: Any, source: Image, job: Job, *, then: str = "keep both") -> None:
         self._viewer: Any = unwrap(viewer)
         self.source, self.task = unwrap(source), job.task.name
         self.layer: Image | None = None
@@ -340,9 +338,9 @@ RUNS = Runs()
 _LIVE: list[Run] = []
 
 
-def live_run(viewer: Any) -> Run | None:
-    """Return the run that is live in `viewer`, the newest if there are several."""
-    runs = [run for run in _LIVE if run.is_in(viewer)]
+def live_run(viewer: Any, task: str) -> Run | None:
+    """Return the run of this task that is live in `viewer`, the newest if there are several."""
+    runs = [run for run in _LIVE if run.is_in(viewer) and run.task == task]
     return runs[-1] if runs else None
 
 

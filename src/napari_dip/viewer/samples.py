@@ -1,4 +1,4 @@
-"""*File > Open Sample > Deep Image Prior*: two noisy captures, and a synthetic image with its truth.
+"""*File > Open Sample > Deep Image Prior*: two noisy captures, and two synthetic images with their truth.
 
 The captures travel inside scikit-image, so nothing is downloaded.
 """
@@ -50,3 +50,24 @@ def deep_field() -> list[LayerData]:
     """
     red = data.hubble_deep_field()[200:456, 200:456, 0]
     return [(red, {"name": "Deep field", "axis_labels": ("y", "x"), "contrast_limits": (0, 160)}, "image")]
+
+
+def beads() -> list[LayerData]:
+    """A stack of beads and filaments whose Z step is 4 times the pixel size, and its truth, hidden.
+
+    See :func:`napari_dip.images.synthetic.beads`. The two lie over each other: the first planes of the truth,
+    of which the first slice is made, lie around that slice's centre.
+    """
+    coarse, truth = synthetic.beads()
+    factor, size = len(truth) // len(coarse), synthetic.PIXEL_SIZE
+    look = {
+        "units": ("micrometer",) * 3,
+        "axis_labels": ("z", "y", "x"),
+        "contrast_limits": (synthetic.OFFSET, synthetic.OFFSET + 0.4 * float(truth.max() - synthetic.OFFSET)),
+        "colormap": "gray",
+    }
+    fine = {"scale": (size,) * 3, "translate": ((1 - factor) / 2 * size, 0, 0)}
+    return [
+        (truth, {**look, **fine, "name": "Beads, truth", "visible": False}, "image"),
+        (coarse, {**look, "scale": (factor * size, size, size), "name": "Beads"}, "image"),
+    ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from napari_dip.restoration import Restoration
 
-__all__ = ["duration", "ending", "time_left"]
+__all__ = ["becomes", "duration", "ending", "need", "number", "steps", "time_left"]
 
 ENDINGS = {
     "stopping rule": "Finished: stopped by itself before noise came back",
@@ -49,6 +52,43 @@ def time_left(seconds: float | None, at_least: bool) -> str:
     return f"about {duration(seconds)} left"
 
 
+def number(value: float) -> str:
+    """Return a positive measured number to two digits: more are rarely known."""
+    if not value > 0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits = 1 - math.floor(math.log10(value))
+    return f"{round(value, digits):.{max(0, digits)}f}" if value >= 1e-4 else f"{value:.1e}"
+
+
+def becomes(description: str, fine: Sequence[int]) -> str:
+    """Return what a plane or volume becomes.
+
+    Parameters
+    ----------
+    description
+        What is restored, as `napari_dip.images.axes.Axes.describe` says it.
+    fine
+        The spatial shape of the result.
+    """
+    becomes = " that becomes " if ", each " in description else " becomes "
+    return description + becomes + " x ".join(map(str, fine))
+
+
+def need(memory: int, tiles: int) -> str:
+    """Return how much memory, in bytes, a run will take, and in how many tiles a plane is restored."""
+    gigabytes = memory / 2**30
+    size = f"{gigabytes:.1f}{NARROW}GiB" if gigabytes >= 0.95 else f"{number(memory / 2**20)}{NARROW}MiB"
+    parts = f", in {tiles} overlapping tiles" if tiles > 1 else ""
+    return f"about {size} of memory{parts}"
+
+
+def steps(ratio: float) -> str:
+    """Return how the Z step compares with the pixel size."""
+    if math.isclose(ratio, 1, rel_tol=1e-3):
+        return "No larger Z step in the layer's scale."
+    return f"Z step is {ratio:.3g}{NARROW}×{NARROW}the pixel size."
+
+
 def ending(result: Restoration) -> str:
     """Return how a run ended."""
     planes = sorted(set(result.history["run"]))
@@ -57,4 +97,12 @@ def ending(result: Restoration) -> str:
         what = f"iteration {result.history['best_iteration'][-1] or result.iterations}, {seconds}"
     else:
         what = f"{result.iterations} iterations, {seconds}"
-    return f"{ENDINGS[result.stopped_by]} ({what})."
+    return f"{ENDINGS[result.stopped_by]} ({what}).{_fidelity(result)}"
+
+
+def _fidelity(result: Restoration) -> str:
+    """Return how well a finer result, downsampled, is the image it was made from."""
+    if "factor" not in result.settings or result.residual is None:
+        return ""
+    noise = "" if result.noise is None else f" (its noise: {number(result.noise)})"
+    return f" Downsampled, the result differs from the image by {number(result.residual)}{noise}."

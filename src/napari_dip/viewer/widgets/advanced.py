@@ -113,6 +113,21 @@ FIELDS = (
         numbers=(0, 0.9999, 4),
     ),
     Field(
+        "spread",
+        "Correction (pixels)",
+        "Detail of the measured pixels that the network has not reached is added to the picture, as far "
+        "around them as this. Where only noise is left, nothing is added. 0 is none.",
+        numbers=(0, 100, 1),
+        default="by what is done",
+    ),
+    Field(
+        "guess",
+        "Smooth start",
+        "Iterations at the beginning in which what is missing is drawn towards a smooth fill. It keeps large "
+        "holes from going dark or bright.",
+        numbers=(0, 100_000, 0),
+    ),
+    Field(
         "finish",
         "Finishing",
         "Iterations at the end in which the network sees all pixels, the held-out ones too.",

@@ -41,11 +41,11 @@ class LayerChoice(QComboBox):
             (viewer.layers.events.inserted, self._on_list_changed),
             (viewer.layers.events.removed, self._on_list_changed),
             (viewer.layers.events.reordered, self._on_list_changed),
-            (viewer.layers.events.renamed, self._on_list_changed),
             (viewer.layers.selection.events.active, self._on_selection_changed),
         ]
         for event, slot in self._connections:
             event.connect(slot)
+        self._named: list[Layer] = []
         self._on_list_changed()
         self._on_selection_changed()
 
@@ -63,13 +63,23 @@ class LayerChoice(QComboBox):
         while self._connections:
             event, slot = self._connections.pop()
             event.disconnect(slot)
+        self._follow_names([])
 
     def _index(self, layer: Layer | None) -> int:
         return next((i for i in range(self.count()) if self.itemData(i) is layer), -1)
 
+    def _follow_names(self, layers: list[Layer]) -> None:
+        # Each layer's own event: the list's, of a layer renamed, is not there in napari 0.6.
+        for layer in self._named:
+            layer.events.name.disconnect(self._on_list_changed)
+        for layer in layers:
+            layer.events.name.connect(self._on_list_changed)
+        self._named = layers
+
     def _on_list_changed(self, event: Any = None) -> None:
         before = self.layer
         layers = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kinds)]
+        self._follow_names(layers)
         fresh = [layer for layer in layers if not is_result(layer)] or layers
         chosen = before if any(layer is before for layer in layers) else next(iter(fresh), None)
         self.blockSignals(True)

@@ -110,7 +110,7 @@ class TaskWidget(QWidget):
         self._on_theme()
         self._on_layer()
         self._warmup = when_warm(self._on_warm, self._on_cold)
-        run = live_run(self.viewer)
+        run = live_run(self.viewer, self.TASK)
         if run is not None:  # begun in the console, or in a widget that was closed
             self._on_begun(run)
 
@@ -156,8 +156,7 @@ class TaskWidget(QWidget):
         if layer is None:
             return None
         try:
-            settings = {"preset": self.preset.currentData(), "axes": self.axes()} | self.advanced.settings()
-            job = self.plan(layer, settings)
+            job = self.plan(layer, self.settings())
             return Run(self.viewer, layer, job, then=self.afterwards.currentData())
         except (ValueError, TypeError, MemoryError) as error:
             show_error(str(error))
@@ -189,6 +188,10 @@ class TaskWidget(QWidget):
         layer = self.layer.layer
         return bool(self.stack.currentData()) if layer is not None and layer.ndim > 2 else None
 
+    def settings(self) -> dict[str, Any]:
+        """Return what the shared part of the form says, as keywords of the task's call."""
+        return {"preset": self.preset.currentData(), "axes": self.axes()} | self.advanced.settings()
+
     def axes(self) -> str | None:
         """Return the axes, when the user wants them otherwise than the layer's labels say."""
         layer = self.layer.layer
@@ -211,7 +214,6 @@ class TaskWidget(QWidget):
         self.rows.addRow("Preset", self.preset)
         self.rows.addRow("Stack", self.stack)
         self.rows.addRow("Then", self.afterwards)
-        self.rows.addRow(self.what)
         frame = self.fold.layout()
         assert frame is not None
         frame.setContentsMargins(0, 0, 0, 0)
@@ -221,7 +223,8 @@ class TaskWidget(QWidget):
         inner = QVBoxLayout(content)
         inner.setContentsMargins(6, 6, 6, 6)
         inner.setSpacing(8)
-        for part in (self.form, self.controls, self.fold):
+        # A form layout would give a label of several lines too little room when other rows come and go.
+        for part in (self.form, self.what, self.controls, self.fold):
             inner.addWidget(part)
         inner.addStretch()
         scroll = QScrollArea()

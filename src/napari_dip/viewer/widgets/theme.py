@@ -32,9 +32,10 @@ class Colours:
         theme = get_theme(viewer.theme)
 
         def named(name: str) -> str:
-            return str(getattr(theme, name).as_hex(format="long"))
+            return QColor(*getattr(theme, name).as_rgb_tuple(alpha=False)).name()
 
-        dark = theme.type == "dark"
+        # By what is seen: napari 0.6 does not say it.
+        dark = QColor(named("background")).lightness() < 128
         return cls(
             background=named("background"),
             surface=named("foreground"),

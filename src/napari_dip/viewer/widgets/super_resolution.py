@@ -1,0 +1,323 @@
+"""The *Super-resolution* widget."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from napari.layers import Image
+from napari.qt.threading import FunctionWorker
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QSizePolicy,
+    QSpinBox,
+)
+
+from napari_dip.job import Job
+from napari_dip.viewer.layers import axes_of
+from napari_dip.viewer.runs import EXPECTED
+from napari_dip.viewer.widgets.denoise import PRESETS
+from napari_dip.viewer.widgets.task import Entries, TaskWidget, choice
+from napari_dip.viewer.words import becomes, need, steps
+
+__all__ = ["SuperResolutionWidget"]
+
+FINER: Entries = {
+    "YX": ("X and Y", "More pixels in each plane."),
+    "Z": ("Z only", "More slices: for stacks whose Z step is larger than their pixels."),
+    "ZYX": ("X, Y and Z", "More voxels along every axis of a volume."),
+}
+KERNELS: Entries = {
+    # In a word or two: more is cut off in a narrow dock.
+    "lanczos": ("Resampling", "As a program makes images smaller (Lanczos): a good guess for most images."),
+    "box": ("Camera binning", "A pixel is the mean of the finer ones in it, as a binning camera makes it."),
+    "gaussian": (
+        "Optics (Gauss)",
+        "A pixel saw its surroundings through a Gaussian point spread function of this width, and what it "
+        "blurred becomes sharper.",
+    ),
+}
+USUAL_FACTOR = 2
+# Z steps that are larger than the pixels by this factor are to be mended in the first place.
+ANISOTROPIC = 1.5
+# Milliseconds from the last change of the form to a look at what it would take.
+PLAN_AFTER = 200
+# Which of a layer's properties the proposals are made from.
+GRID = ("scale", "units", "axis_labels")
+
+
+class SuperResolutionWidget(TaskWidget):
+    """Choose a layer and what is to be finer, press *Super-resolve*, and watch the result grow."""
+
+    TASK = "super-resolve"
+    VERB = "Super-resolve"
+    EXPLANATION = "Make this image finer, so that the result downsampled is the image without its noise."
+    PRESETS = PRESETS
+
+    def add_rows(self, form: QFormLayout) -> None:
+        self.finer = choice(FINER)
+        self.factor = QSpinBox()
+        self.factor.setRange(2, 16)
+        self.factor.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.factor.setToolTip("How many pixels, or slices, are made from each one.")
+        self.hint = QLabel()
+        self.measured = choice(KERNELS)
+        self.lateral = _width("Resolution of the optics in X and Y: how wide the image of a point is.")
+        self.axial = _width("Resolution of the optics in Z: how long the image of a point is.")
+        form.addRow("Make finer", self.finer)
+        form.addRow("Factor", self.factor)
+        form.addRow(self.hint)
+        form.addRow("Measured by", self.measured)
+        form.addRow("Lateral FWHM", self.lateral)
+        form.addRow("Axial FWHM", self.axial)
+
+        self._grid: _Grid | None = None  # of the layer that the proposals were made for
+        self._kernel_is_proposed = True  # until the user chooses another
+        self._why_not = self._needs = ""
+        self._planner: FunctionWorker | None = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(PLAN_AFTER)
+        self._soon.timeout.connect(self._plan_in_background)
+        self.tie(self._follow_no_more)
+        self.finer.currentIndexChanged.connect(self._propose_rest)
+        self.measured.activated.connect(self._on_kernel_chosen)
+        for field in (self.finer, self.measured, self.preset, *self.advanced.inputs.values()):
+            changed = field.currentIndexChanged if isinstance(field, QComboBox) else field.valueChanged
+            changed.connect(self.refresh)
+        for number in (self.factor, self.lateral, self.axial):
+            number.valueChanged.connect(self.refresh)
+
+    def plan(self, layer: Image, settings: dict[str, Any]) -> Job:
+        from napari_dip.api import plan_super_resolve
+
+        return plan_super_resolve(layer, **self._asked(layer), **settings)
+
+    def volumes(self) -> bool | None:
+        return True if self.in_depth else super().volumes()
+
+    def obstacle(self) -> str:
+        return self._why_not
+
+    def refresh(self) -> None:
+        """Say anew what will be restored; what it takes is found out in the background, and follows."""
+        layer = self.layer.layer
+        proposed = None if self._grid is None else self._grid.layer
+        if layer is not proposed and (self.ready or layer is None):
+            self._follow(layer)
+            self._propose()
+        self._show_rows()
+        self._why_not = self._needs = ""
+        self._soon.start()
+        super().refresh()
+
+    @property
+    def in_depth(self) -> bool:
+        """Whether Z is made finer."""
+        return "Z" in self.finer.currentData()
+
+    # ----------------------------------------------------------------------------------- what the form says
+
+    def _asked(self, layer: Image) -> dict[str, Any]:
+        """Return what this part of the form says, as keywords of `napari_dip.super_resolve`."""
+        axes, _ = axes_of(layer, self.volumes())
+        finer = self.finer.currentData()
+        letters = [axes.names[axis] for axis in axes.spatial]
+        factor = tuple(self.factor.value() if letter in finer else 1 for letter in letters)
+        if self.measured.currentData() != "gaussian":
+            return {"factor": factor, "kernel": self.measured.currentData()}
+        widths = {"Z": self.axial.value(), "Y": self.lateral.value(), "X": self.lateral.value()}
+        return {"factor": factor, "psf": tuple(widths[letter] for letter in letters)}
+
+    def _description(self) -> str:
+        sentence, layer = super()._description(), self.layer.layer
+        if not sentence or layer is None:
+            return sentence
+        if self._why_not:
+            return ""
+        try:
+            asked = self._asked(layer)
+        except ValueError:
+            return sentence
+        axes, shape = axes_of(layer, self.volumes())
+        fine = [shape[axis] * factor for axis, factor in zip(axes.spatial, asked["factor"], strict=True)]
+        return becomes(sentence, fine) + self._needs
+
+    def _show_rows(self) -> None:
+        layer = self.layer.layer
+        finer, optics = self.finer.currentData(), self.measured.currentData() == "gaussian"
+        self.rows.setRowVisible(self.finer, self._grid is not None and self._grid.is_deep)
+        self.rows.setRowVisible(self.hint, self.in_depth)
+        self.rows.setRowVisible(self.lateral, optics and "X" in finer)
+        self.rows.setRowVisible(self.axial, optics and "Z" in finer)
+        # What is finer in Z is taken as volumes: there is no other choice.
+        self.rows.setRowVisible(self.stack, layer is not None and layer.ndim > 2 and not self.in_depth)
+
+    # ------------------------------------------------------------------------------------------- proposals
+
+    def _propose(self) -> None:
+        """Fill in what suits the image: Z alone is made finer where it is labelled as such and coarse."""
+        grid = self._grid
+        coarse = grid is not None and grid.is_called_deep and grid.step >= ANISOTROPIC * grid.pixel
+        self.finer.setCurrentIndex(self.finer.findData("Z" if coarse else "YX"))
+        self._propose_rest()
+        if grid is not None:
+            _show_width(self.lateral, grid.pixel, grid.unit("X"))
+            _show_width(self.axial, grid.step, grid.unit("Z"))
+
+    def _propose_rest(self) -> None:
+        """Fill in what suits the axes that are made finer."""
+        coarser = 1.0 if self._grid is None else self._grid.step / self._grid.pixel
+        only_z = self.finer.currentData() == "Z"
+        self.factor.setValue(max(USUAL_FACTOR, round(coarser)) if only_z else USUAL_FACTOR)
+        self.hint.setText(steps(coarser))
+        if self._kernel_is_proposed:
+            # A slice is seen through optics; nothing resampled it.
+            self.measured.setCurrentIndex(self.measured.findData("gaussian" if self.in_depth else "lanczos"))
+
+    def _follow(self, layer: Image | None) -> None:
+        """Look at the voxels of another layer from now on."""
+        self._follow_no_more()
+        if layer is not None:
+            self._grid = _Grid(layer)
+            self._grid.changed.connect(self._on_grid)
+
+    def _follow_no_more(self) -> None:
+        if self._grid is not None:
+            self._grid.let_go()
+            self._grid = None
+
+    def _on_grid(self) -> None:
+        self._propose()
+        self.refresh()
+
+    def _on_kernel_chosen(self) -> None:
+        self._kernel_is_proposed = False
+
+    # -------------------------------------------------------------------------------------- what it will take
+
+    def _plan_in_background(self) -> None:
+        layer = self.layer.layer
+        if layer is None or not self.ready:
+            return
+        if self._planner is not None:  # with what was asked before
+            self._soon.start()
+            return
+        try:
+            settings = self._asked(layer) | self.settings()
+        except ValueError as error:
+            self._on_planned(("", _sentence(error)))
+            return
+        self._planner = FunctionWorker(_look, layer, settings)
+        self._planner.returned.connect(self._on_planned)
+        self._planner.finished.connect(self._on_looked)
+        self._planner.start()
+
+    def _on_planned(self, told: tuple[str, str]) -> None:
+        if not self._soon.isActive():  # nothing has changed since
+            self._needs, self._why_not = told
+            super().refresh()
+
+    def _on_looked(self) -> None:
+        self._planner = None
+
+
+def _look(layer: Image, settings: dict[str, Any]) -> tuple[str, str]:
+    """Return what a run would take, or what stands in its way."""
+    from napari_dip.api import plan_super_resolve
+
+    try:
+        job = plan_super_resolve(layer, **settings)
+    except EXPECTED as error:
+        return "", _sentence(error)
+    tiles = len(job.parts) // len(job.axes.runs(job.image.shape))
+    return ", " + need(job.memory, tiles), ""
+
+
+def _sentence(error: Exception) -> str:
+    return str(error)[:1].upper() + str(error)[1:]
+
+
+class _Grid:
+    """The voxels of a layer, as its labels, scale and units say now.
+
+    Not the widget's own methods are called when those change: napari could not forget them any more when the
+    widget is gone.
+    """
+
+    changed: ClassVar[Signal] = Signal()
+
+    def __init__(self, layer: Image) -> None:
+        self.layer = layer
+        for name in GRID:
+            getattr(layer.events, name).connect(self._on_changed)
+
+    def let_go(self) -> None:
+        """Hear of changes no more."""
+        for name in GRID:
+            getattr(self.layer.events, name).disconnect(self._on_changed)
+
+    def _on_changed(self, event: Any = None) -> None:
+        self.changed.emit()
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether an axis can be depth."""
+        return "Z" in self._letters
+
+    @property
+    def is_called_deep(self) -> bool:
+        """Whether an axis is depth by its label."""
+        return self.is_deep and "Z" in axes_of(self.layer)[0].names
+
+    @property
+    def pixel(self) -> float:
+        """The pixel size."""
+        return min(self._along(letter) for letter in "YX")
+
+    @property
+    def step(self) -> float:
+        """The Z step; without one, the pixel size."""
+        return self._along("Z") if self.is_deep else self.pixel
+
+    def unit(self, letter: str) -> str:
+        """Return the unit along an axis, in short."""
+        at = self._letters.find(letter)
+        return f"{self.layer.units[at]:~P}" if at >= 0 else ""
+
+    def _along(self, letter: str) -> float:
+        at = self._letters.find(letter)
+        return abs(float(self.layer.scale[at])) if at >= 0 else 1.0
+
+    @property
+    def _letters(self) -> str:
+        """A letter for each axis, Z where it can be depth."""
+        try:
+            axes, _ = axes_of(self.layer, True)
+        except ValueError:  # which is told where the image is described
+            return ""
+        return str(axes.names if len(axes.spatial) == 3 else axes.names.replace("Z", "Q"))
+
+
+def _width(tooltip: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+    box.setToolTip(f"{tooltip}\nFull width at half maximum of the point spread function.")
+    box.setMinimumWidth(60)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def _show_width(box: QDoubleSpinBox, step: float, unit: str) -> None:
+    """Propose the width of a pixel or slice, to three digits."""
+    decimals = max(0, 2 - math.floor(math.log10(step)))
+    box.setDecimals(decimals)
+    box.setRange(10.0**-decimals, 1000 * step)
+    box.setSuffix(f" {unit}" if unit else "")
+    box.setValue(step)
