@@ -78,7 +78,9 @@ def volume(options: argparse.Namespace) -> None:
 
     words = [f"Z x {factor}, {coarse.shape} to {truth.shape}: linear {quality(linear):.2f}"]
     for preset in options.preset:
-        r = dip.super_resolve(coarse, (factor, 1, 1), preset=preset, kernel=synthetic.BEADS_KERNEL)
+        r = dip.super_resolve(
+            coarse, (factor, 1, 1), preset=preset, kernel={"name": "gaussian", "fwhm": synthetic.SLICE_FWHM}
+        )
         words.append(
             f"{preset} {quality(r.image):.2f} ({quality(r.image) - quality(linear):+.2f}) "
             f"in {r.seconds:.0f} s, {r.iterations} iterations, residual {r.residual:.2f}, noise {r.noise:.2f}"

@@ -157,10 +157,12 @@ def test_the_mask_may_change_while_the_job_goes_on():
     job = plan_inpaint(image, first, iterations=40, precision="float32", device="cpu")
     for step in job:
         if step.iterate.iteration == 20:
-            job.change_mask(second)
+            shown = job.picture()
+            assert job.change_mask(second)
+            # It is seen at once, in the array that the window shows.
+            assert (shown == image)[~second].all() and (shown != image)[34:37, 5:40].mean() > 0.9
         if step.iterate.iteration in (20, 21):
-            kept = job.picture() == image
-            assert kept[~(first if step.iterate.iteration == 20 else second)].all()
+            assert (job.picture() == image)[~second].all()
     result = job.result()
     assert result.iterations == 40
     np.testing.assert_array_equal(result.image[~second], image[~second])

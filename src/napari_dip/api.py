@@ -349,7 +349,8 @@ def plan_super_resolve(
     meaning = Axes.of(array.shape, axes, rgb)
     factors = _factors(factor, meaning)
     kernels = _kernels(kernel, psf, meaning, getattr(image, "scale", None))
-    return _plan(SuperResolve(factors, kernels), "super-resolve", array, meaning, preset, settings)
+    presets = "super-resolve" if len(factors) == 2 else "super-resolve volumes"
+    return _plan(SuperResolve(factors, kernels), presets, array, meaning, preset, settings)
 
 
 def _plan(

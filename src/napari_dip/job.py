@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from napari_dip.engine.devices import available_memory, out_of_memory
+from napari_dip.engine.filters import smooth_fill
 from napari_dip.engine.likelihoods import PoissonGaussian
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
@@ -172,7 +173,7 @@ class Job:
         """End the job after the iteration under way; what it has so far is kept."""
         self.stopped_by = "user"
 
-    def change_mask(self, mask: np.ndarray) -> None:
+    def change_mask(self, mask: np.ndarray) -> bool:
         """Fill in other pixels from the next iteration on; the run under way goes on from where it is.
 
         Parts that are done and whose mask is another now are done again, at the end.
@@ -181,11 +182,29 @@ class Job:
         ----------
         mask
             True where a pixel is to be filled in, of the image's shape without its colours; it is copied.
+
+        Returns
+        -------
+        bool
+            Whether `picture`'s array shows the change already: what is masked newly is filled in smoothly
+            until the run gets there, and what is masked no more is the original's.
         """
         task = self._asked or self.task
         if not isinstance(task, Inpaint):
             raise TypeError(f"only inpainting has a mask to change, and this job is to {task.name}.")
-        self._asked = Inpaint.of(mask.copy(), self.axes, self.image.shape, task.damage, task.denoise)
+        self._asked = asked = Inpaint.of(mask.copy(), self.axes, self.image.shape, task.damage, task.denoise)
+        if self.last is None or self._done is None or asked.denoise:
+            return False
+        part = self._part
+        block = np.asarray(self.image[part.where])
+        before, now = task.known(block, part.where), asked.known(block, part.where)
+        shown = self._done[part.goes]
+        known = self.axes.to_engine(now)
+        values = torch.from_numpy(np.where(known, self.axes.to_engine(block), 0).astype(np.float32))
+        filled = smooth_fill(values[None], torch.from_numpy(known.astype(np.float32))[None])[0]
+        smooth = cast(self.axes.from_engine(filled.numpy()), self.dtype)
+        shown[...] = np.where(now, cast(block, self.dtype), np.where(before, smooth, shown))
+        return True
 
     def __iter__(self) -> Iterator[Step]:
         self._waiting = deque(range(len(self.parts)))
@@ -398,7 +417,8 @@ class Job:
         It is one array that this fills in again and again, and in the end the result's.
         """
         index, estimate = self.preview()
-        self._result()[index] = estimate
+        if self._asked is None:  # else the estimate is of what was asked for before
+            self._result()[index] = estimate
         return self._result()
 
     def result(self) -> Restoration:

@@ -31,6 +31,9 @@ WIDEST_GUARD = 2
 # by whose figures alone a run would now and then end as it begins.
 WAIT = {"scattered": 100, "scratches": 200, "holes": 200}
 WAIT_FOR_DETAIL = 200
+# The part of the error on held-out pixels that may be noise. Of detail that the neighbours cannot tell, an
+# estimate of the noise knows nothing.
+MOST_NOISE = 0.9
 
 
 class Task(ABC):
@@ -136,7 +139,9 @@ class Inpaint(Task):
         if guard is None and self.damage.kind != "scattered":
             guard = min(WIDEST_GUARD, math.ceil(self.damage.width / 2) - 1)
         wait = max(rule.wait, WAIT[self.damage.kind])
-        return replace(settings, stopping=replace(rule, target="missing", guard=guard, wait=wait))
+        return replace(
+            settings, stopping=replace(rule, target="missing", guard=guard, most=MOST_NOISE, wait=wait)
+        )
 
     def known(self, block: NDArray[Any], index: Index) -> NDArray[np.bool_]:
         return np.asarray(np.isfinite(block) & ~self.mask[index])
@@ -180,7 +185,7 @@ class SuperResolve(Task):
         rule = settings.stopping
         if isinstance(rule, HeldOut):
             # A coarse image has detail indeed that no neighbour can tell.
-            rule = replace(rule, least=0.0, wait=max(rule.wait, WAIT_FOR_DETAIL))
+            rule = replace(rule, least=0.0, most=MOST_NOISE, wait=max(rule.wait, WAIT_FOR_DETAIL))
             settings = replace(settings, stopping=rule)
         return settings
 

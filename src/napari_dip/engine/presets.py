@@ -69,7 +69,7 @@ def _for(settings: Settings, iterations: int, **changes: Any) -> Settings:
 
 
 # By what is to be done: "denoise"; "scattered", "scratches" and "holes", which are inpainting by the kind of
-# damage; "super-resolve". By name.
+# damage; "super-resolve" and "super-resolve volumes". By name.
 PRESETS: dict[str, dict[str, Settings]] = {
     "denoise": {"fast": _FAST, "best": _BEST, "ulyanov2018": _ULYANOV},
     "scattered": {
@@ -101,6 +101,12 @@ PRESETS: dict[str, dict[str, Settings]] = {
             network=Hourglass(skip=0, upsampling="nearest"),
             input=CoordinateInput(perturbation=0.03),
         ),
+    },
+    # In three dimensions full resolution is too slow, and most patterns are seen by some coarse pixel.
+    "super-resolve volumes": {
+        "fast": replace(_FAST, expected=600),
+        "best": replace(_FINER, stopping=HeldOut(guard=None, patience=0.4), iterations=4000),
+        "ulyanov2018": _for(_ULYANOV, 2000, input=NoiseInput(32, perturbation=0.03)),
     },
     "super-resolve": {
         "fast": _FINER,

@@ -160,9 +160,10 @@ class HeldOut(StoppingRule):
         Whose error is to be smallest: ``"measured"`` pixels', as above, or ``"missing"`` ones', which the fit
         sees as little as those that are held out. Their own error, less the noise's variance, is the figure
         then.
-    least
-        Least part of the held-out error that is taken to be noise, where the noise's variance is known. A
-        measured variance far below the error is rather too small than the image that detailed.
+    least, most
+        Least and largest part of the held-out error that is taken to be noise, where the noise's variance is
+        known. A measured variance far below the error is rather too small than the image that detailed; one
+        above it has taken detail for noise.
     cover
         Largest part of the image that may be hidden; with a guard it limits the number of watched pixels.
     patience, wait
@@ -179,6 +180,7 @@ class HeldOut(StoppingRule):
     variance: float | None = None
     target: str = "measured"
     least: float = 0.6
+    most: float = 1.0
     cover: float = 0.2
     patience: float = 0.2
     wait: int = 40
@@ -193,10 +195,6 @@ class HeldOut(StoppingRule):
 
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
         return _HeldOutJudge(self, problem, generator)
-
-
-# Largest part of the held-out error that is taken to be noise.
-MOST_NOISE = 0.9
 
 
 class _HeldOutJudge(Judge):
@@ -218,7 +216,7 @@ class _HeldOutJudge(Judge):
         self.seen = known * (1 - hidden).to(known.device)
         if not self.seen.any():  # a handful of pixels: nothing can be spared
             self.seen = known
-        self.missing, self.least = rule.target == "missing", rule.least
+        self.rule, self.missing = rule, rule.target == "missing"
         self.y, self.variance = y, None if guard and not self.missing else rule.variance
         self.tolerance = 0.0 if self.variance is None else rule.tolerance
         self.where = centres.flatten().nonzero().flatten().to(y.device)
@@ -243,10 +241,12 @@ class _HeldOutJudge(Judge):
         if self.variance is None:
             return float(held_out)
         if self.missing:
-            return float(held_out - (MOST_NOISE * held_out).clamp_max(self.variance))
+            return float(held_out - (self.rule.most * held_out).clamp_max(self.variance))
         seen = ((average - self.y).square() * self.seen).sum() / self.seen.sum()
         # Else noise would be taken for detail.
-        variance = (self.least * held_out).clamp_min(self.variance)
+        variance = torch.minimum(
+            (self.rule.least * held_out).clamp_min(self.variance), self.rule.most * held_out
+        )
         return float(seen + variance * (1 - 2 * (seen / held_out).clamp(1e-6, 1).sqrt()))
 
 

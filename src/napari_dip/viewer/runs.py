@@ -192,9 +192,8 @@ class Run:
         mask
             True where a pixel is to be filled in, of the image's shape without its colours; it is copied.
         """
-        if self._job is not None:
-            self._job.change_mask(mask)
-            self._picture_due = min(self._picture_due, time.perf_counter())
+        if self._job is not None and self._job.change_mask(mask) and self.layer is not None:
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def wait(self) -> Restoration:
         """Wait for the end, keep the window alive meanwhile, and return the result.

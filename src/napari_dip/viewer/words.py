@@ -18,6 +18,9 @@ ENDINGS = {
     "divergence": "Stopped: the fit failed, the best result so far is kept",
 }
 
+# Where pixels are filled in alone, there is no noise to come back.
+FILLED = "Finished: stopped by itself when no more was to be gained"
+
 # A number and its unit stay in one line.
 NARROW = "\N{NO-BREAK SPACE}"
 
@@ -97,7 +100,10 @@ def ending(result: Restoration) -> str:
         what = f"iteration {result.history['best_iteration'][-1] or result.iterations}, {seconds}"
     else:
         what = f"{result.iterations} iterations, {seconds}"
-    return f"{ENDINGS[result.stopped_by]} ({what}).{_fidelity(result)}"
+    how = ENDINGS[result.stopped_by]
+    if result.stopped_by == "stopping rule" and result.settings.get("denoise") is False:
+        how = FILLED
+    return f"{how} ({what}).{_fidelity(result)}"
 
 
 def _fidelity(result: Restoration) -> str:

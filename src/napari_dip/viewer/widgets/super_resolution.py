@@ -87,6 +87,8 @@ class SuperResolutionWidget(TaskWidget):
         self._soon.timeout.connect(self._plan_in_background)
         self.tie(self._follow_no_more)
         self.finer.currentIndexChanged.connect(self._propose_rest)
+        for volumes in (self.finer, self.stack):
+            volumes.currentIndexChanged.connect(self.show_preset)
         self.measured.activated.connect(self._on_kernel_chosen)
         for field in (self.finer, self.measured, self.preset, *self.advanced.inputs.values()):
             changed = field.currentIndexChanged if isinstance(field, QComboBox) else field.valueChanged
@@ -101,6 +103,9 @@ class SuperResolutionWidget(TaskWidget):
 
     def volumes(self) -> bool | None:
         return True if self.in_depth else super().volumes()
+
+    def presets(self) -> str:
+        return "super-resolve volumes" if self.volumes() else self.TASK
 
     def obstacle(self) -> str:
         return self._why_not
