@@ -153,7 +153,7 @@ def inpaint() -> None:
     widget.paint.click()
     pause(0.5)
     mask = viewer.layers.selection.active
-    mask.brush_size = 10
+    mask.brush_size = 7
     for curve in SCRATCHES:
         paint(viewer, curve, mask)
     wait(widget.controls.main.isEnabled, 10)
@@ -165,7 +165,8 @@ def inpaint() -> None:
     during = whole(viewer)
     wait(lambda: run.done)
     mask.visible = False
-    viewer.layers.selection.active = run.layer  # and the brush is put away
+    viewer.layers.selection.active = run.layer
+    QTest.mouseMove(viewer.window._qt_viewer.canvas.native, QPoint(5, 5))  # the brush is put away
     side_by_side(viewer)
     imwrite(IMAGES / "inpaint.png", np.concatenate([during, whole(viewer)]))
     viewer.close()

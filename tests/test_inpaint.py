@@ -192,6 +192,20 @@ def test_a_plane_whose_mask_changes_after_its_turn_is_done_again():
     assert (result[0, 30:33] != stack[0, 30:33]).any()
 
 
+def test_a_plane_that_is_masked_as_a_whole_while_it_is_filled_in_goes_on_with_its_mask():
+    stack = np.stack([picture(), picture()[::-1]])
+    mask = np.broadcast_to(scratch(), stack.shape).copy()
+    job = plan_inpaint(stack, mask, **SHORT)
+    for step in job:
+        if step.run == 0 and step.iterate.iteration == 5:
+            whole = mask.copy()
+            whole[0] = True
+            job.change_mask(whole)
+    result = job.result().image
+    np.testing.assert_array_equal(result[~mask], stack[~mask])
+    assert np.isfinite(result).all()
+
+
 def test_tiles_keep_known_pixels_and_leave_no_seam_in_what_is_filled_in():
     y, x = np.mgrid[:200, :200]
     image = (1000 + 3 * x + 2 * y).astype("float32")

@@ -25,7 +25,7 @@ from napari_dip.engine.stopping import HeldOut
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import Intensities, cast, check_image
 from napari_dip.images.noise import Noise, estimate_noise
-from napari_dip.parts import Cutting, Index, Part
+from napari_dip.parts import Cutting, Index
 from napari_dip.restoration import Restoration
 from napari_dip.tasks import Denoise, Inpaint, Task
 
@@ -195,9 +195,9 @@ class Job:
         self._asked = asked = Inpaint.of(mask.copy(), self.axes, self.image.shape, task.damage, task.denoise)
         if self.last is None or self._done is None or asked.denoise:
             return False
-        part = self._part
-        block = np.asarray(self.image[part.where])
-        before, now = task.known(block, part.where), asked.known(block, part.where)
+        part, block = self._view
+        # All that the run has not taken up yet: an edit may come in many parts.
+        before, now = self.task.known(block, part.where), asked.known(block, part.where)
         shown = self._done[part.goes]
         known = self.axes.to_engine(now)
         values = torch.from_numpy(np.where(known, self.axes.to_engine(block), 0).astype(np.float32))
@@ -237,7 +237,7 @@ class Job:
             while it is None or it.stopped_by is None:
                 it = next(run) if changed is None else run.send(changed)
                 yield it
-                changed = self._problem() if self._take_task() else None
+                changed = self._problem() if self._take_task() and self._anything_known() else None
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -256,14 +256,14 @@ class Job:
         if asked is None:
             return False
         before, self.task = self.task, asked
-        again = [run for run in self._finished if self._affected(self.parts[run], before)]
+        again = [run for run in self._finished if not asked.same(before, self.parts[run].where)]
         self._finished = [run for run in self._finished if run not in again]
         self._waiting.extend(again)
-        return self._affected(self._part, before)
+        return not asked.same(before, self._part.where)
 
-    def _affected(self, part: Part, before: Task) -> bool:
-        block = np.asarray(self.image[part.where])
-        return not np.array_equal(self.task.known(block, part.where), before.known(block, part.where))
+    def _anything_known(self) -> bool:
+        part, block = self._view
+        return bool(self.task.known(block, part.where).any())
 
     def _prepare(self) -> tuple[Problem, Settings] | None:
         """Get the part at hand ready, and return its problem; None where there is nothing to restore."""
@@ -290,11 +290,11 @@ class Job:
 
     def _problem(self) -> Problem:
         """Return the engine's view of the part at hand."""
-        where = self._part.where
-        self._block = np.asarray(self.image[where])
-        self._known = self.task.known(self._block, where)
+        block = np.asarray(self.image[self._part.where])
+        self._view = self._part, block
+        self._known = self.task.known(block, self._part.where)
         assert self._measured is not None
-        normal = self._measured.intensities.normalise(self.axes.to_engine(self._block))
+        normal = self._measured.intensities.normalise(self.axes.to_engine(block))
         known = self.axes.to_engine(self._known)
         return Problem(
             torch.from_numpy(np.where(known, normal, 0).astype(np.float32)),
@@ -392,7 +392,7 @@ class Job:
             opacity = self.axes.from_engine(np.broadcast_to(opacity, estimate.shape))
             under = np.where(np.isfinite(self._under), self._under, restored).astype(np.float64)
             restored = cast(under + opacity * (restored - under), self.dtype)
-        return self.task.compose(self._block, restored, self._known)
+        return self.task.compose(self._view[1], restored, self._known)
 
     def _judge(self) -> None:
         """Take down how well the run's result explains what was measured."""

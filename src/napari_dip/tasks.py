@@ -65,6 +65,10 @@ class Task(ABC):
         """Return which pixels of ``image[index]``, the `block`, may be looked at."""
         return np.asarray(np.isfinite(block))
 
+    def same(self, other: Task, index: Index) -> bool:
+        """Whether the part at `index` is asked of in the same way by another task of the kind."""
+        return True
+
     def needed(self, known: NDArray[np.bool_]) -> bool:
         """Whether there is something to restore in a block with these known pixels."""
         return True
@@ -145,6 +149,9 @@ class Inpaint(Task):
 
     def known(self, block: NDArray[Any], index: Index) -> NDArray[np.bool_]:
         return np.asarray(np.isfinite(block) & ~self.mask[index])
+
+    def same(self, other: Task, index: Index) -> bool:
+        return isinstance(other, Inpaint) and np.array_equal(self.mask[index], other.mask[index])
 
     def needed(self, known: NDArray[np.bool_]) -> bool:
         return self.denoise or not known.all()
