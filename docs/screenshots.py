@@ -184,8 +184,9 @@ def super_resolution() -> None:
     run = widget.controls.run
     wait(lambda: run.done)
     viewer.dims.ndisplay = 3
-    getattr(viewer, "scene", viewer).camera.angles = (10, 25, 60)
     side_by_side(viewer)
+    getattr(viewer, "scene", viewer).camera.angles = (10, 25, 60)
+    pause(0.5)
     imwrite(IMAGES / "super-resolution.png", whole(viewer))
     viewer.close()
 

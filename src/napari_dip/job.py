@@ -357,8 +357,11 @@ class Job:
         return Step(run, runs, index, it, (run + part) / runs, max(0.0, left))
 
     def _record(self, step: Step) -> None:
-        # The numbers alone: an iterate would keep its run's whole state in memory.
+        # The numbers alone: an iterate would keep its run's whole state in memory. Of a tensor too where that
+        # makes nobody wait: thousands of small ones would pin down the memory that is freed around them.
         row = {"run": step.run} | {name: getattr(step.iterate, name) for name in RECORDED}
+        if row["data_term"].device.type == "cpu":
+            row["data_term"] = float(row["data_term"])
         self._history.append(row)
 
     # -------------------------------------------------------------------------------------- what there is

@@ -26,14 +26,18 @@ __all__ = ["Denoise", "Inpaint", "SuperResolve", "Task"]
 
 # What is held out is hidden by this many pixels on each side where holes are wider still: of what lies deep
 # in a hole the pixels around it can tell little but its mean, and the best guess at the mean is a blur.
-WIDEST_GUARD = 2
-# Iterations that a run is given without improvement, by what it watches: pixels that are few, or coarse, and
-# by whose figures alone a run would now and then end as it begins.
-WAIT = {"scattered": 100, "scratches": 200, "holes": 200}
-WAIT_FOR_DETAIL = 200
+WIDEST_GUARD = 3
+# Iterations that a run is given without improvement, at least: few pixels are watched, and by their figures
+# alone a run would now and then end as it begins.
+WAIT = 300
+# ... and iterations before which nothing counts: a blur is a good guess at what a texture's pixel may be, but
+# not what was there.
+START = 150
+# An improvement by this part of the error is worth waiting for, at most: there is little noise to come back.
+TOLERANCE = 0.005
 # The part of the error on held-out pixels that may be noise. Of detail that the neighbours cannot tell, an
 # estimate of the noise knows nothing.
-MOST_NOISE = 0.9
+MOST_NOISE = 0.6
 
 
 class Task(ABC):
@@ -139,13 +143,10 @@ class Inpaint(Task):
         if not isinstance(rule, HeldOut) or self.denoise:
             return settings
         # What is judged should be as far from the nearest pixel that the fit sees as what is filled in.
-        guard = rule.guard
-        if guard is None and self.damage.kind != "scattered":
+        guard = 0
+        if self.damage.kind != "scattered":
             guard = min(WIDEST_GUARD, math.ceil(self.damage.width / 2) - 1)
-        wait = max(rule.wait, WAIT[self.damage.kind])
-        return replace(
-            settings, stopping=replace(rule, target="missing", guard=guard, most=MOST_NOISE, wait=wait)
-        )
+        return replace(settings, stopping=_patient(replace(rule, target="missing"), guard))
 
     def known(self, block: NDArray[Any], index: Index) -> NDArray[np.bool_]:
         return np.asarray(np.isfinite(block) & ~self.mask[index])
@@ -191,9 +192,9 @@ class SuperResolve(Task):
         settings = super().suit(settings)
         rule = settings.stopping
         if isinstance(rule, HeldOut):
-            # A coarse image has detail indeed that no neighbour can tell.
-            rule = replace(rule, least=0.0, most=MOST_NOISE, wait=max(rule.wait, WAIT_FOR_DETAIL))
-            settings = replace(settings, stopping=rule)
+            # A coarse image has detail that no neighbour can tell, and is smooth by its optics alone, which
+            # would be taken for correlated noise.
+            settings = replace(settings, stopping=_patient(replace(rule, least=0.0), 0))
         return settings
 
     def factors(self, axes: Axes) -> tuple[int, ...]:
@@ -202,3 +203,15 @@ class SuperResolve(Task):
 
     def operator(self, axes: Axes) -> Operator:
         return Downsample(self.factor, self.kernels)
+
+
+def _patient(rule: HeldOut, guard: int) -> HeldOut:
+    """Return a rule that does not give up early, with this guard unless it has one."""
+    return replace(
+        rule,
+        guard=guard if rule.guard is None else rule.guard,
+        most=MOST_NOISE,
+        start=max(rule.start, START),
+        wait=max(rule.wait, WAIT),
+        tolerance=min(rule.tolerance, TOLERANCE),
+    )

@@ -171,6 +171,8 @@ class HeldOut(StoppingRule):
     tolerance
         An estimated error that falls by less than this part of itself is not worth waiting for. Used where
         the noise's variance is known and the figure is the error itself.
+    start
+        Iterations before which nothing counts.
     every
         Iterations between two looks.
     """
@@ -185,6 +187,7 @@ class HeldOut(StoppingRule):
     patience: float = 0.2
     wait: int = 40
     tolerance: float = 0.02
+    start: int = 0
     every: int = 10
     name: ClassVar[str] = "held-out"
 
@@ -221,13 +224,13 @@ class _HeldOutJudge(Judge):
         self.tolerance = 0.0 if self.variance is None else rule.tolerance
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(y)
-        self.every = rule.every
+        self.every, self.start = rule.every, rule.start
 
     def _watched(self, image: Tensor) -> Tensor:
         return image.flatten(2).index_select(2, self.where)
 
     def due(self, iteration: int) -> bool:
-        return iteration % self.every == 0
+        return iteration % self.every == 0 and iteration >= self.start
 
     def confirmed(self, average: Tensor, correction: Tensor) -> float:
         # Least squares: with noise that the neighbours do not share, nothing but structure adds up.
