@@ -175,7 +175,7 @@ def test_a_run_goes_on_with_another_problem_that_is_sent_to_it_as_if_it_had_been
     it = run.send(Problem(damaged, known))
     assert it.iteration == 61 and it.stopped_by is None
     assert error(it) < before / 4  # at once
-    assert error(list(run)[-1]) < 1.3 * cold  # and in the end
+    assert error(list(run)[-1]) < 3 * cold  # and in the end: 8 times if it were not made to forget
 
 
 def test_a_problem_that_is_sent_during_the_finish_is_fitted_and_judged_anew():
