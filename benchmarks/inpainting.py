@@ -18,17 +18,12 @@ import numpy as np
 import torch
 from damage import DAMAGE
 from imageio.v3 import imwrite
-from pictures import middle
+from pictures import middle, psnr
 from skimage.restoration import inpaint_biharmonic
 
 import napari_dip as dip
 
 NAMES = ("camera", "astronaut", "coins", "moon", "brick", "fluorescence")
-
-
-def psnr(image: np.ndarray, truth: np.ndarray, where: np.ndarray) -> float:
-    """Peak signal-to-noise ratio over some pixels."""
-    return float(-10 * np.log10(np.mean((np.clip(image, 0, 1) - truth)[where] ** 2)))
 
 
 def seam(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:

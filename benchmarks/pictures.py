@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +26,12 @@ class Picture:
     truth: np.ndarray
 
 
-def psnr(image: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB for a peak of 1; what lies outside 0 to 1 is clipped."""
-    return -10 * math.log10(np.mean((np.clip(image, 0, 1) - truth) ** 2))
+def psnr(image: np.ndarray, truth: np.ndarray, where: Any = ...) -> float:
+    """Peak signal-to-noise ratio in dB for a peak of 1, over some pixels or all.
+
+    What lies outside 0 to 1 is clipped.
+    """
+    return -10 * math.log10(np.mean((np.clip(image, 0, 1) - truth)[where] ** 2))
 
 
 def camera(sigma: float = 25) -> Picture:

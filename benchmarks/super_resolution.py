@@ -18,17 +18,16 @@ import numpy as np
 import torch
 from imageio.v3 import imwrite
 from inpainting import NAMES
-from pictures import middle
+from pictures import middle, psnr
 from PIL import Image
 
 import napari_dip as dip
 from napari_dip.images import synthetic
 
 
-def psnr(image: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal-to-noise ratio for a peak of 1, without 4 pixels at the border."""
-    inner = (slice(4, -4),) * truth.ndim
-    return float(-10 * np.log10(np.mean((np.clip(image, 0, 1) - truth)[inner] ** 2)))
+def quality(image: np.ndarray, truth: np.ndarray) -> float:
+    """PSNR without 4 pixels at the border."""
+    return psnr(image, truth, (slice(4, -4),) * truth.ndim)
 
 
 def resized(image: np.ndarray, shape: tuple[int, int], how: Image.Resampling) -> np.ndarray:
@@ -43,14 +42,14 @@ def plane(name: str, options: argparse.Namespace) -> None:
     coarse = resized(truth, tuple(size // options.factor for size in truth.shape), Image.Resampling.LANCZOS)
     cubic = resized(coarse, truth.shape, Image.Resampling.BICUBIC)
     results = {"bicubic": cubic}
-    words = [f"{name}: bicubic {psnr(cubic, truth):.2f}"]
+    words = [f"{name}: bicubic {quality(cubic, truth):.2f}"]
     for preset in [*options.preset, *(["ulyanov2018"] if options.original else [])]:
         limit = options.iterations if preset == "ulyanov2018" else None
         r = dip.super_resolve(coarse, options.factor, preset=preset, iterations=limit)
         results[preset] = r.image
-        gain = psnr(r.image, truth) - psnr(cubic, truth)
+        gain = quality(r.image, truth) - quality(cubic, truth)
         words.append(
-            f"{preset} {psnr(r.image, truth):.2f} ({gain:+.2f}) in {r.seconds:.0f} s, "
+            f"{preset} {quality(r.image, truth):.2f} ({gain:+.2f}) in {r.seconds:.0f} s, "
             f"{r.iterations} iterations, residual {r.residual:.4f}"
         )
     print("; ".join(words), flush=True)
@@ -73,16 +72,16 @@ def volume(options: argparse.Namespace) -> None:
     linear = (1 - part) * coarse[below] + part * coarse[below + 1]
     low, high = float(truth.min()), float(truth.max())
 
-    def quality(image: np.ndarray) -> float:
-        return psnr((image - low) / (high - low), (truth - low) / (high - low))
+    def within(image: np.ndarray) -> float:
+        return quality((image - low) / (high - low), (truth - low) / (high - low))
 
-    words = [f"Z x {factor}, {coarse.shape} to {truth.shape}: linear {quality(linear):.2f}"]
+    words = [f"Z x {factor}, {coarse.shape} to {truth.shape}: linear {within(linear):.2f}"]
     for preset in options.preset:
         r = dip.super_resolve(
             coarse, (factor, 1, 1), preset=preset, kernel={"name": "gaussian", "fwhm": synthetic.SLICE_FWHM}
         )
         words.append(
-            f"{preset} {quality(r.image):.2f} ({quality(r.image) - quality(linear):+.2f}) "
+            f"{preset} {within(r.image):.2f} ({within(r.image) - within(linear):+.2f}) "
             f"in {r.seconds:.0f} s, {r.iterations} iterations, residual {r.residual:.2f}, noise {r.noise:.2f}"
         )
     print("; ".join(words), flush=True)

@@ -136,6 +136,12 @@ def test_a_list_of_factors_of_the_wrong_length_is_refused_in_a_sentence():
         dip.super_resolve(np.eye(16), (2, 2, 2))
 
 
+@pytest.mark.parametrize("given", [{"psf": (1.0, 2.0, 3.0)}, {"psf": [1.0]}, {"kernel": ["box"]}])
+def test_a_kernel_or_psf_for_another_number_of_axes_is_refused_in_a_sentence(given):
+    with pytest.raises(ValueError, match=r"(psf|kernel) has \d entries, but the image has 2 spatial axes"):
+        plan_super_resolve(np.eye(16), 2, **given)
+
+
 def test_a_result_larger_than_memory_is_refused_in_a_sentence():
     image = np.broadcast_to(np.uint8(0), (60_000, 60_000))
     with pytest.raises(MemoryError, match=r"result of 960000 x 960000 .* needs 858.3 GiB"):

@@ -435,20 +435,17 @@ def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
 
 
 def _kernels(kernel: Any, psf: Any, axes: Axes, scale: Any) -> tuple[Kernel, ...]:
+    if psf is not None and kernel is not None:
+        raise TypeError("kernel and psf both say what a pixel saw: give one of them.")
     count = len(axes.spatial)
+    given, what = ("kernel", kernel) if psf is None else ("psf", psf)
+    each = [what] * count if np.ndim(what) == 0 else list(what)
+    if len(each) != count:
+        raise ValueError(f"{given} has {len(each)} entries, but the image has {count} spatial axes.")
     if psf is not None:
-        if kernel is not None:
-            raise TypeError("kernel and psf both say what a pixel saw: give one of them.")
-        widths = [psf] * count if np.ndim(psf) == 0 else list(psf)
         steps = np.ones(count) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
-        kernel = [Gaussian(float(width) / step) for width, step in zip(widths, steps, strict=False)]
-        given = "psf"
-    else:
-        one = kernel is None or isinstance(kernel, str | Mapping | Kernel)
-        kernel, given = [kernel] * count if one else list(kernel), "kernel"
-    if len(kernel) != count:
-        raise ValueError(f"{given} has {len(kernel)} entries, but the image has {count} spatial axes.")
-    return tuple(choose(KERNELS, each, Lanczos(), given) for each in kernel)
+        each = [Gaussian(float(width) / step) for width, step in zip(each, steps, strict=True)]
+    return tuple(choose(KERNELS, one, Lanczos(), given) for one in each)
 
 
 def layer_axes(layer: Any) -> str | None:
