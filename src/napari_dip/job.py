@@ -6,6 +6,7 @@ knows how a picture's numbers and axes meet the engine.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -136,10 +137,11 @@ class Job:
         self.shape = tuple(size * f for size, f in zip(image.shape, self.factors, strict=True))
         _refuse_too_large(self.shape, self.dtype)
         free = SPARE * available_memory(torch.device(self.engine.device))
+        memory = functools.cache(lambda *size: self._memory(size))
         cutting = Cutting(axes, tuple(image.shape), self.factors)
         if tile is None:
-            tile = cutting.largest_tile(lambda size: self._memory(size) <= free)
-        self.memory = self._memory(cutting.size(tile))
+            tile = cutting.largest_tile(lambda size: memory(*size) <= free)
+        self.memory = memory(*cutting.size(tile))
         self.parts = cutting.parts(tile)
         self.settings: dict[str, Any] = {
             "preset": preset,

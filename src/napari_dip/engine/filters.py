@@ -53,7 +53,6 @@ def _push_and_pull(sums: Tensor, weights: Tensor) -> Tensor:
         return here
     pool = F.avg_pool2d if dims == 2 else F.avg_pool3d
     halves = [min(2, size) for size in sizes]
-    # Counted with what pads the border, so that a weight there is as sparse as it looks.
     below, seen = (pool(x, halves, ceil_mode=True, count_include_pad=False) for x in (sums, weights))
     # A coarse pixel that was half seen is as good as one that was seen as a whole.
     full = (2 * seen).clamp_max(1)

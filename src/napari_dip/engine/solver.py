@@ -142,7 +142,7 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
         if finished is None:
             if judge.due(iteration):
                 fit.correct(judge)
-            figure = judge.figure(iteration, *fit.predictions())
+                figure = judge.figure(iteration, *fit.predictions())
             if figure is not None and patience.better(iteration, figure):
                 fit.keep()
             stopped_by = _why_stop(settings, iteration, clock.seconds, data_term)

@@ -47,7 +47,7 @@ class Judge(ABC):
     tolerance: float = 0.0
 
     def due(self, iteration: int) -> bool:
-        """Whether `figure` will look at the average in this iteration."""
+        """Whether `figure` is to be asked in this iteration."""
         return True
 
     def confirmed(self, average: Tensor, correction: Tensor) -> float:
