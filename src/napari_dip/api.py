@@ -57,7 +57,7 @@ def denoise(
     likelihood: Part = None,
     averaging: float | None = None,
     tv: float | None = None,
-    spread: float | None = None,
+    correction: str | None = None,
     guess: int | None = None,
     finish: int | None = None,
     expected: int | None = None,
@@ -109,8 +109,8 @@ def denoise(
         Decay of the average over iterates, 0 to below 1.
     tv : float
         Weight of total variation beside the logarithm of the data term.
-    spread : float
-        Reach in pixels of the correction by what the generator leaves unexplained; 0 for none.
+    correction : {'none', 'interpolation'}
+        What becomes of what the generator leaves unexplained of the known pixels.
     guess : int
         Iterations at the beginning in which missing pixels are fitted to a smooth fill.
     finish : int

@@ -50,12 +50,12 @@ class Task(ABC):
     def settings(self) -> dict[str, Any]:
         """What the task adds to the complete settings, plain JSON."""
 
-    # How far, in pixels, what the generator leaves unexplained holds for the pixels around.
-    spread: ClassVar[float] = 0.0
+    # What becomes of what the generator leaves unexplained.
+    correction: ClassVar[str] = "none"
 
     def suit(self, settings: Settings) -> Settings:
         """Return the engine's settings with what the task decides filled in."""
-        return replace(settings, spread=self.spread) if settings.spread is None else settings
+        return replace(settings, correction=self.correction) if settings.correction is None else settings
 
     def factors(self, axes: Axes) -> tuple[int, ...]:
         """Return how much finer the result is than the image, along each axis of the array."""
@@ -113,6 +113,7 @@ class Inpaint(Task):
     damage: Damage
     denoise: bool = False
     name: ClassVar[str] = "inpaint"
+    correction: ClassVar[str] = "interpolation"
 
     @classmethod
     def of(
@@ -131,11 +132,6 @@ class Inpaint(Task):
     @property
     def settings(self) -> dict[str, Any]:
         return {"damage": self.damage.kind, "denoise": self.denoise}
-
-    @property
-    def spread(self) -> float:  # type: ignore[override]
-        """About as far as from a missing pixel to the known ones."""
-        return min(max(self.damage.width / 6, 0.7), 3.0)
 
     def suit(self, settings: Settings) -> Settings:
         settings = super().suit(settings)
@@ -178,15 +174,11 @@ class SuperResolve(Task):
     factor: tuple[int, ...]
     kernels: tuple[Kernel, ...]
     name: ClassVar[str] = "super-resolve"
+    correction: ClassVar[str] = "interpolation"
 
     @property
     def settings(self) -> dict[str, Any]:
         return {"factor": list(self.factor), "kernel": [kernel.to_dict() for kernel in self.kernels]}
-
-    @property
-    def spread(self) -> float:  # type: ignore[override]
-        """Half a pixel of the measurement."""
-        return max(self.factor) / 2
 
     def suit(self, settings: Settings) -> Settings:
         settings = super().suit(settings)
@@ -206,12 +198,12 @@ class SuperResolve(Task):
 
 
 def _patient(rule: HeldOut, guard: int) -> HeldOut:
-    """Return a rule that does not give up early, with this guard unless it has one."""
-    return replace(
-        rule,
-        guard=guard if rule.guard is None else rule.guard,
-        most=MOST_NOISE,
-        start=max(rule.start, START),
-        wait=max(rule.wait, WAIT),
-        tolerance=min(rule.tolerance, TOLERANCE),
-    )
+    """Return a rule that does not give up early, with this guard, unless it was told otherwise."""
+    asked: dict[str, Any] = {
+        "guard": guard,
+        "most": MOST_NOISE,
+        "start": START,
+        "wait": WAIT,
+        "tolerance": TOLERANCE,
+    }
+    return replace(rule, **{name: value for name, value in asked.items() if getattr(rule, name) is None})

@@ -1,4 +1,4 @@
-"""Filters of images on the engine's device."""
+"""Filters and interpolation of images on the engine's device."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["gaussian_blur", "smooth_fill", "spread"]
+from napari_dip.engine.operators import Operator
+
+__all__ = ["gaussian_blur", "interpolate", "laplacian", "smooth_fill"]
 
 
 def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
@@ -27,14 +29,41 @@ def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     return image
 
 
-def spread(sums: Tensor, weights: Tensor, sigma: float) -> Tensor:
-    """Return the mean around each pixel of values whose weighted `sums` and `weights` are given.
+def interpolate(
+    operator: Operator, values: Tensor, weights: Tensor, stiffness: float = 0.01, steps: int = 20
+) -> Tensor:
+    """Return the smoothest image ``u`` whose measurement ``A u`` comes near to `values` where they weigh.
 
-    The mean is by a Gaussian of `sigma` pixels, and fades two of them away from all that has a weight
-    (normalised convolution, Knutsson & Westin, CVPR 1993).
+    It is the thin plate, the minimum of ``sum w (A u - v)^2 + stiffness * sum (Laplacian u)^2`` (biharmonic
+    interpolation; Duchon, 1977), by some steps of conjugate gradients from a smooth fill.
     """
-    reached = gaussian_blur(weights, sigma)
-    return gaussian_blur(sums, sigma) / (reached + 0.02 * reached.amax())
+
+    def normal(u: Tensor) -> Tensor:
+        return operator.adjoint(weights * operator(u)) + stiffness * laplacian(laplacian(u))
+
+    target, reached = operator.adjoint(weights * values), operator.adjoint(weights)
+    there = reached > 0.5 * reached.amax()
+    image = smooth_fill(target / reached.where(there, 1), there.to(target.dtype))
+    direction = residual = target - normal(image)
+    power = residual.square().sum()
+    for _ in range(steps):
+        applied = normal(direction)
+        length = power / (direction * applied).sum().clamp_min(1e-30)
+        image = image + length * direction
+        residual = residual - length * applied
+        before, power = power, residual.square().sum()
+        direction = residual + power / before.clamp_min(1e-30) * direction
+    return image
+
+
+def laplacian(image: Tensor) -> Tensor:
+    """Return the sum of the second differences along the spatial axes, with no slope across the border."""
+    total = torch.zeros_like(image)
+    for axis in range(2, image.ndim):
+        steps, length = image.diff(dim=axis), image.shape[axis] - 1
+        total.narrow(axis, 0, length).add_(steps)
+        total.narrow(axis, 1, length).sub_(steps)
+    return total
 
 
 def smooth_fill(values: Tensor, weights: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ _ULYANOV = Settings(
     expected=1800,
     iterations=1800,
     precision="float32",
-    spread=0.0,
+    correction="none",
 )
 # Between known pixels there is detail that a generator at half the resolution can't tell, and more of it than
 # in a noisy image.

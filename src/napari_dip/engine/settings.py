@@ -14,7 +14,9 @@ from napari_dip.engine.networks import NETWORKS, Network
 from napari_dip.engine.optimisers import OPTIMISERS, Optimiser
 from napari_dip.engine.stopping import RULES, StoppingRule
 
-__all__ = ["Settings"]
+__all__ = ["CORRECTIONS", "Settings"]
+
+CORRECTIONS = ("none", "interpolation")
 
 _KINDS: dict[str, Mapping[str, Any]] = {
     "network": NETWORKS,
@@ -38,11 +40,11 @@ class Settings:
         iteration n is ``min(averaging, n / (n + 9))``, so that the first, bad iterates are soon forgotten.
     tv
         Weight of the total variation beside the logarithm of the mean data term; 0 for none.
-    spread
-        How far, as the standard deviation in pixels of a Gaussian, what the generator leaves unexplained of
-        the known pixels is taken to hold for their neighbours. It is added to the estimate by the part that
-        held-out pixels confirm: all of it where the image has detail that the generator has not reached yet,
-        nothing where only noise is left. 0 for none; None as the task needs it.
+    correction
+        What becomes of what the generator leaves unexplained of the known pixels. ``"interpolation"``: it is
+        interpolated smoothly and added to the estimate, by the part that held-out pixels confirm; all of it
+        where the image has detail that the generator has not reached yet, nothing where only noise is left.
+        ``"none"``; None as the task needs it.
     guess
         Iterations at the beginning in which missing pixels are fitted to a smooth continuation of the pixels
         around them. It keeps the middle of a large hole from drifting out of the image's range.
@@ -69,7 +71,7 @@ class Settings:
     stopping: StoppingRule
     averaging: float = 0.99
     tv: float = 0.0
-    spread: float | None = None
+    correction: str | None = None
     guess: int = 0
     finish: int = 0
     expected: int = 500
@@ -85,8 +87,8 @@ class Settings:
             raise ValueError(f"averaging must be at least 0 and below 1, but is {self.averaging!r}.")
         if not self.tv >= 0:
             raise ValueError(f"tv must be 0 or more, but is {self.tv!r}.")
-        if self.spread is not None and not 0 <= self.spread <= 100:
-            raise ValueError(f"spread must be 0 to 100 pixels, but is {self.spread!r}.")
+        if self.correction not in (None, *CORRECTIONS):
+            raise ValueError(f"correction must be {' or '.join(CORRECTIONS)}, but is {self.correction!r}.")
         for name, least in (("iterations", 1), ("expected", 1), ("guess", 0), ("finish", 0), ("seed", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:

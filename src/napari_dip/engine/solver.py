@@ -24,7 +24,7 @@ from napari_dip.engine.devices import (
     choose_precision,
     memory_needed,
 )
-from napari_dip.engine.filters import smooth_fill, spread
+from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.inputs import Perturbed
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
@@ -134,15 +134,14 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
             # The same random numbers: what is watched stays the same, as far as it is still known.
             generator.set_state(drawn)
             judge = settings.stopping.begin(fit.problem, generator)
-            patience = Patience(settings.stopping.patience, judge.tolerance, settings.stopping.wait)
+            patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait)
             seen, finished = judge.seen, None
         iteration += 1
         data_term = fit.step(seen, iteration)
         figure, last = None, finished
         if finished is None:
             if judge.due(iteration):
-                fit.correct(judge)
-                figure = judge.figure(iteration, *fit.predictions())
+                figure = fit.judged(judge, iteration)
             if figure is not None and patience.better(iteration, figure):
                 fit.keep()
             stopped_by = _why_stop(settings, iteration, clock.seconds, data_term)
@@ -264,21 +263,23 @@ class Fit:
         self.average = torch.lerp(self.average, finite, 1 - decay)
         return data_term.detach()
 
-    def predictions(self) -> tuple[Tensor, Tensor]:
-        """Return the measurements that the last iterate, and the newest estimate, would give."""
-        return self.problem.operator(self.last), self.problem.operator(self.estimate)
+    def judged(self, judge: Judge, iteration: int) -> float | None:
+        """Return the figure that `judge` gives the estimate, made of nothing but what the fit may see.
 
-    def correct(self, judge: Judge) -> None:
-        """Let `judge` say how much of what the average leaves unexplained holds for the neighbours too."""
-        if self.settings.spread:
-            operator, correction = self.problem.operator, self._unexplained(self.average, judge.seen)
-            self.part = judge.confirmed(operator(self.average), operator(correction))
+        It also says how much of what the average leaves unexplained holds for the neighbours.
+        """
+        operator = self.problem.operator
+        prediction = operator(self.average)
+        if self.settings.correction == "interpolation":
+            correction = operator(self._unexplained(self.average, judge.seen))
+            self.part = judge.confirmed(prediction, correction)
+            prediction = prediction + self.part * correction
+        return judge.figure(iteration, operator(self.last), prediction)
 
     def _unexplained(self, average: Tensor, seen: Tensor) -> Tensor:
-        """Project what an average leaves unexplained of the seen pixels back into the image."""
+        """Interpolate what an average leaves unexplained of the seen pixels."""
         operator = self.problem.operator
-        unexplained = (self.measurement - operator(average)) * seen
-        return spread(operator.adjoint(unexplained), operator.adjoint(seen), self.settings.spread or 0.0)
+        return interpolate(operator, self.measurement - operator(average), seen)
 
     def _corrected(self, average: Tensor, part: float) -> Tensor:
         if part <= 0:

@@ -41,10 +41,13 @@ class Judge(ABC):
         Weight of each pixel of the measurement in the fit, shape (1, channels, [Z,] Y, X).
     tolerance
         Part of the figure by which it must fall to count as an improvement worth waiting for.
+    wait
+        Iterations without improvement that are allowed in any case.
     """
 
     seen: Tensor
     tolerance: float = 0.0
+    wait: int = 40
 
     def due(self, iteration: int) -> bool:
         """Whether `figure` is to be asked in this iteration."""
@@ -77,12 +80,9 @@ class StoppingRule(Component, ABC):
     ----------
     patience
         Stop when the figure has not improved for this part of the iterations it took to reach the best.
-    wait
-        Iterations without improvement that are allowed in any case.
     """
 
     patience: float
-    wait: int = 40
 
     @abstractmethod
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
@@ -163,16 +163,18 @@ class HeldOut(StoppingRule):
     least, most
         Least and largest part of the held-out error that is taken to be noise, where the noise's variance is
         known. A measured variance far below the error is rather too small than the image that detailed; one
-        above it has taken detail for noise.
+        above it has taken detail for noise. `most` None: as the task asks, else all of it.
     cover
         Largest part of the image that may be hidden; with a guard it limits the number of watched pixels.
-    patience, wait
+    patience
         See `StoppingRule`.
+    wait
+        Iterations without improvement that are allowed in any case. None: as the task asks, else 40.
     tolerance
         An estimated error that falls by less than this part of itself is not worth waiting for. Used where
-        the noise's variance is known and the figure is the error itself.
+        the noise's variance is known and the figure is the error itself. None: as the task asks, else 0.02.
     start
-        Iterations before which nothing counts.
+        Iterations before which nothing counts. None: as the task asks, else 0.
     every
         Iterations between two looks.
     """
@@ -182,12 +184,12 @@ class HeldOut(StoppingRule):
     variance: float | None = None
     target: str = "measured"
     least: float = 0.6
-    most: float = 1.0
+    most: float | None = None
     cover: float = 0.2
     patience: float = 0.2
-    wait: int = 40
-    tolerance: float = 0.02
-    start: int = 0
+    wait: int | None = None
+    tolerance: float | None = None
+    start: int | None = None
     every: int = 10
     name: ClassVar[str] = "held-out"
 
@@ -221,10 +223,14 @@ class _HeldOutJudge(Judge):
             self.seen = known
         self.rule, self.missing = rule, rule.target == "missing"
         self.y, self.variance = y, None if guard and not self.missing else rule.variance
-        self.tolerance = 0.0 if self.variance is None else rule.tolerance
+        self.most = 1.0 if rule.most is None else rule.most
+        self.wait = 40 if rule.wait is None else rule.wait
+        self.tolerance = 0.02 if rule.tolerance is None else rule.tolerance
+        if self.variance is None:
+            self.tolerance = 0.0
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(y)
-        self.every, self.start = rule.every, rule.start
+        self.every, self.start = rule.every, rule.start or 0
 
     def _watched(self, image: Tensor) -> Tensor:
         return image.flatten(2).index_select(2, self.where)
@@ -244,12 +250,10 @@ class _HeldOutJudge(Judge):
         if self.variance is None:
             return float(held_out)
         if self.missing:
-            return float(held_out - (self.rule.most * held_out).clamp_max(self.variance))
+            return float(held_out - (self.most * held_out).clamp_max(self.variance))
         seen = ((average - self.y).square() * self.seen).sum() / self.seen.sum()
         # Else noise would be taken for detail.
-        variance = torch.minimum(
-            (self.rule.least * held_out).clamp_min(self.variance), self.rule.most * held_out
-        )
+        variance = torch.minimum((self.rule.least * held_out).clamp_min(self.variance), self.most * held_out)
         return float(seen + variance * (1 - 2 * (seen / held_out).clamp(1e-6, 1).sqrt()))
 
 

@@ -113,11 +113,11 @@ FIELDS = (
         numbers=(0, 0.9999, 4),
     ),
     Field(
-        "spread",
-        "Correction (pixels)",
-        "Detail of the measured pixels that the network has not reached is added to the picture, as far "
-        "around them as this. Where only noise is left, nothing is added. 0 is none.",
-        numbers=(0, 100, 1),
+        "correction",
+        "Correction",
+        "Detail of the measured pixels that the network has not reached is interpolated and added to the "
+        "picture. Where only noise is left, nothing is added.",
+        choices=(("none", "None"), ("interpolation", "Smooth")),
         default="by what is done",
     ),
     Field(
