@@ -156,10 +156,10 @@ def test_ctrl_c_returns_the_best_so_far():
 def test_out_of_memory_in_the_middle_keeps_the_best_so_far(monkeypatch, error):
     step = solver.Fit.step
 
-    def fail(self, seen, iteration):
+    def fail(self, iteration):
         if iteration == 4:
             raise error
-        return step(self, seen, iteration)
+        return step(self, iteration)
 
     monkeypatch.setattr(solver.Fit, "step", fail)
     with pytest.warns(UserWarning, match="cpu ran out of memory.*The best estimate so far was kept"):
@@ -169,7 +169,7 @@ def test_out_of_memory_in_the_middle_keeps_the_best_so_far(monkeypatch, error):
 
 
 def test_out_of_memory_at_once_is_a_memory_error(monkeypatch):
-    def fail(self, seen, iteration):
+    def fail(self, iteration):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(solver.Fit, "step", fail)

@@ -109,8 +109,8 @@ def denoise(
         Decay of the average over iterates, 0 to below 1.
     tv : float
         Weight of total variation beside the logarithm of the data term.
-    correction : {'none', 'interpolation'}
-        What becomes of what the generator leaves unexplained of the known pixels.
+    correction : {'none', 'interpolation', 'shrinkage'}
+        The quick, classical prior that corrects the generator, as far as held-out pixels speak for it.
     guess : int
         Iterations at the beginning in which missing pixels are fitted to a smooth fill.
     finish : int

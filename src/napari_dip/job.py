@@ -10,7 +10,7 @@ import functools
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,9 @@ import torch
 
 from napari_dip.engine.devices import available_memory, out_of_memory
 from napari_dip.engine.filters import smooth_fill
-from napari_dip.engine.likelihoods import PoissonGaussian
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate, iterate, memory_of, resolve
-from napari_dip.engine.stopping import HeldOut
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import Intensities, cast, check_image
 from napari_dip.images.noise import Noise, estimate_noise
@@ -71,8 +69,8 @@ class _Measured:
 
     of: tuple[Index, Task]
     intensities: Intensities
-    settings: Settings
-    noise: float
+    noise: Noise
+    level: float  # of the noise, at the mean intensity
 
 
 class Job:
@@ -288,7 +286,7 @@ class Job:
             return None
         if self._measured is None or self._measured.of != (part.index, self.task):
             self._measured = self._measure(part.index)
-        return self._problem(), self._measured.settings
+        return self._problem(), self.engine
 
     def _problem(self) -> Problem:
         """Return the engine's view of the part at hand."""
@@ -302,6 +300,9 @@ class Job:
             torch.from_numpy(np.where(known, normal, 0).astype(np.float32)),
             None if known.all() else torch.from_numpy(known),
             self.task.operator(self.axes),
+            noise=self._measured.noise.rescaled(
+                self._measured.intensities.zero, self._measured.intensities.unit
+            ),
         )
 
     def _measure(self, index: Index) -> _Measured:
@@ -312,33 +313,10 @@ class Job:
             block = np.where(known, block, np.nan)
         block = self.axes.to_engine(block)
         intensities = Intensities.of(block)
-        settings, level = self._fit_to_noise(block, intensities)
-        return _Measured((index, self.task), intensities, settings, level)
-
-    def _fit_to_noise(self, block: np.ndarray, intensities: Intensities) -> tuple[Settings, float]:
-        """Return the engine's settings with what they leave to the noise filled in, and the noise's level."""
-        settings = self.engine
-        stopping, likelihood = settings.stopping, settings.likelihood
-        open_guard = isinstance(stopping, HeldOut) and None in (stopping.guard, stopping.variance)
-        open_noise = isinstance(likelihood, PoissonGaussian) and likelihood.gain is None
         # One channel stands for the three of a colour image: the middle one is green.
         noise = self.noise or estimate_noise(block[len(block) // 2])
         variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64)))
-        unit = intensities.unit
-        if isinstance(stopping, HeldOut) and open_guard:
-            stopping = replace(
-                stopping,
-                guard=noise.guard if stopping.guard is None else stopping.guard,
-                variance=variance / unit**2 if stopping.variance is None else stopping.variance,
-            )
-            settings = replace(settings, stopping=stopping)
-        if isinstance(likelihood, PoissonGaussian) and open_noise:
-            offset = float(intensities.normalise(np.array(noise.offset)))
-            known = replace(
-                likelihood, gain=noise.gain / unit, offset=offset, read_noise=noise.read_noise / unit
-            )
-            settings = replace(settings, likelihood=known)
-        return settings, math.sqrt(variance)
+        return _Measured((index, self.task), intensities, noise, math.sqrt(variance))
 
     def _step(self, run: int, index: Index, it: Iterate) -> Step:
         usual = float(np.mean(self._lengths)) if self._lengths else self.engine.expected
@@ -403,7 +381,7 @@ class Job:
         """Take down how well the run's result explains what was measured."""
         assert self.last is not None and self._measured is not None
         residual = self.last.iterate.residual() * self._measured.intensities.unit
-        self._residuals.append((residual, self._measured.noise))
+        self._residuals.append((residual, self._measured.level))
         self._lengths.append(self.last.iterate.iteration)
 
     def _write(self) -> None:

@@ -50,7 +50,7 @@ class Task(ABC):
     def settings(self) -> dict[str, Any]:
         """What the task adds to the complete settings, plain JSON."""
 
-    # What becomes of what the generator leaves unexplained.
+    # The explicit prior beside the generator.
     correction: ClassVar[str] = "none"
 
     def suit(self, settings: Settings) -> Settings:
@@ -89,6 +89,7 @@ class Denoise(Task):
     """Take the noise away."""
 
     name: ClassVar[str] = "denoise"
+    correction: ClassVar[str] = "shrinkage"
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from napari_dip.engine.noise import Noise
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.stopping import Fixed, HeldOut, Patience, RunningVariance, Whiteness
 
@@ -75,7 +76,8 @@ def test_the_figure_knows_what_neighbours_cannot_tell():
     truth, noise = (torch.randn(1, 300, 300, generator=generator) for _ in range(2))
     truth *= 0.8
     for variance, half_wins in ((1.0, True), (None, False)):
-        judge = HeldOut(fraction=0.1, guard=0, variance=variance).begin(Problem(truth + noise), seeded())
+        measured = None if variance is None else Noise(0.0, 0.0, variance**0.5)
+        judge = HeldOut(fraction=0.1, guard=0).begin(Problem(truth + noise, noise=measured), seeded())
         none = torch.zeros_like(truth)
         half = 0.4 * (truth + noise) * judge.seen[0]
         errors = [judge.figure(10, x[None], x[None]) for x in (none, half)]

@@ -200,7 +200,7 @@ def test_an_image_of_512_by_512_takes_less_than_a_third_of_a_second(rng):
 
 def test_variance_is_a_line_above_the_offset_and_level_below():
     noise = Noise(2.0, 10.0, 3.0, WHITE)
-    np.testing.assert_array_equal(noise.variance([0, 10, 15]), [9, 9, 19])
+    np.testing.assert_array_equal(noise.variance(np.array([0, 10, 15])), [9, 9, 19])
 
 
 @pytest.mark.parametrize(

@@ -198,10 +198,10 @@ def test_running_out_of_memory_keeps_the_best_and_warns(
 
     step = Fit.step
 
-    def fails_at_5(self, seen, iteration):
+    def fails_at_5(self, iteration):
         if iteration == 5:
             raise torch.OutOfMemoryError("no room")
-        return step(self, seen, iteration)
+        return step(self, iteration)
 
     monkeypatch.setattr(Fit, "step", fails_at_5)
     run = denoise(viewer, viewer.add_image(noisy), **SHORT)

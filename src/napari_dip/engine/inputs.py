@@ -99,6 +99,8 @@ class CoordinateInput(Input):
 class ImageInput(Input):
     """An image: the problem's guide (flash and no-flash, IJCV 2020, sec. 4.5) or the measurement itself.
 
+    Where an explicit prior corrects the estimate (`Settings.correction`), its own estimate is the guide.
+
     Parameters
     ----------
     channels, scale, perturbation
@@ -119,7 +121,12 @@ class ImageInput(Input):
         image = (problem.filled if problem.guide is None else problem.guide[None]).cpu().float()
         if self.blur > 0:
             image = gaussian_blur(image, self.blur)
-        image = F.interpolate(image, size=canvas) if tuple(image.shape[2:]) != canvas else image
+        around = [
+            part
+            for size, whole in zip(reversed(image.shape[2:]), reversed(canvas), strict=True)
+            for part in ((whole - size) // 2, whole - size - (whole - size) // 2)
+        ]
+        image = F.pad(image, around, mode="replicate")
         image = unshuffle(image, factors)
         if not self.channels:
             return image

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from napari_dip.engine.components import Component
+from napari_dip.engine.noise import Noise
 
 __all__ = ["L1", "LIKELIHOODS", "Gaussian", "Huber", "Likelihood", "PoissonGaussian"]
 
@@ -23,7 +24,9 @@ class Likelihood(Component, ABC):
     """The noise, as the data term sees it."""
 
     @abstractmethod
-    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+    def __call__(
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+    ) -> Tensor:
         """Return each pixel's data term.
 
         Parameters
@@ -33,6 +36,8 @@ class Likelihood(Component, ABC):
         level
             The best guess so far of the clean measurement, of the same shape and without a gradient;
             None in the first iteration.
+        noise
+            The measurement's noise, if it is known.
         """
 
 
@@ -42,7 +47,9 @@ class Gaussian(Likelihood):
 
     name: ClassVar[str] = "gaussian"
 
-    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+    def __call__(
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+    ) -> Tensor:
         return (prediction - measurement).square()
 
 
@@ -52,7 +59,9 @@ class L1(Likelihood):
 
     name: ClassVar[str] = "l1"
 
-    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+    def __call__(
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+    ) -> Tensor:
         return (prediction - measurement).abs()
 
 
@@ -69,7 +78,9 @@ class Huber(Likelihood):
     delta: float = 0.1
     name: ClassVar[str] = "huber"
 
-    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+    def __call__(
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+    ) -> Tensor:
         return 2 * torch.nn.functional.huber_loss(prediction, measurement, reduction="none", delta=self.delta)
 
 
@@ -77,30 +88,27 @@ class Huber(Likelihood):
 class PoissonGaussian(Likelihood):
     """Squared error over the variance expected at each pixel: photon noise plus read noise.
 
-    The variance ``gain * max(x - offset, 0) + read_noise**2`` is taken at the running average of the
+    The variance (`napari_dip.engine.noise.Noise.variance`) is taken at the running average of the
     estimates, which makes this an iteratively reweighted least squares: it needs no variance-stabilising
     transform, whose inverse is biased at low counts. Weights are relative to the mean variance, so that the
     step size keeps its meaning.
 
     Parameters
     ----------
-    gain, offset, read_noise
-        In normalised intensity. None: as the noise estimate gives them.
     floor
         Smallest variance, as a part of the mean variance: no pixel may weigh more than ``1 / floor``.
     """
 
-    gain: float | None = None
-    offset: float | None = None
-    read_noise: float | None = None
     floor: float = 0.1
     name: ClassVar[str] = "poisson-gaussian"
 
-    def __call__(self, prediction: Tensor, measurement: Tensor, level: Tensor | None) -> Tensor:
+    def __call__(
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+    ) -> Tensor:
         squared = (prediction - measurement).square()
-        if level is None or self.gain is None or self.offset is None or self.read_noise is None:
+        if level is None or noise is None:
             return squared
-        variance = self.gain * (level - self.offset).clamp_min(0) + self.read_noise**2
+        variance: Tensor = noise.variance(level)
         mean = variance.mean()
         weight = mean / variance.clamp_min(self.floor * mean + 1e-12)
         return squared * weight / weight.mean()

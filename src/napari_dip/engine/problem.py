@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from napari_dip.engine.noise import Noise
 from napari_dip.engine.operators import Identity, Operator
 
 __all__ = ["Problem"]
@@ -27,12 +28,15 @@ class Problem:
         ``A``.
     guide
         An image of shape (guide channels, [Z,] Y, X) on the clean image's grid for inputs that use one.
+    noise
+        The measurement's noise, in its normalised intensities; None if it was not measured.
     """
 
     measurement: Tensor
     known: Tensor | None = None
     operator: Operator = field(default_factory=Identity)
     guide: Tensor | None = None
+    noise: Noise | None = None
 
     def to(self, device: torch.device) -> Problem:
         """Return the problem with its tensors on `device`."""
@@ -60,6 +64,14 @@ class Problem:
             return self.measurement[None]
         mean = self.measurement[self.known].mean()
         return torch.where(self.known, self.measurement, mean)[None]
+
+    @property
+    def variance(self) -> float | None:
+        """The noise's variance at the known pixels' mean intensity, or None."""
+        if self.noise is None:
+            return None
+        known = self.measurement if self.known is None else self.measurement[self.known]
+        return float(self.noise.variance(known.mean(dtype=torch.float64)))
 
     @property
     def weights(self) -> Tensor:

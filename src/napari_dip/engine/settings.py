@@ -16,7 +16,7 @@ from napari_dip.engine.stopping import RULES, StoppingRule
 
 __all__ = ["CORRECTIONS", "Settings"]
 
-CORRECTIONS = ("none", "interpolation")
+CORRECTIONS = ("none", "interpolation", "shrinkage")
 
 _KINDS: dict[str, Mapping[str, Any]] = {
     "network": NETWORKS,
@@ -41,10 +41,12 @@ class Settings:
     tv
         Weight of the total variation beside the logarithm of the mean data term; 0 for none.
     correction
-        What becomes of what the generator leaves unexplained of the known pixels. ``"interpolation"``: it is
-        interpolated smoothly and added to the estimate, by the part that held-out pixels confirm; all of it
-        where the image has detail that the generator has not reached yet, nothing where only noise is left.
-        ``"none"``; None as the task needs it.
+        The explicit prior that corrects the generator's estimate, by the part that held-out pixels confirm.
+        ``"interpolation"`` (a smooth image): what the generator leaves unexplained of the known pixels is
+        interpolated and added, and the estimate moves towards the interpolated measurement.
+        ``"shrinkage"`` (an image of few cosine waves): the estimate moves towards the measurement shrunk by
+        its noise, which the generator is also given, if it takes an image. ``"none"``; None as the task needs
+        it.
     guess
         Iterations at the beginning in which missing pixels are fitted to a smooth continuation of the pixels
         around them. It keeps the middle of a large hole from drifting out of the image's range.

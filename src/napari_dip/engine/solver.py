@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,14 +26,19 @@ from napari_dip.engine.devices import (
 )
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.inputs import Perturbed
+from napari_dip.engine.operators import Identity
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
+from napari_dip.engine.shrinkage import shrink
 from napari_dip.engine.stopping import Judge, Patience
 
 __all__ = ["Iterate", "iterate", "memory_of", "resolve"]
 
 # Iterations in which a generator forgets pixels that it has fitted and that are masked now.
 FORGETTING = 20
+
+# Streams of random numbers, which must not repeat one another.
+INPUT, PERTURBED, WATCHED = range(3)
 
 
 @dataclass(frozen=True)
@@ -121,9 +126,7 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
     """
     clock = _Clock()
     settings = resolve(settings)
-    generator = torch.Generator().manual_seed(settings.seed)
-    fit = Fit(problem, settings, generator)
-    drawn = generator.get_state()
+    fit = Fit(problem, settings)
     iteration, stopped_by = 0, None
     changed: Problem | None = problem
 
@@ -132,12 +135,12 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
             if iteration:
                 fit.take(changed)
             # The same random numbers: what is watched stays the same, as far as it is still known.
-            generator.set_state(drawn)
-            judge = settings.stopping.begin(fit.problem, generator)
+            judge = settings.stopping.begin(fit.problem, _random(settings.seed, WATCHED))
+            fit.show(judge.seen)
             patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait)
-            seen, finished = judge.seen, None
+            finished = None
         iteration += 1
-        data_term = fit.step(seen, iteration)
+        data_term = fit.step(iteration)
         figure, last = None, finished
         if finished is None:
             if judge.due(iteration):
@@ -149,8 +152,9 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
             if patience.exhausted:
                 stopped_by = None if settings.finish else "stopping rule"
                 # What the held-out pixels know is not wasted: go on from the best, with all of them.
-                finished, seen = iteration + settings.finish, fit.problem.weights
+                finished = iteration + settings.finish
                 fit.go_back()
+                fit.show(fit.problem.weights)
         elif iteration == finished:
             stopped_by = "stopping rule"
         with clock.paused():
@@ -184,25 +188,27 @@ class Fit:
     ----------
     problem
         The problem, with its tensors on the device.
+    seen
+        Weights of the measurement's pixels in the fit.
     average
         Average of the iterates on the image grid, shape (1, channels, [Z,] Y, X).
-    part
-        How much of the correction by what the average leaves unexplained is added to it.
+    parts
+        How much of each correction is made.
     """
 
-    def __init__(self, problem: Problem, settings: Settings, generator: torch.Generator) -> None:
+    def __init__(self, problem: Problem, settings: Settings) -> None:
         self.settings = settings
         self.device = device = torch.device(settings.device)
         shape = problem.image_shape
         canvas = settings.network.canvas(shape)
         _refuse_too_large(problem, settings)
-        z = settings.input.draw(problem, canvas, settings.network.factors(canvas), generator)
+        self.canvas, self.factors = canvas, settings.network.factors(canvas)
+        width = settings.input.width(problem, self.factors)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            network = settings.network.build(z.shape[1], problem.channels, canvas)
+            network = settings.network.build(width, problem.channels, canvas)
         layout = torch.channels_last if len(shape) == 2 else torch.channels_last_3d
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
-        self.input = Perturbed(z, settings.input.perturbation, generator, device)
         self.optimiser = settings.optimiser.bind(self.network.parameters())
         self.problem = problem.to(device)
         self.measurement = self.problem.filled
@@ -211,18 +217,34 @@ class Fit:
             *(slice((c - s) // 2, (c - s) // 2 + s) for c, s in zip(canvas, shape, strict=True)),
         )
         self.average = self.last = torch.zeros(1, problem.channels, *shape, device=device)
-        self.part = 0.0
+        self.parts: list[float] = []
         self.guessing = 0  # iterations that are left for it
         self.kept: dict[str, Any] | None = None
         if settings.guess and problem.known is not None:
             self.guess(1 - self.problem.weights, settings.guess)
+
+    def show(self, seen: Tensor) -> None:
+        """Let the fit see the pixels with these weights from here on."""
+        self.seen = seen
+        self.explicit: dict[bool, Tensor | None] = {}
+        problem, chosen = self.problem, self.settings.input
+        if self.settings.correction == "shrinkage" and problem.guide is None:
+            guide = self._explicit(seen)
+            # Correlated noise would pass for structure there.
+            problem = replace(
+                problem, guide=torch.zeros_like(problem.measurement) if guide is None else guide[0]
+            )
+        # The same numbers as the last time, where there are any in the input.
+        z = chosen.draw(problem, self.canvas, self.factors, _random(self.settings.seed, INPUT))
+        moving = _random(self.settings.seed, PERTURBED)
+        self.input = Perturbed(z, chosen.perturbation, moving, self.device)
 
     def take(self, problem: Problem) -> None:
         """Go on with another problem with the same image behind it: what was the best no longer counts."""
         before = self.problem.weights
         self.problem = problem.to(self.device)
         self.measurement = self.problem.filled
-        self.kept, self.part = None, 0.0
+        self.kept, self.parts = None, []
         # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
         hidden = before * (1 - self.problem.weights)
         if hidden.any():
@@ -236,9 +258,9 @@ class Fit:
         self.measurement = torch.where(where > 0, filled, self.measurement)
         self.guessed, self.guessing = where, iterations
 
-    def step(self, seen: Tensor, iteration: int) -> Tensor:
-        """Take one step on the pixels with weights `seen`; return the mean data term."""
-        problem, settings = self.problem, self.settings
+    def step(self, iteration: int) -> Tensor:
+        """Take one step on the pixels that are seen; return the mean data term."""
+        problem, settings, seen = self.problem, self.settings, self.seen
         if self.guessing:
             seen = seen + self.guessed
             self.guessing -= 1
@@ -246,7 +268,7 @@ class Fit:
             x = self.network(self.input())
         x = x[self.crop].float()
         level = problem.operator(self.average) if iteration > 1 else None
-        errors = settings.likelihood(problem.operator(x), self.measurement, level)
+        errors = settings.likelihood(problem.operator(x), self.measurement, level, problem.noise)
         data_term = (errors * seen).sum() / seen.sum()
         loss = data_term
         if settings.tv:
@@ -266,37 +288,61 @@ class Fit:
     def judged(self, judge: Judge, iteration: int) -> float | None:
         """Return the figure that `judge` gives the estimate, made of nothing but what the fit may see.
 
-        It also says how much of what the average leaves unexplained holds for the neighbours.
+        It also says how much of each correction is to be made.
         """
-        operator = self.problem.operator
-        prediction = operator(self.average)
-        if self.settings.correction == "interpolation":
-            correction = operator(self._unexplained(self.average, judge.seen))
-            self.part = judge.confirmed(prediction, correction)
-            prediction = prediction + self.part * correction
-        return judge.figure(iteration, operator(self.last), prediction)
+        operator, estimate = self.problem.operator, self.average
+        self.parts = []
+        for correction in self._corrections:
+            change = correction(estimate, self.seen)
+            part = judge.confirmed(operator(estimate), operator(change))
+            estimate = estimate + part * change
+            self.parts.append(part)
+        return judge.figure(iteration, operator(self.last), operator(estimate))
 
-    def _unexplained(self, average: Tensor, seen: Tensor) -> Tensor:
-        """Interpolate what an average leaves unexplained of the seen pixels."""
-        operator = self.problem.operator
-        return interpolate(operator, self.measurement - operator(average), seen)
+    @property
+    def _corrections(self) -> list[Callable[[Tensor, Tensor], Tensor]]:
+        """What can be added to an estimate, given the weights of the pixels that may be looked at."""
+        match self.settings.correction:
+            case "interpolation":
+                return [self._unexplained, self._otherwise]
+            case "shrinkage":
+                return [self._otherwise]
+        return []
 
-    def _corrected(self, average: Tensor, part: float) -> Tensor:
-        if part <= 0:
-            return average
-        return average + part * self._unexplained(average, self.problem.weights)
+    def _unexplained(self, estimate: Tensor, seen: Tensor) -> Tensor:
+        """What an estimate leaves unexplained of the measurement, interpolated."""
+        operator = self.problem.operator
+        return interpolate(operator, self.problem.filled - operator(estimate), seen)
+
+    def _otherwise(self, estimate: Tensor, seen: Tensor) -> Tensor:
+        """Where the explicit prior, all by itself, would rather see the estimate, and how far away."""
+        explicit = self._explicit(seen)
+        return torch.zeros_like(estimate) if explicit is None else explicit - estimate
+
+    def _explicit(self, seen: Tensor) -> Tensor | None:
+        """Return what the explicit prior makes of the seen pixels, without a generator."""
+        everything = seen is not self.seen
+        if everything not in self.explicit:
+            self.explicit[everything] = explicit_estimate(self.problem, seen, self.settings.correction)
+        return self.explicit[everything]
+
+    def _corrected(self, average: Tensor, parts: list[float]) -> Tensor:
+        for part, correction in zip(parts, self._corrections, strict=False):
+            if part > 0:
+                average = average + part * correction(average, self.problem.weights)
+        return average
 
     @property
     def estimate(self) -> Tensor:
         """The newest estimate."""
-        return self._corrected(self.average, self.part)
+        return self._corrected(self.average, self.parts)
 
     @property
     def best(self) -> Tensor:
         """The best estimate so far, by the stopping rule's figures; the newest before there is a figure."""
         if self.kept is None:
             return self.estimate
-        return self._corrected(self.kept["average"], self.kept["part"])
+        return self._corrected(self.kept["average"], self.kept["parts"])
 
     def residual(self) -> float:
         """Return the root mean square over the known pixels of the best average's residual."""
@@ -306,16 +352,37 @@ class Fit:
 
     def keep(self) -> None:
         """Remember the state as the best so far."""
-        state = self.network.state_dict(), self.optimiser.state_dict(), self.average, self.part
-        self.kept = dict(zip(("network", "optimiser", "average", "part"), copy.deepcopy(state), strict=True))
+        state = self.network.state_dict(), self.optimiser.state_dict(), self.average, self.parts
+        self.kept = dict(zip(("network", "optimiser", "average", "parts"), copy.deepcopy(state), strict=True))
 
     def go_back(self) -> None:
         """Return to the best state and forget it: from here on the newest average is the best."""
         if self.kept is not None:
             self.network.load_state_dict(self.kept["network"])
             self.optimiser.load_state_dict(self.kept["optimiser"])
-            self.average, self.part = self.kept["average"], self.kept["part"]
+            self.average, self.parts = self.kept["average"], self.kept["parts"]
             self.kept = None
+
+
+def explicit_estimate(problem: Problem, seen: Tensor, prior: str | None) -> Tensor | None:
+    """Return the image that an explicit prior makes of the pixels with weights `seen`, in no time.
+
+    Parameters
+    ----------
+    problem
+        What was measured.
+    seen
+        Weight of each pixel of the measurement, of its shape.
+    prior
+        ``"interpolation"``: the image is smooth; ``"shrinkage"``: it consists of few waves.
+    """
+    if prior == "interpolation":
+        return interpolate(problem.operator, problem.filled, seen)
+    if prior == "shrinkage" and problem.noise is not None and not problem.noise.correlated:
+        if not isinstance(problem.operator, Identity):
+            raise ValueError("correction='shrinkage' is for denoising. Choose 'interpolation' or 'none'.")
+        return shrink(smooth_fill(problem.filled, seen), problem.noise)
+    return None
 
 
 def total_variation(x: Tensor) -> Tensor:
@@ -323,6 +390,11 @@ def total_variation(x: Tensor) -> Tensor:
     return sum(
         (x.diff(dim=axis).abs().mean() for axis in range(2, x.ndim) if x.shape[axis] > 1), x.new_zeros(())
     )
+
+
+def _random(seed: int, stream: int) -> torch.Generator:
+    """Return the generator of one stream of a seed's random numbers."""
+    return torch.Generator().manual_seed(3 * seed + stream)
 
 
 def memory_of(problem: Problem, settings: Settings) -> int:

@@ -153,9 +153,6 @@ class HeldOut(StoppingRule):
     guard
         Pixels hidden on each side of a watched pixel. None: as the noise's correlation asks, where it was
         measured, else 0.
-    variance
-        The noise's mean variance in normalised intensity. None: as the noise was measured, if it was. It
-        is used without a guard only.
     target
         Whose error is to be smallest: ``"measured"`` pixels', as above, or ``"missing"`` ones', which the fit
         sees as little as those that are held out. Their own error, less the noise's variance, is the figure
@@ -169,7 +166,9 @@ class HeldOut(StoppingRule):
     patience
         See `StoppingRule`.
     wait
-        Iterations without improvement that are allowed in any case. None: as the task asks, else 40.
+        Iterations without improvement that are allowed in any case. None: as the task asks; else 200 where
+        the noise's variance is known, because a generator needs a while to become better than an explicit
+        prior, and 40 where it is not.
     tolerance
         An estimated error that falls by less than this part of itself is not worth waiting for. Used where
         the noise's variance is known and the figure is the error itself. None: as the task asks, else 0.02.
@@ -181,7 +180,6 @@ class HeldOut(StoppingRule):
 
     fraction: float = 0.05
     guard: int | None = None
-    variance: float | None = None
     target: str = "measured"
     least: float = 0.6
     most: float | None = None
@@ -206,7 +204,8 @@ class _HeldOutJudge(Judge):
     def __init__(self, rule: HeldOut, problem: Problem, generator: torch.Generator) -> None:
         y, known = problem.filled, problem.weights
         shape = y.shape[2:]
-        guard = rule.guard or 0
+        measured = problem.noise.guard if problem.noise is not None else 0
+        guard = measured if rule.guard is None else rule.guard
         side = 2 * guard + 1
         part = min(rule.fraction, rule.cover / side ** len(shape))
         # All channels of a pixel are held out together: their noise need not be independent.
@@ -222,12 +221,12 @@ class _HeldOutJudge(Judge):
         if not self.seen.any():  # a handful of pixels: nothing can be spared
             self.seen = known
         self.rule, self.missing = rule, rule.target == "missing"
-        self.y, self.variance = y, None if guard and not self.missing else rule.variance
+        self.y, self.variance = y, None if guard and not self.missing else problem.variance
         self.most = 1.0 if rule.most is None else rule.most
-        self.wait = 40 if rule.wait is None else rule.wait
         self.tolerance = 0.02 if rule.tolerance is None else rule.tolerance
         if self.variance is None:
             self.tolerance = 0.0
+        self.wait = (40 if self.variance is None else 200) if rule.wait is None else rule.wait
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(y)
         self.every, self.start = rule.every, rule.start or 0
@@ -239,9 +238,16 @@ class _HeldOutJudge(Judge):
         return iteration % self.every == 0 and iteration >= self.start
 
     def confirmed(self, average: Tensor, correction: Tensor) -> float:
-        # Least squares: with noise that the neighbours do not share, nothing but structure adds up.
         wanted, offered = self.truth - self._watched(average), self._watched(correction)
-        return float(((wanted * offered).sum() / offered.square().sum().clamp_min(1e-12)).clamp(0, 1))
+        if self.missing or self.variance is None:
+            # Least squares: with noise that the neighbours do not share, nothing but structure adds up.
+            return float(((wanted * offered).sum() / offered.square().sum().clamp_min(1e-12)).clamp(0, 1))
+        # A pixel's own noise, which what is held out knows nothing of, counts as well.
+        parts = torch.linspace(0, 1, 11, device=average.device)
+        left = self.y - average
+        held_out = _quadratic(wanted, offered, torch.ones_like(wanted), parts)
+        seen = _quadratic(left, correction, self.seen, parts)
+        return float(parts[self._error(held_out, seen).argmin()])
 
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
         if not self.due(iteration):
@@ -252,9 +258,22 @@ class _HeldOutJudge(Judge):
         if self.missing:
             return float(held_out - (self.most * held_out).clamp_max(self.variance))
         seen = ((average - self.y).square() * self.seen).sum() / self.seen.sum()
+        return float(self._error(held_out, seen))
+
+    def _error(self, held_out: Tensor, seen: Tensor) -> Tensor:
+        """Return the true squared error on seen pixels, given those to the measurement."""
+        assert self.variance is not None
         # Else noise would be taken for detail.
         variance = torch.minimum((self.rule.least * held_out).clamp_min(self.variance), self.most * held_out)
-        return float(seen + variance * (1 - 2 * (seen / held_out).clamp(1e-6, 1).sqrt()))
+        return seen + variance * (1 - 2 * (seen / held_out).clamp(1e-6, 1).sqrt())
+
+
+def _quadratic(errors: Tensor, change: Tensor, weights: Tensor, parts: Tensor) -> Tensor:
+    """Return the mean squared error after each of some parts of a change."""
+    squares, products, changes = (
+        (weights * term).sum() / weights.sum() for term in (errors.square(), errors * change, change.square())
+    )
+    return squares - 2 * parts * products + parts.square() * changes
 
 
 # --------------------------------------------------------------------------------------- running variance

@@ -79,6 +79,11 @@ class Intensities:
         """Image intensity per engine intensity; 1 for a constant image."""
         return (self.high - self.low) / (HIGH - LOW) if self.high > self.low else 1.0
 
+    @property
+    def zero(self) -> float:
+        """Image intensity that becomes 0; of a constant image 0.5 below its own."""
+        return self.low - (LOW if self.high > self.low else 0.5) * self.unit
+
     def normalise(self, image: ArrayLike) -> NDArray[np.float32]:
         """The image in the engine's units, as float32; missing pixels (NaN, infinite) become NaN."""
         pixels = np.asarray(image).astype(np.float64)

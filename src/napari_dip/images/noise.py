@@ -13,92 +13,19 @@ References
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+
+from napari_dip.engine.noise import NOTICEABLE, Noise, reach
 
 __all__ = ["Noise", "estimate_noise"]
 
 Floats = NDArray[np.float64]
 
 LAGS = 4
-# Noise whose correlation stays below this counts as white: what remains of the image's structure in its flat
-# blocks looks like 0.15, in small images like 0.25, where noise that spoils single held-out pixels had 0.57.
-CORRELATED = 0.3
-# How far correlated noise reaches is told by the lags with at least this correlation.
-NOTICEABLE = 0.2
-# ... and from where on a held-out pixel has to be hidden from it.
-SHARED = 0.05
-
-
-@dataclass(frozen=True)
-class Noise:
-    """The noise of one image: how it grows with the light, and how far it is shared between pixels.
-
-    Attributes
-    ----------
-    gain : float
-        Variance per unit of signal above the offset, in image units. 0 if the noise is the same everywhere.
-    offset : float
-        Intensity without light, in image units; or rather the darkest level that the image shows, as nothing
-        in one image tells a camera's offset from light that is everywhere.
-    read_noise : float
-        Standard deviation of the noise at the offset, in image units.
-    correlation : tuple of tuple of float
-        For each spatial axis, in the array's order, the noise's autocorrelation at lags 1, 2, 3 and 4 pixels.
-    """
-
-    gain: float
-    offset: float
-    read_noise: float
-    correlation: tuple[tuple[float, ...], ...]
-
-    def variance(self, intensity: ArrayLike) -> Floats:
-        """Variance of the noise where the clean image has this intensity, in squared image units."""
-        signal = np.asarray(intensity, dtype=np.float64) - self.offset
-        return np.asarray(np.maximum(self.gain * signal, 0.0) + self.read_noise**2, dtype=np.float64)
-
-    @property
-    def correlated(self) -> bool:
-        """Whether neighbouring pixels noticeably share their noise."""
-        return self.guard > 0
-
-    @property
-    def guard(self) -> int:
-        """How many pixels around a held-out pixel share its noise; 0 if the noise is white.
-
-        Too narrow a guard costs decibels, because the network predicts the held-out noise from what it sees,
-        and too wide a one tenths: where the noise is correlated, small correlations count too.
-        """
-        if not any(_reach(axis) for axis in self.correlation):
-            return 0
-        return max(
-            sum(1 for _ in itertools.takewhile(lambda rho: abs(rho) >= SHARED, axis))
-            for axis in self.correlation
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, as JSON takes them."""
-        return {
-            "gain": self.gain,
-            "offset": self.offset,
-            "read_noise": self.read_noise,
-            "correlation": [list(axis) for axis in self.correlation],
-        }
-
-    @classmethod
-    def from_dict(cls, numbers: Mapping[str, Any]) -> Noise:
-        """Rebuild what `to_dict` wrote."""
-        return cls(
-            gain=float(numbers["gain"]),
-            offset=float(numbers["offset"]),
-            read_noise=float(numbers["read_noise"]),
-            correlation=tuple(tuple(float(r) for r in axis) for axis in numbers["correlation"]),
-        )
 
 
 def estimate_noise(image: NDArray[Any]) -> Noise:
@@ -154,16 +81,6 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
     return Noise(gain, darkest, float(np.sqrt(dark_variance)), correlation)
 
 
-def _reach(correlation: tuple[float, ...]) -> int:
-    """How many pixels along an axis noticeably share their noise."""
-    if max(map(abs, correlation), default=0.0) < CORRELATED:
-        return 0
-    lags = [lag for lag, r in enumerate(correlation, 1) if abs(r) >= NOTICEABLE]
-    # One pixel more than is noticeable: just past it the noise is still shared a little, and too narrow a
-    # guard costs decibels (the network predicts the held-out noise) where too wide a one costs hundredths.
-    return max(lags) + 1
-
-
 def _blocks(pixels: NDArray[Any], edges: Sequence[int], at_most: int) -> Floats:
     """Evenly spread, half-overlapping blocks with data in them, shape (blocks, *block); NaN is missing."""
     shape = tuple(min(edge, n) for edge, n in zip(edges, pixels.shape, strict=True))
@@ -197,7 +114,7 @@ def _energy(blocks: Floats, correlation: tuple[tuple[float, ...], ...]) -> tuple
     """Sum over each block of squares that expect the noise's variance, and their number."""
     energy, terms = np.zeros(len(blocks)), np.zeros(len(blocks), dtype=np.intp)
     for axis, along in enumerate(correlation, 1):
-        stride, n = _reach(along) + 1, blocks.shape[axis]
+        stride, n = reach(along) + 1, blocks.shape[axis]
         kernel = (1, -2, 1) if n > 2 * stride else (1, -1)
         length = n - stride * (len(kernel) - 1)
         if length < 1:
@@ -225,7 +142,7 @@ def _mean_and_variance(
     """Mean, noise variance and its standard error in each range of intensities; and the darkest level."""
     edge = 8 if pixels.ndim == 2 else 5
     for growth in (1, 2, 4, 8):
-        edges = [growth * edge + 2 * _reach(along) for along in correlation]
+        edges = [growth * edge + 2 * reach(along) for along in correlation]
         blocks = _blocks(pixels, edges, at_most=20_000 // (growth * growth))
         energy, terms = _energy(blocks, correlation)
         # Where many pixels are missing it takes a bigger block to find neighbours that aren't.

@@ -115,9 +115,9 @@ FIELDS = (
     Field(
         "correction",
         "Correction",
-        "Detail of the measured pixels that the network has not reached is interpolated and added to the "
-        "picture. Where only noise is left, nothing is added.",
-        choices=(("none", "None"), ("interpolation", "Smooth")),
+        "A quick classical estimate beside the network's: smooth between the measured pixels, or with all "
+        "small waves taken away that the noise explains. Held-out pixels decide how much of it counts.",
+        choices=(("none", "None"), ("interpolation", "Smooth"), ("shrinkage", "Few waves")),
         default="by what is done",
     ),
     Field(

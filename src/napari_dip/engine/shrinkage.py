@@ -1,0 +1,152 @@
+"""A quick denoiser with an explicit prior: few of the cosine waves in a small block matter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_dip.engine.filters import gaussian_blur
+from napari_dip.engine.noise import Noise
+
+__all__ = ["shrink"]
+
+SIDE = 8  # of a block, in pixels
+# Blocks along each axis whose coefficients tell one's energy: few have a noisy mean, many differ.
+AROUND = 5
+# By so much more than the noise's variance must that mean stand out: what is kept by mistake does more harm
+# than what is lost.
+CAUTION = 1.5
+# Blocks that are transformed at a time: their coefficients bound the memory.
+AT_ONCE = 1 << 18
+
+
+def shrink(image: Tensor, noise: Noise) -> Tensor:
+    """Return an image without its noise, as far as cosine transforms of small blocks can tell them apart.
+
+    Two passes over overlapping blocks of 8 x 8 pixels. The first multiplies each coefficient by the part of
+    its energy, averaged over the blocks around, that the noise does not explain [1]_; the second is the
+    Wiener filter with the first one's result in place of the clean image [2]_. Both are in units of the
+    noise's standard deviation at each pixel. The planes of a volume are treated one by one.
+
+    Parameters
+    ----------
+    image
+        Shape (1, channels, [Z,] Y, X).
+    noise
+        In the image's intensities.
+
+    References
+    ----------
+    .. [1] Mihcak, Kozintsev, Ramchandran, Moulin, "Low-complexity image denoising based on statistical
+       modeling of wavelet coefficients", IEEE Signal Processing Letters 6(12), 1999.
+    .. [2] Ghael, Sayeed, Baraniuk, "Improved wavelet denoising via empirical Wiener filtering", SPIE 3169,
+       1997.
+    """
+    variances = _variances(noise.correlation[-2:] if noise.correlated else ()).to(image.device)
+    mean = image.mean()
+    level = gaussian_blur(image, 2.0)
+    # The brightness decides the noise, and is known better after a pass.
+    for _ in range(2):
+        deviation = _deviation(noise, level)
+        level = mean + deviation * _filtered((image - mean) / deviation, None, variances, step=2)
+    deviation = _deviation(noise, level)
+    pilot = (level - mean) / deviation
+    estimate: Tensor = mean + deviation * _filtered((image - mean) / deviation, pilot, variances, step=1)
+    return estimate
+
+
+def _deviation(noise: Noise, level: Tensor) -> Tensor:
+    """Return the noise's standard deviation where the image is about this bright.
+
+    Where next to no photons are expected, the level is not known that well: Anscombe's 3/8 of a photon
+    (Biometrika 35, 1948) is as little as may be expected.
+    """
+    variance: Tensor = noise.variance(level) + 0.375 * noise.gain**2
+    return variance.clamp_min(1e-12).sqrt()
+
+
+def _filtered(image: Tensor, pilot: Tensor | None, variances: Tensor, step: int) -> Tensor:
+    """Return the image filtered by its own energies, or by those of a `pilot`."""
+    planes = image.flatten(0, -3)[:, None]
+    pilots = [None] * len(planes) if pilot is None else pilot.flatten(0, -3)[:, None]
+    filtered = [_plane(p[None], q, variances, step) for p, q in zip(planes, pilots, strict=True)]
+    return torch.cat(filtered).view_as(image)
+
+
+def _plane(plane: Tensor, pilot: Tensor | None, variances: Tensor, step: int) -> Tensor:
+    sizes = plane.shape[-2:]
+    margin = SIDE - step  # so that every pixel is in as many blocks as every other one
+    pad = [margin, margin + -sizes[1] % step, margin, margin + -sizes[0] % step]
+    # Repeating a pixel at the border would look like structure; an image must be larger to be mirrored.
+    mode = "reflect" if min(sizes) > margin + step else "replicate"
+    padded = F.pad(plane, pad, mode=mode)
+    guide = None if pilot is None else F.pad(pilot[None], pad, mode=mode)
+    basis, total = _basis().to(plane.device), torch.zeros_like(padded)
+    for rows, reach, inner in _strips(padded.shape[-2], padded.shape[-1], step):
+        coefficients = F.conv2d(padded[..., reach, :], basis, stride=step)
+        if guide is None:
+            energy = _around(coefficients.square())
+            gain = (1 - CAUTION * variances / energy.clamp_min(1e-12)).clamp_min(0)
+        else:
+            energy = F.conv2d(guide[..., reach, :], basis, stride=step).square()
+            gain = energy / (energy + variances)
+        kept = (gain * coefficients)[..., inner, :]
+        total[..., rows, :] += F.conv_transpose2d(kept, basis, stride=step)
+    inside = total[..., margin : margin + sizes[0], margin : margin + sizes[1]]
+    return inside / (SIDE // step) ** 2
+
+
+def _strips(height: int, width: int, step: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut an image into strips of blocks.
+
+    Of each: the rows that its blocks cover, those that the blocks around cover too, and which of all these
+    blocks are its own.
+    """
+    blocks = (height - SIDE) // step + 1
+    at_once = max(1, AT_ONCE * step // width)
+    for first in range(0, blocks, at_once):
+        last = min(first + at_once, blocks)
+        low, high = max(first - AROUND // 2, 0), min(last + AROUND // 2, blocks)
+        rows, reach = (slice(a * step, (b - 1) * step + SIDE) for a, b in ((first, last), (low, high)))
+        yield rows, reach, slice(first - low, last - low)
+
+
+def _around(energy: Tensor) -> Tensor:
+    for window in ((AROUND, 1), (1, AROUND)):
+        pad = (window[0] // 2, window[1] // 2)
+        energy = F.avg_pool2d(energy, window, 1, pad, count_include_pad=False)
+    return energy
+
+
+@lru_cache(maxsize=1)
+def _cosines() -> Tensor:
+    """The orthonormal cosine transform, shape (8 waves, 8 places)."""
+    place = torch.arange(SIDE, dtype=torch.float64)
+    waves = torch.cos(math.pi / SIDE * (place + 0.5) * place[:, None])
+    return F.normalize(waves, dim=1)
+
+
+@lru_cache(maxsize=1)
+def _basis() -> Tensor:
+    """The waves of a block, shape (64, 1, 8, 8)."""
+    waves = _cosines()
+    return torch.einsum("iy,jx->ijyx", waves, waves).reshape(-1, 1, SIDE, SIDE).float()
+
+
+def _variances(correlation: tuple[tuple[float, ...], ...]) -> Tensor:
+    """The variance that noise of variance 1 has in each coefficient, shape (64, 1, 1)."""
+    waves, place = _cosines(), torch.arange(SIDE)
+    along = []
+    for axis in range(2):
+        shared = torch.zeros(SIDE, dtype=torch.float64)
+        shared[0] = 1
+        for lag, value in enumerate(correlation[axis][: SIDE - 1] if correlation else (), 1):
+            shared[lag] = value
+        covariance = shared[(place[:, None] - place).abs()]
+        along.append(((waves @ covariance) * waves).sum(1))
+    return (along[0][:, None] * along[1]).clamp_min(0.01).float().reshape(-1, 1, 1)
