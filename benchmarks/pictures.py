@@ -20,7 +20,7 @@ PHOTONS = (10, 30, 100)
 
 @dataclass(frozen=True)
 class TrueNoise:
-    """The noise as it was made: its variance is ``gain * (x - offset) + sigma**2`` where the truth is ``x``."""
+    """The noise as it was made. Its variance, for a truth of ``x``, is ``gain * (x - offset) + sigma**2``."""
 
     gain: float = 0.0
     offset: float = 0.0
@@ -110,7 +110,7 @@ def captures(folder: Path, *, all_of_them: bool = False) -> Iterator[Picture]:
 
 
 def fit_noise(noisy: np.ndarray, truth: np.ndarray) -> TrueNoise:
-    """Fit the noise's variance as a straight line over the truth, by least squares of ``(noisy - truth)**2``."""
+    """Fit the variance as a straight line over the truth, by least squares of ``(noisy - truth)**2``."""
     # In bright places the detector saturates, and there is less noise than the line says.
     inside = truth < 0.5
     x, squares = truth[inside], (noisy - truth)[inside] ** 2

@@ -66,7 +66,9 @@ class Watch:
         if peak is not None and self._before is not None:
             self.memory = max(0, peak - self._before)
 
-    def look(self, iteration: int, image: Callable[[], np.ndarray], *, every: int | None = None) -> float | None:
+    def look(
+        self, iteration: int, image: Callable[[], np.ndarray], *, every: int | None = None
+    ) -> float | None:
         """Take down the quality of an image, if it is time to."""
         if iteration % (every or self.every):
             return None
