@@ -185,10 +185,10 @@ METHODS = {
     "fast": Method(partial(preset, "fast"), "nothing", "ours"),
     "best": Method(partial(preset, "best"), "nothing", "ours"),
     "ulyanov2018": Method(partial(preset, "ulyanov2018"), "nothing", "network"),
-    "deepinv, oracle": Method(deepinv_at_its_best, "the truth, to stop", "network", "deepinv"),
+    "deepinv-oracle": Method(deepinv_at_its_best, "the truth, to stop", "network", "deepinv"),
     "ZS-N2N": Method(zero_shot_noise2noise, "nothing", "network"),
     "BM3D": Method(bm3d_given_noise, "noise", "classic", "bm3d"),
     "NLM": Method(nlm_given_noise, "noise", "classic"),
-    "NLM, blind": Method(nlm_blind, "nothing", "classic"),
-    "TV, blind": Method(tv_blind, "nothing", "classic"),
+    "NLM-blind": Method(nlm_blind, "nothing", "classic"),
+    "TV-blind": Method(tv_blind, "nothing", "classic"),
 }

@@ -1,7 +1,7 @@
 """How do napari-dip's presets compare with other methods, side by side in one run?
 
     python benchmarks/rivals.py                           # all methods on 15 pictures: hours
-    python benchmarks/rivals.py --only "camera, gaussian 25" --methods fast BM3D "NLM, blind"
+    python benchmarks/rivals.py --only "camera, gaussian 25" --methods fast BM3D NLM-blind
     python benchmarks/rivals.py --fmd FOLDER --only _     # captures: FOLDER/raw/NAME.png, FOLDER/gt/NAME.png
     python benchmarks/rivals.py --size 96 --iterations ulyanov2018=300 --json FILE.json --plot FILE.png
     options: --seeds N  --device NAME  --every N
