@@ -15,8 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,11 @@ def measure(picture: Picture, name: str, run: Run, every: int) -> Row:
 
 def compare(picture: Picture, names: list[str], options: argparse.Namespace) -> list[Row]:
     """Run all methods on a picture, one after the other for each seed: all see the same machine."""
-    rows = [
-        measure(picture, name, Run(options.device, seed, options.iterations.get(name)), options.every)
-        for seed in range(options.seeds)
-        for name in names
-    ]
+    rows = []
+    for seed, name in product(range(options.seeds), names):
+        print(f"{picture.name}, seed {seed}: {name}", file=sys.stderr, flush=True)
+        run = Run(options.device, seed, options.iterations.get(name))
+        rows.append(measure(picture, name, run, options.every))
     classics = [row["psnr"] for row in rows if METHODS[row["method"]].kind == "classic"]
     paper = {row["seed"]: row for row in rows if row["method"] == "ulyanov2018"}
     for row in rows:
@@ -144,24 +145,33 @@ def table(picture: Picture, names: list[str], rows: list[Row]) -> Iterator[str]:
         )
 
 
+def by_picture(rows: list[Row], name: str, key: str) -> list[float]:
+    """Return a method's median for each picture, as far as there is one."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        if row["method"] == name and row[key] is not None:
+            values.setdefault(row["picture"], []).append(row[key])
+    return [float(np.median(of_one)) for of_one in values.values()]
+
+
 def summary(names: list[str], rows: list[Row]) -> Iterator[str]:
     """Yield the lines that sum up each method over all pictures."""
     yield heading(SUMMARY)
     for name in names:
-        mine = [row for row in rows if row["method"] == name]
-        quality, likeness = [row["psnr"] for row in mine], [row["ssim"] for row in mine]
-        classic = [row["to_classic"] for row in mine if row["to_classic"] is not None]
+        quality, likeness, seconds, classic, times = (
+            by_picture(rows, name, key) for key in ("psnr", "ssim", "seconds", "to_classic", "times_2018")
+        )
         yield line(
             (
                 name,
                 METHODS[name].given,
-                len({row["picture"] for row in mine}),
+                len(quality),
                 f"{np.mean(quality):.2f}",
                 f"{np.median(quality):.2f}",
                 f"{np.mean(classic):+.2f} ({min(classic):+.2f} to {max(classic):+.2f})" if classic else "",
                 f"{np.mean(likeness):.3f}",
-                f"{np.median([row['seconds'] for row in mine]):.2f}",
-                number((row["times_2018"] for row in mine), ".1f", spread=True),
+                f"{np.median(seconds):.2f}",
+                number(times, ".1f", spread=True),
             )
         )
 
