@@ -81,6 +81,8 @@ class Watch:
     def _now(self) -> float:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
         return time.perf_counter() - self._start
 
     def _held(self) -> int | None:
