@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
+from importlib import import_module
 
 import numpy as np
 import torch
@@ -77,10 +77,15 @@ class Method:
     kind: str
     package: str | None = None
 
-    @property
-    def installed(self) -> bool:
-        """Whether the package that it needs is there."""
-        return self.package is None or find_spec(self.package) is not None
+    def missing(self) -> str | None:
+        """Return why it can't run here, in one sentence; None if it can."""
+        if self.package is None:
+            return None
+        try:
+            import_module(self.package)
+        except (ImportError, RuntimeError) as error:
+            return f"it needs the package {self.package}, which can't be loaded ({error})."
+        return None
 
 
 def preset(name: str, picture: Picture, watch: Watch, run: Run) -> Outcome:

@@ -241,7 +241,8 @@ def main() -> None:
     options = parser.parse_args()
     options.iterations = dict(options.iterations)
     options.device = str(choose_device(options.device))
-    names = [name for name in METHODS if name in options.methods and METHODS[name].installed]
+    missing = {name: METHODS[name].missing() for name in METHODS if name in options.methods}
+    names = [name for name, why in missing.items() if why is None]
     pictures = list(chosen(options))
     if not pictures or not names:
         parser.error("no picture or no method is left.")
@@ -249,9 +250,9 @@ def main() -> None:
     on = torch.cuda.get_device_name(options.device) if "cuda" in options.device else platform.machine()
     where = f"torch {torch.__version__} on {options.device} ({on}), {torch.get_num_threads()} threads"
     print(f"{where}, {options.seeds} runs of each method; times are medians\n")
-    for name in options.methods:
-        if name not in names:
-            print(f"{name} is left out: the package {METHODS[name].package} is not installed.\n")
+    for name, why in missing.items():
+        if why is not None:
+            print(f"{name} is left out: {why}\n")
     warm_up(pictures[0], names, options.device)
     rows: list[Row] = []
     print(heading(COLUMNS))
