@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,34 @@ import numpy as np
 
 GAUSSIAN = (15, 25, 50)
 PEAKS = (4, 10, 30)
+PHOTONS = (10, 30, 100)
+
+
+@dataclass(frozen=True)
+class TrueNoise:
+    """The noise as it was made. Its variance, for a truth of ``x``, is ``gain * (x - offset) + sigma**2``."""
+
+    gain: float = 0.0
+    offset: float = 0.0
+    sigma: float = 0.0
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A noisy picture and its truth."""
+    """A noisy picture and its truth; its noise where that is known."""
 
     name: str
     noisy: np.ndarray
     truth: np.ndarray
+    noise: TrueNoise | None = None
+
+    def middle(self, size: int | None) -> Picture:
+        """Return its middle of `size` x `size` pixels; all of it for None."""
+        if size is None:
+            return self
+        start = [max(0, (length - size) // 2) for length in self.truth.shape]
+        where = tuple(slice(first, first + size) for first in start)
+        return replace(self, noisy=self.noisy[where], truth=self.truth[where])
 
 
 def psnr(image: np.ndarray, truth: np.ndarray, where: Any = ...) -> float:
@@ -32,6 +51,17 @@ def psnr(image: np.ndarray, truth: np.ndarray, where: Any = ...) -> float:
     What lies outside 0 to 1 is clipped.
     """
     return -10 * math.log10(np.mean((np.clip(image, 0, 1) - truth)[where] ** 2))
+
+
+def ssim(image: np.ndarray, truth: np.ndarray) -> float:
+    """Structural similarity as Wang et al. (2004) define it, for a range of 0 to 1."""
+    from skimage.metrics import structural_similarity
+
+    return float(
+        structural_similarity(
+            np.clip(image, 0, 1), truth, data_range=1, gaussian_weights=True, use_sample_covariance=False
+        )
+    )
 
 
 def camera(sigma: float = 25) -> Picture:
@@ -48,6 +78,24 @@ def synthetic() -> Iterator[Picture]:
             yield _noisy(name, truth, "poisson", peak)
 
 
+def photographs() -> Iterator[Picture]:
+    """Camera and coins of `synthetic`."""
+    return (picture for picture in synthetic() if not picture.name.startswith("fluorescence"))
+
+
+def micrographs() -> Iterator[Picture]:
+    """Synthetic fluorescence as a camera records it, with three numbers of photons at the brightest point."""
+    from napari_dip.images.synthetic import GAIN, OFFSET, READ_NOISE, fluorescence
+
+    for photons in PHOTONS:
+        noisy, truth = (image.astype(np.float64) for image in fluorescence((256, 256), peak=photons, seed=1))
+        dark, span = float(truth.min()), float(np.ptp(truth))
+        # Rounding to whole counts adds a twelfth to the variance.
+        sigma = math.sqrt((GAIN * READ_NOISE) ** 2 + 1 / 12) / span
+        noise = TrueNoise(GAIN / span, (OFFSET - dark) / span, sigma)
+        yield Picture(f"micrograph, {photons} photons", (noisy - dark) / span, (truth - dark) / span, noise)
+
+
 def captures(folder: Path, *, all_of_them: bool = False) -> Iterator[Picture]:
     """Single captures of a folder with ``raw/NAME.png`` and ``gt/NAME.png``, one of each field or all."""
     from skimage.io import imread
@@ -57,7 +105,25 @@ def captures(folder: Path, *, all_of_them: bool = False) -> Iterator[Picture]:
         field = raw.stem.rsplit("_", 1)[0]
         if all_of_them or field not in seen:
             seen.add(field)
-            yield Picture(raw.stem, imread(raw) / 255, imread(folder / "gt" / raw.name) / 255)
+            noisy, truth = imread(raw) / 255, imread(folder / "gt" / raw.name) / 255
+            yield Picture(raw.stem, noisy, truth, fit_noise(noisy, truth))
+
+
+def fit_noise(noisy: np.ndarray, truth: np.ndarray) -> TrueNoise:
+    """Fit the variance as a straight line over the truth, by least squares of ``(noisy - truth)**2``."""
+    # In bright places the detector saturates, and there is less noise than the line says.
+    inside = truth < 0.5
+    x, squares = truth[inside], (noisy - truth)[inside] ** 2
+    expected = np.full(x.shape, squares.mean())
+    for _ in range(5):
+        # A square scatters by as much as its expected value.
+        gain, constant = (float(part) for part in np.polyfit(x, squares, 1, w=1 / expected))
+        expected = np.maximum(gain * x + constant, squares.mean() / 100)
+    if gain <= 0:
+        return TrueNoise(sigma=math.sqrt(squares.mean()))
+    if constant < 0:
+        return TrueNoise(gain, -constant / gain)
+    return TrueNoise(gain, sigma=math.sqrt(constant))
 
 
 def middle(name: str, size: int = 256) -> np.ndarray:
@@ -91,7 +157,7 @@ def _truths() -> dict[str, np.ndarray]:
 def _noisy(name: str, truth: np.ndarray, kind: str, level: float) -> Picture:
     rng = np.random.default_rng(0)
     if kind == "gaussian":
-        noisy = truth + rng.normal(0, level / 255, truth.shape)
+        noisy, noise = truth + rng.normal(0, level / 255, truth.shape), TrueNoise(sigma=level / 255)
     else:
-        noisy = rng.poisson(truth * level) / level
-    return Picture(f"{name}, {kind} {level:g}", noisy, truth)
+        noisy, noise = rng.poisson(truth * level) / level, TrueNoise(gain=1 / level)
+    return Picture(f"{name}, {kind} {level:g}", noisy, truth, noise)
