@@ -36,7 +36,7 @@ def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]
     beyond = {"patience": 2 * rule.patience + 0.2, "tolerance": 0.0}
     job = plan_denoise(picture.noisy, preset=name, stopping=beyond, **settings)
     guard = estimate_noise(picture.noisy).guard
-    patience, stopped = Patience(rule.patience, 0.0 if guard else 0.02), None
+    patience, stopped = Patience(rule.patience, *((0.0, 40) if guard else (0.02, 200))), None
     trace: list[tuple[int, float | None, float]] = []
     for step in job:
         it = step.iterate
