@@ -2,7 +2,8 @@
 
 Two images of half the size, each the mean of one diagonal of every 2 x 2 block, show the same scene with
 independent noise. A small network learns to tell the noise of one from the other, and to tell the same of the
-whole image. 2000 steps of Adam at 0.001, at half of that from step 1500 on, as its authors run it.
+whole image. 2000 steps of Adam at 0.001, at half of that from step 1500 on, as public copies of the authors'
+notebook have it.
 
 References
 ----------
