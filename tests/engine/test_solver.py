@@ -38,7 +38,7 @@ def mse(a, b):
 
 
 def test_the_loop_denoises_and_stops_by_its_rule():
-    noisy, truth = picture(96)
+    noisy, truth = picture(64)
     errors, last = [], None
     for last in iterate(Problem(noisy, noise=Noise(0.0, 0.0, 0.15)), QUICK):
         errors.append(mse(last.estimate(), truth))
