@@ -12,6 +12,7 @@ from napari_dip.engine.noise import Noise
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.solver import iterate, total_variation
+from napari_dip.engine.stopping import Fixed
 
 FAST = PRESETS["denoise"]["fast"]
 QUICK = replace(
@@ -164,7 +165,13 @@ def test_a_run_goes_on_with_another_problem_that_is_sent_to_it_as_if_it_had_been
     noisy, truth = picture()
     damaged, known = noisy.clone(), torch.ones_like(noisy, dtype=torch.bool)
     damaged[0, 20:24], known[0, 20:24] = 1.2, False
-    settings = replace(QUICK, network=Hourglass((8, 16, 16), bias=False, output="semilinear"), iterations=200)
+    # A rule that watches a hundred pixels would end the two runs at different lengths.
+    settings = replace(
+        QUICK,
+        network=Hourglass((8, 16, 16), bias=False, output="semilinear"),
+        stopping=Fixed(),
+        iterations=200,
+    )
 
     def error(it):
         return mse(it.estimate()[0, 20:24], truth[0, 20:24])
