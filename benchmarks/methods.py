@@ -180,7 +180,7 @@ def _stabilised(picture: Picture, denoise: Callable[[np.ndarray, float], np.ndar
     noise = picture.noise
     assert noise is not None
     if noise.gain == 0:
-        return denoise(picture.noisy, noise.sigma)
+        return denoise(picture.noisy, noise.read_noise)
     transform = Anscombe(noise)
     return transform.inverse(denoise(transform(picture.noisy), 1.0))
 

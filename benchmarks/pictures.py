@@ -13,18 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from napari_dip.engine.noise import Noise
+
 GAUSSIAN = (15, 25, 50)
 PEAKS = (4, 10, 30)
 PHOTONS = (10, 30, 100)
-
-
-@dataclass(frozen=True)
-class TrueNoise:
-    """The noise as it was made. Its variance, for a truth of ``x``, is ``gain * (x - offset) + sigma**2``."""
-
-    gain: float = 0.0
-    offset: float = 0.0
-    sigma: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,7 @@ class Picture:
     name: str
     noisy: np.ndarray
     truth: np.ndarray
-    noise: TrueNoise | None = None
+    noise: Noise | None = None
 
     def middle(self, size: int | None) -> Picture:
         """Return its middle of `size` x `size` pixels; all of it for None."""
@@ -92,7 +85,7 @@ def micrographs() -> Iterator[Picture]:
         dark, span = float(truth.min()), float(np.ptp(truth))
         # Rounding to whole counts adds a twelfth to the variance.
         sigma = math.sqrt((GAIN * READ_NOISE) ** 2 + 1 / 12) / span
-        noise = TrueNoise(GAIN / span, (OFFSET - dark) / span, sigma)
+        noise = Noise(GAIN / span, (OFFSET - dark) / span, sigma)
         yield Picture(f"micrograph, {photons} photons", (noisy - dark) / span, (truth - dark) / span, noise)
 
 
@@ -109,7 +102,7 @@ def captures(folder: Path, *, all_of_them: bool = False) -> Iterator[Picture]:
             yield Picture(raw.stem, noisy, truth, fit_noise(noisy, truth))
 
 
-def fit_noise(noisy: np.ndarray, truth: np.ndarray) -> TrueNoise:
+def fit_noise(noisy: np.ndarray, truth: np.ndarray) -> Noise:
     """Fit the variance as a straight line over the truth, by least squares of ``(noisy - truth)**2``."""
     # In bright places the detector saturates, and there is less noise than the line says.
     inside = truth < 0.5
@@ -120,10 +113,10 @@ def fit_noise(noisy: np.ndarray, truth: np.ndarray) -> TrueNoise:
         gain, constant = (float(part) for part in np.polyfit(x, squares, 1, w=1 / expected))
         expected = np.maximum(gain * x + constant, squares.mean() / 100)
     if gain <= 0:
-        return TrueNoise(sigma=math.sqrt(squares.mean()))
+        return Noise(0.0, 0.0, math.sqrt(squares.mean()))
     if constant < 0:
-        return TrueNoise(gain, -constant / gain)
-    return TrueNoise(gain, sigma=math.sqrt(constant))
+        return Noise(gain, -constant / gain, 0.0)
+    return Noise(gain, 0.0, math.sqrt(constant))
 
 
 def middle(name: str, size: int = 256) -> np.ndarray:
@@ -157,7 +150,7 @@ def _truths() -> dict[str, np.ndarray]:
 def _noisy(name: str, truth: np.ndarray, kind: str, level: float) -> Picture:
     rng = np.random.default_rng(0)
     if kind == "gaussian":
-        noisy, noise = truth + rng.normal(0, level / 255, truth.shape), TrueNoise(sigma=level / 255)
+        noisy, noise = truth + rng.normal(0, level / 255, truth.shape), Noise(0.0, 0.0, level / 255)
     else:
-        noisy, noise = rng.poisson(truth * level) / level, TrueNoise(gain=1 / level)
+        noisy, noise = rng.poisson(truth * level) / level, Noise(1 / level, 0.0, 0.0)
     return Picture(f"{name}, {kind} {level:g}", noisy, truth, noise)

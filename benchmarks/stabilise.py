@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from pictures import TrueNoise
 from scipy.stats import poisson
+
+from napari_dip.engine.noise import Noise
 
 # Above so many photons the closed-form approximation is as good as the exact inverse.
 MANY = 200.0
@@ -22,15 +23,15 @@ MANY = 200.0
 class Anscombe:
     """The transform for one kind of noise: what comes out has Gaussian noise of standard deviation 1, nearly.
 
-    In photons, ``p = (x - offset) / gain`` with a Gaussian part ``s = sigma / gain``, it is
+    In photons, ``p = (x - offset) / gain`` with a Gaussian part ``s = read_noise / gain``, it is
     ``2 * sqrt(p + 3/8 + s**2)``.
     """
 
-    noise: TrueNoise
+    noise: Noise
 
     @property
     def _sigma(self) -> float:
-        return self.noise.sigma / self.noise.gain
+        return self.noise.read_noise / self.noise.gain
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Transform an image."""
