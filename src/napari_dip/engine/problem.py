@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -73,7 +74,7 @@ class Problem:
         known = self.measurement if self.known is None else self.measurement[self.known]
         return float(self.noise.variance(known.mean(dtype=torch.float64)))
 
-    @property
+    @cached_property
     def weights(self) -> Tensor:
         """1 where a pixel is known, else 0; shape (1, channels, [Z,] Y, X)."""
         if self.known is None:

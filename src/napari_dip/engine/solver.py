@@ -218,6 +218,9 @@ class Fit:
         )
         self.average = self.last = torch.zeros(1, problem.channels, *shape, device=device)
         self.parts: list[float] = []
+        self.explicit: dict[
+            Tensor, Tensor
+        ] = {}  # what the explicit prior makes of the pixels with these weights
         self.guessing = 0  # iterations that are left for it
         self.kept: dict[str, Any] | None = None
         if settings.guess and problem.known is not None:
@@ -226,14 +229,10 @@ class Fit:
     def show(self, seen: Tensor) -> None:
         """Let the fit see the pixels with these weights from here on."""
         self.seen = seen
-        self.explicit: dict[bool, Tensor | None] = {}
         problem, chosen = self.problem, self.settings.input
         if self.settings.correction == "shrinkage" and problem.guide is None:
-            guide = self._explicit(seen)
-            # Correlated noise would pass for structure there.
-            problem = replace(
-                problem, guide=torch.zeros_like(problem.measurement) if guide is None else guide[0]
-            )
+            guide = self._explicit(seen)[0] if self._corrections else torch.zeros_like(problem.measurement)
+            problem = replace(problem, guide=guide)
         # The same numbers as the last time, where there are any in the input.
         z = chosen.draw(problem, self.canvas, self.factors, _random(self.settings.seed, INPUT))
         moving = _random(self.settings.seed, PERTURBED)
@@ -244,7 +243,7 @@ class Fit:
         before = self.problem.weights
         self.problem = problem.to(self.device)
         self.measurement = self.problem.filled
-        self.kept, self.parts = None, []
+        self.kept, self.parts, self.explicit = None, [], {}
         # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
         hidden = before * (1 - self.problem.weights)
         if hidden.any():
@@ -305,7 +304,8 @@ class Fit:
         match self.settings.correction:
             case "interpolation":
                 return [self._unexplained, self._otherwise]
-            case "shrinkage":
+            case "shrinkage" if self.problem.noise is not None and not self.problem.noise.correlated:
+                # Correlated noise would pass for structure.
                 return [self._otherwise]
         return []
 
@@ -316,15 +316,13 @@ class Fit:
 
     def _otherwise(self, estimate: Tensor, seen: Tensor) -> Tensor:
         """Where the explicit prior, all by itself, would rather see the estimate, and how far away."""
-        explicit = self._explicit(seen)
-        return torch.zeros_like(estimate) if explicit is None else explicit - estimate
+        return self._explicit(seen) - estimate
 
-    def _explicit(self, seen: Tensor) -> Tensor | None:
+    def _explicit(self, seen: Tensor) -> Tensor:
         """Return what the explicit prior makes of the seen pixels, without a generator."""
-        everything = seen is not self.seen
-        if everything not in self.explicit:
-            self.explicit[everything] = explicit_estimate(self.problem, seen, self.settings.correction)
-        return self.explicit[everything]
+        if seen not in self.explicit:
+            self.explicit[seen] = explicit_estimate(self.problem, seen, self.settings.correction)
+        return self.explicit[seen]
 
     def _corrected(self, average: Tensor, parts: list[float]) -> Tensor:
         for part, correction in zip(parts, self._corrections, strict=False):
@@ -364,7 +362,7 @@ class Fit:
             self.kept = None
 
 
-def explicit_estimate(problem: Problem, seen: Tensor, prior: str | None) -> Tensor | None:
+def explicit_estimate(problem: Problem, seen: Tensor, prior: str | None) -> Tensor:
     """Return the image that an explicit prior makes of the pixels with weights `seen`, in no time.
 
     Parameters
@@ -378,11 +376,10 @@ def explicit_estimate(problem: Problem, seen: Tensor, prior: str | None) -> Tens
     """
     if prior == "interpolation":
         return interpolate(problem.operator, problem.filled, seen)
-    if prior == "shrinkage" and problem.noise is not None and not problem.noise.correlated:
-        if not isinstance(problem.operator, Identity):
-            raise ValueError("correction='shrinkage' is for denoising. Choose 'interpolation' or 'none'.")
-        return shrink(smooth_fill(problem.filled, seen), problem.noise)
-    return None
+    assert prior == "shrinkage" and problem.noise is not None
+    if not isinstance(problem.operator, Identity):
+        raise ValueError("correction='shrinkage' is for denoising. Choose 'interpolation' or 'none'.")
+    return shrink(smooth_fill(problem.filled, seen), problem.noise)
 
 
 def total_variation(x: Tensor) -> Tensor:
