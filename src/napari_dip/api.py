@@ -109,7 +109,7 @@ def denoise(
         Decay of the average over iterates, 0 to below 1.
     tv : float
         Weight of total variation beside the logarithm of the data term.
-    correction : {'none', 'interpolation', 'shrinkage'}
+    correction : {'none', 'interpolation', 'patches'}
         The quick, classical prior that corrects the generator, as far as held-out pixels speak for it.
     guess : int
         Iterations at the beginning in which missing pixels are fitted to a smooth fill.

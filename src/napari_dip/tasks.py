@@ -89,7 +89,7 @@ class Denoise(Task):
     """Take the noise away."""
 
     name: ClassVar[str] = "denoise"
-    correction: ClassVar[str] = "shrinkage"
+    correction: ClassVar[str] = "patches"
 
     @property
     def settings(self) -> dict[str, Any]:

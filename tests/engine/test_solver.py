@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dip.engine.inputs import NoiseInput
+from napari_dip.engine.inputs import ImageInput, NoiseInput
 from napari_dip.engine.networks import Hourglass
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.solver import iterate, total_variation
+from napari_dip.engine.solver import Fit, iterate, resolve, total_variation
 from napari_dip.engine.stopping import Fixed
 
 FAST = PRESETS["denoise"]["fast"]
@@ -124,6 +124,20 @@ def test_a_finish_uses_all_pixels_and_ends_by_the_stopping_rule():
     assert [it.stopped_by for it in iterates[-16:]] == [None] * 15 + ["stopping rule"]
     assert not torch.equal(iterates[-1].best(), plain.best())
     assert mse(iterates[-1].best(), truth) < 1.2 * mse(plain.best(), truth)
+
+
+@pytest.mark.parametrize("correction", ["interpolation", "patches"])
+def test_the_explicit_estimate_in_the_input_knows_nothing_of_pixels_that_are_not_seen(correction):
+    noisy, _ = picture()
+    seen = (torch.rand(noisy.shape, generator=torch.Generator().manual_seed(3)) < 0.9).float()[None]
+    settings = resolve(replace(QUICK, input=ImageInput(4), correction=correction))
+    inputs = []
+    for values in (noisy, torch.where(seen[0] > 0, noisy, 1000.0)):
+        fit = Fit(Problem(values, noise=Noise(0.0, 0.0, 0.15)), settings)
+        fit.show(seen)
+        inputs.append(fit.input.z)
+    assert torch.equal(*inputs)
+    assert inputs[0][:, 0].std() > 0.1  # ... and something of those that are
 
 
 def test_a_run_that_diverges_stops_with_a_finite_estimate():

@@ -31,7 +31,7 @@ _HALF = Settings(
 _FAST = replace(
     _HALF,
     input=ImageInput(channels=16, perturbation=0.02),
-    correction="shrinkage",
+    correction="patches",
     expected=300,
 )
 # Full resolution with few channels at it.
@@ -66,6 +66,8 @@ _FILL = replace(
     expected=600,
     iterations=2000,
 )
+# Among scattered pixels interpolation is never far off. It is perturbed strongly: a hint, not a template.
+_SCATTERED = replace(_FILL, input=ImageInput(channels=16, perturbation=0.1), iterations=3000)
 _HOLE = replace(_HALF, network=SubPixel((32, 64, 64, 64, 64, 64), skip=0), tv=2.0, guess=30, expected=500)
 # At half the resolution there would be patterns that no coarse pixel sees.
 _FINER = replace(_FILL, network=_FULL, input=NoiseInput(channels=16, perturbation=0.02))
@@ -78,10 +80,14 @@ def _for(settings: Settings, iterations: int, **changes: Any) -> Settings:
 # By what is to be done: "denoise"; "scattered", "scratches" and "holes", which are inpainting by the kind of
 # damage; "super-resolve" and "super-resolve volumes". By name.
 PRESETS: dict[str, dict[str, Settings]] = {
-    "denoise": {"fast": _FAST, "best": replace(_BEST, correction="shrinkage"), "ulyanov2018": _ULYANOV},
+    "denoise": {
+        "fast": _FAST,
+        "best": replace(_BEST, input=_FAST.input, correction="patches", expected=600),
+        "ulyanov2018": _ULYANOV,
+    },
     "scattered": {
-        "fast": _FILL,
-        "best": replace(_FILL, stopping=HeldOut(guard=None, patience=0.4), iterations=4000),
+        "fast": _SCATTERED,
+        "best": replace(_SCATTERED, stopping=HeldOut(guard=None, patience=0.4), iterations=4000),
         # IJCV 2020, sec. 4.3, 50% of the pixels missing.
         "ulyanov2018": _for(_ULYANOV, 11000, input=NoiseInput(32, perturbation=0.03), optimiser=Adam(0.001)),
     },

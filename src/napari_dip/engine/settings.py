@@ -16,7 +16,7 @@ from napari_dip.engine.stopping import RULES, StoppingRule
 
 __all__ = ["CORRECTIONS", "Settings"]
 
-CORRECTIONS = ("none", "interpolation", "shrinkage")
+CORRECTIONS = ("none", "interpolation", "patches")
 
 _KINDS: dict[str, Mapping[str, Any]] = {
     "network": NETWORKS,
@@ -44,9 +44,10 @@ class Settings:
         The explicit prior that corrects the generator's estimate, by the part that held-out pixels confirm.
         ``"interpolation"`` (a smooth image): what the generator leaves unexplained of the known pixels is
         interpolated and added, and the estimate moves towards the interpolated measurement.
-        ``"shrinkage"`` (an image of few cosine waves): the estimate moves towards the measurement shrunk by
-        its noise, which the generator is also given, if it takes an image. ``"none"``; None as the task needs
-        it.
+        ``"patches"`` (small patches repeat nearby): the estimate moves towards the one that similar patches
+        give, and in the end towards what they give where it says which ones are similar. A generator whose
+        input is an image is given what the prior makes of the seen pixels.
+        ``"none"``; None as the task needs it.
     guess
         Iterations at the beginning in which missing pixels are fitted to a smooth continuation of the pixels
         around them. It keeps the middle of a large hole from drifting out of the image's range.

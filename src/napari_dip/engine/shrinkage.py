@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.noise import Noise
 
-__all__ = ["shrink"]
+__all__ = ["deviation", "shrink"]
 
 SIDE = 8  # of a block, in pixels
 # Blocks along each axis whose coefficients tell one's energy: few have a noisy mean, many differ.
@@ -52,15 +52,15 @@ def shrink(image: Tensor, noise: Noise) -> Tensor:
     level = gaussian_blur(image, 2.0)
     # The brightness decides the noise, and is known better after a pass.
     for _ in range(2):
-        deviation = _deviation(noise, level)
-        level = mean + deviation * _filtered((image - mean) / deviation, None, variances, step=2)
-    deviation = _deviation(noise, level)
-    pilot = (level - mean) / deviation
-    estimate: Tensor = mean + deviation * _filtered((image - mean) / deviation, pilot, variances, step=1)
+        spread = deviation(noise, level)
+        level = mean + spread * _filtered((image - mean) / spread, None, variances, step=2)
+    spread = deviation(noise, level)
+    pilot = (level - mean) / spread
+    estimate: Tensor = mean + spread * _filtered((image - mean) / spread, pilot, variances, step=1)
     return estimate
 
 
-def _deviation(noise: Noise, level: Tensor) -> Tensor:
+def deviation(noise: Noise, level: Tensor) -> Tensor:
     """Return the noise's standard deviation where the image is about this bright.
 
     Where next to no photons are expected, the level is not known that well: Anscombe's 3/8 of a photon

@@ -25,8 +25,9 @@ from napari_dip.engine.devices import (
     memory_needed,
 )
 from napari_dip.engine.filters import interpolate, smooth_fill
-from napari_dip.engine.inputs import Perturbed
+from napari_dip.engine.inputs import ImageInput, Perturbed
 from napari_dip.engine.operators import Identity
+from napari_dip.engine.patches import nonlocal_bayes
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.shrinkage import shrink
@@ -150,13 +151,13 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
             stopped_by = _why_stop(settings, iteration, clock.seconds, data_term)
             last = int(min(settings.iterations, patience.end)) + settings.finish
             if patience.exhausted:
-                stopped_by = None if settings.finish else "stopping rule"
                 # What the held-out pixels know is not wasted: go on from the best, with all of them.
                 finished = iteration + settings.finish
                 fit.go_back()
                 fit.show(fit.problem.weights)
-        elif iteration == finished:
+        if iteration == finished:
             stopped_by = "stopping rule"
+            fit.settle()
         with clock.paused():
             changed = yield Iterate(
                 iteration,
@@ -230,8 +231,9 @@ class Fit:
         """Let the fit see the pixels with these weights from here on."""
         self.seen = seen
         problem, chosen = self.problem, self.settings.input
-        if self.settings.correction == "shrinkage" and problem.guide is None:
-            guide = self._explicit(seen)[0] if self._corrections else torch.zeros_like(problem.measurement)
+        explicit = self.settings.correction not in (None, "none")
+        if explicit and isinstance(chosen, ImageInput) and problem.guide is None:
+            guide = self._explicit(seen)[0] if self._corrections else torch.zeros_like(self.average[0])
             problem = replace(problem, guide=guide)
         # The same numbers as the last time, where there are any in the input.
         z = chosen.draw(problem, self.canvas, self.factors, _random(self.settings.seed, INPUT))
@@ -293,10 +295,21 @@ class Fit:
         self.parts = []
         for correction in self._corrections:
             change = correction(estimate, self.seen)
-            part = judge.confirmed(operator(estimate), operator(change))
+            noisy = self.settings.correction == "patches"
+            part = judge.confirmed(operator(estimate), operator(change), noisy)
             estimate = estimate + part * change
             self.parts.append(part)
         return judge.figure(iteration, operator(self.last), operator(estimate))
+
+    def settle(self) -> None:
+        """Let the average become the estimate that the run ends with."""
+        if self.settings.correction == "patches" and self.problem.noise is not None:
+            # Which patches are similar is seen best in the best estimate. Where it heeds them already, it and
+            # what they say now err differently: their mean is better than either.
+            part = 0.5 if self._corrections else 1.0
+            estimate = self.estimate
+            again = by_patches(self.problem, self.problem.weights, estimate)
+            self.average, self.parts = estimate.lerp(again, part), []
 
     @property
     def _corrections(self) -> list[Callable[[Tensor, Tensor], Tensor]]:
@@ -304,7 +317,7 @@ class Fit:
         match self.settings.correction:
             case "interpolation":
                 return [self._unexplained, self._otherwise]
-            case "shrinkage" if self.problem.noise is not None and not self.problem.noise.correlated:
+            case "patches" if self.problem.noise is not None and not self.problem.noise.correlated:
                 # Correlated noise would pass for structure.
                 return [self._otherwise]
         return []
@@ -372,14 +385,20 @@ def explicit_estimate(problem: Problem, seen: Tensor, prior: str | None) -> Tens
     seen
         Weight of each pixel of the measurement, of its shape.
     prior
-        ``"interpolation"``: the image is smooth; ``"shrinkage"``: it consists of few waves.
+        ``"interpolation"``: the image is smooth; ``"patches"``: its small patches repeat nearby.
     """
     if prior == "interpolation":
         return interpolate(problem.operator, problem.filled, seen)
-    assert prior == "shrinkage" and problem.noise is not None
+    assert prior == "patches" and problem.noise is not None
     if not isinstance(problem.operator, Identity):
-        raise ValueError("correction='shrinkage' is for denoising. Choose 'interpolation' or 'none'.")
-    return shrink(smooth_fill(problem.filled, seen), problem.noise)
+        raise ValueError("correction='patches' is for denoising. Choose 'interpolation' or 'none'.")
+    return by_patches(problem, seen, shrink(smooth_fill(problem.filled, seen), problem.noise))
+
+
+def by_patches(problem: Problem, seen: Tensor, pilot: Tensor) -> Tensor:
+    """Return the image without its noise by its similar patches; a pixel that is not seen is the pilot's."""
+    assert problem.noise is not None
+    return nonlocal_bayes(torch.where(seen > 0, problem.filled, pilot), pilot, problem.noise)
 
 
 def total_variation(x: Tensor) -> Tensor:

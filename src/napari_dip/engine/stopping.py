@@ -53,10 +53,11 @@ class Judge(ABC):
         """Whether `figure` is to be asked in this iteration."""
         return True
 
-    def confirmed(self, average: Tensor, correction: Tensor) -> float:
+    def confirmed(self, average: Tensor, correction: Tensor, noisy: bool) -> float:
         """Return which part of a correction of the average, 0 to 1, pixels that no fit saw speak for.
 
-        Both are given as measurements.
+        Both are given as measurements. A `noisy` correction brings with it some of each seen pixel's own
+        noise.
         """
         return 0.0
 
@@ -237,9 +238,9 @@ class _HeldOutJudge(Judge):
     def due(self, iteration: int) -> bool:
         return iteration % self.every == 0 and iteration >= self.start
 
-    def confirmed(self, average: Tensor, correction: Tensor) -> float:
+    def confirmed(self, average: Tensor, correction: Tensor, noisy: bool) -> float:
         wanted, offered = self.truth - self._watched(average), self._watched(correction)
-        if self.missing or self.variance is None:
+        if self.missing or self.variance is None or not noisy:
             # Least squares: with noise that the neighbours do not share, nothing but structure adds up.
             return float(((wanted * offered).sum() / offered.square().sum().clamp_min(1e-12)).clamp(0, 1))
         # A pixel's own noise, which what is held out knows nothing of, counts as well.

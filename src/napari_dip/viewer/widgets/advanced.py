@@ -115,9 +115,9 @@ FIELDS = (
     Field(
         "correction",
         "Correction",
-        "A quick classical estimate beside the network's: smooth between the measured pixels, or with all "
-        "small waves taken away that the noise explains. Held-out pixels decide how much of it counts.",
-        choices=(("none", "None"), ("interpolation", "Smooth"), ("shrinkage", "Few waves")),
+        "A quick classical estimate beside the network's: smooth between the measured pixels, or a mean of "
+        "small patches that look alike. Held-out pixels decide how much of it counts.",
+        choices=(("none", "None"), ("interpolation", "Smooth"), ("patches", "Similar patches")),
         default="by what is done",
     ),
     Field(

@@ -1,0 +1,129 @@
+"""A denoiser with an explicit prior: what a small patch shows, others nearby show too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_dip.engine.noise import Noise
+from napari_dip.engine.shrinkage import deviation
+
+__all__ = ["nonlocal_bayes"]
+
+SIDE = 8  # of a patch, in pixels
+STEP = 4  # from one patch for which similar ones are looked for to the next
+REACH = 8  # how far away they may lie, in pixels along each axis
+ALIKE = 64  # how many are taken
+# Rows of patches, and patches, that are worked on at a time: both bound the memory.
+ROWS, AT_ONCE = 16, 1 << 10
+
+
+def nonlocal_bayes(image: Tensor, pilot: Tensor, noise: Noise) -> Tensor:
+    """Return an image without its noise, as far as similar patches can tell the two apart.
+
+    Patches that look most alike in a pilot estimate are taken for draws from one normal distribution, with
+    the mean and the covariance that they have there. Each patch of the image is replaced by its expectation
+    under that distribution and the noise's [1]_. The planes of a volume are treated one by one.
+
+    Parameters
+    ----------
+    image
+        Shape (1, channels, [Z,] Y, X).
+    pilot
+        An estimate of the clean image, of the same shape.
+    noise
+        In the image's intensities.
+
+    References
+    ----------
+    .. [1] Lebrun, Buades, Morel, "A nonlocal Bayesian image denoising algorithm", SIAM Journal on Imaging
+       Sciences 6(3), 2013, the algorithm's second step.
+    """
+    if min(image.shape[-2:]) < SIDE:
+        return pilot
+    correlation = _correlation(noise).to(image.device)
+    planes = zip(image.flatten(0, -3), pilot.flatten(0, -3), strict=True)
+    return torch.stack([_plane(y, x, noise, correlation) for y, x in planes]).view_as(image)
+
+
+def _plane(image: Tensor, pilot: Tensor, noise: Noise, correlation: Tensor) -> Tensor:
+    total, count = torch.zeros_like(image), torch.zeros_like(image)
+    for rows, centres in _strips(len(image)):
+        size = image[rows].shape
+        y, x = _patches(image[rows]), _patches(pilot[rows])
+        estimates, counts = torch.zeros_like(y), y.new_zeros(len(y))
+        for group in torch.split(_alike(pilot[rows], centres), AT_ONCE):
+            found = _expected(y[group], x[group], noise, correlation)
+            estimates.index_add_(0, group.flatten(), found.flatten(0, 1))
+            counts.index_add_(0, group.flatten(), counts.new_ones(group.numel()))
+        total[rows] += F.fold(estimates.mT[None], size, SIDE)[0, 0]
+        count[rows] += F.fold(counts.expand(1, SIDE**2, -1), size, SIDE)[0, 0]
+    return total / count
+
+
+def _places(last: int) -> list[int]:
+    return sorted({*range(0, last, STEP), last})
+
+
+def _strips(height: int) -> Iterator[tuple[slice, list[int]]]:
+    """Return strips of an image of this height: the rows, and those of them in which patches begin."""
+    last = height - SIDE
+    places = _places(last)
+    for start in range(0, len(places), ROWS):
+        some = places[start : start + ROWS]
+        low, high = max(0, some[0] - REACH), min(last, some[-1] + REACH)
+        yield slice(low, high + SIDE), [place - low for place in some]
+
+
+def _patches(plane: Tensor) -> Tensor:
+    """Return all patches of a plane in C order, shape (patches, pixels)."""
+    return F.unfold(plane[None, None], SIDE)[0].mT.contiguous()
+
+
+def _alike(plane: Tensor, rows: list[int]) -> Tensor:
+    """Return which patches are most like those that begin in some rows, shape (these patches, `ALIKE`)."""
+    height, width = (size - SIDE + 1 for size in plane.shape)
+    columns = _places(width - 1)
+    around = F.pad(plane, (REACH,) * 4, value=torch.inf)  # nothing is like what lies beyond the border
+    shifts = list(product(range(2 * REACH + 1), repeat=2))
+    distances = []
+    for down, right in shifts:
+        squares = (plane - around[down : down + plane.shape[0], right : right + plane.shape[1]]).square()
+        # One axis after the other, and only where it is asked for.
+        along = F.avg_pool2d(squares[None], (SIDE, 1), 1)[:, rows]
+        distances.append(F.avg_pool2d(along, (1, SIDE), 1)[0, :, columns].flatten())
+    there = min(height, REACH + 1) * min(width, REACH + 1)
+    nearest = torch.stack(distances, 1).topk(min(ALIKE, there), largest=False, sorted=False).indices
+    offsets = torch.tensor([(down - REACH) * width + right - REACH for down, right in shifts])
+    places = torch.tensor(rows)[:, None] * width + torch.tensor(columns)
+    return places.to(plane.device).flatten()[:, None] + offsets.to(plane.device)[nearest]
+
+
+def _expected(y: Tensor, x: Tensor, noise: Noise, correlation: Tensor) -> Tensor:
+    """Return the expectations of noisy patches `y` whose pilots are `x`: (groups, patches, pixels)."""
+    mean = x.mean(1, keepdim=True)
+    centred = x - mean
+    covariance = centred.mT @ centred / max(1, x.shape[1] - 1)
+    spread = deviation(noise, mean)
+    gain = torch.linalg.solve(covariance + spread.mT * correlation * spread, covariance)
+    expected: Tensor = mean + (y - mean) @ gain
+    return expected
+
+
+def _correlation(noise: Noise) -> Tensor:
+    """Return the correlation of the noise between a patch's pixels, shape (pixels, pixels)."""
+    place = torch.arange(SIDE)
+    lags = (place[:, None] - place).abs()
+    along = []
+    for axis in (-2, -1):
+        shared = torch.zeros(SIDE)
+        shared[0] = 1
+        if noise.correlated:
+            measured = torch.tensor(noise.correlation[axis])[: SIDE - 1]
+            shared[1 : 1 + len(measured)] = measured
+        along.append(shared[lags])
+    return torch.kron(*along)
