@@ -111,6 +111,21 @@ def test_a_stack_is_restored_plane_by_plane_and_a_named_z_as_a_volume():
     assert dip.denoise(image, axes="ZYX", **QUICK).iterations == QUICK["iterations"]
 
 
+def test_planes_of_a_stack_start_from_their_neighbour_unless_told_otherwise():
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:32, :32]
+    scenes = np.stack([np.sin(x / 4), np.sin(y / 3 + x / 9)])  # two channels
+    stack = scenes + rng.normal(0, 0.1, (3, 2, 32, 32))
+    stack[1, 1] = rng.normal(0, 0.1, (32, 32))  # an empty plane
+    warm = {}
+    for asked in (True, False):
+        result = dip.denoise(stack, axes="TCYX", iterations=40, warm=asked, finish=0)
+        runs = dict(zip(result.history["run"], result.history["warm"], strict=True))
+        warm[asked] = list(runs.values())
+        assert result.settings["warm"] is asked
+    assert warm == {True: [False, False, True, False, True, False], False: [False] * 6}
+
+
 def test_a_dask_array_gives_what_its_array_gives():
     image = noisy((2, 20, 24))
     lazy = da.from_array(image, chunks=(1, 20, 24))

@@ -64,6 +64,7 @@ def denoise(
     precision: str | None = None,
     dtype: DTypeLike | None = None,
     tile: int | None = None,
+    warm: bool | None = None,
     progress: bool = False,
     callback: Callable[[Step], object] | None = None,
 ) -> Restoration:
@@ -124,6 +125,9 @@ def denoise(
     tile : int
         Restore planes and volumes in overlapping tiles of at most this many pixels along each axis. By
         default they are restored whole, or in the largest tiles that fit in memory where that is too small.
+    warm : bool
+        Whether a plane or volume of a stack starts from the network of the one before, where the two show
+        much the same. It does by default, and takes a small part of the time then.
     progress : bool
         Draw a progress bar.
     callback : callable
@@ -361,7 +365,7 @@ def _plan(
     preset: str,
     settings: dict[str, Any],
 ) -> Job:
-    noise, dtype, tile = (settings.pop(name, None) for name in ("noise", "dtype", "tile"))
+    noise, dtype, tile, warm = (settings.pop(name, None) for name in ("noise", "dtype", "tile", "warm"))
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
         raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
     return Job(
@@ -373,6 +377,7 @@ def _plan(
         preset=preset,
         dtype=None if dtype is None else np.dtype(dtype),
         tile=None if tile is None else int(tile),
+        warm=warm is None or bool(warm),
     )
 
 

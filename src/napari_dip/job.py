@@ -18,6 +18,7 @@ import torch
 
 from napari_dip.engine.devices import available_memory, out_of_memory
 from napari_dip.engine.filters import smooth_fill
+from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate, iterate, memory_of, resolve
@@ -34,7 +35,7 @@ __all__ = ["Job", "Step"]
 SPARE = 0.8
 
 # What the history keeps of each iterate.
-RECORDED = ("iteration", "data_term", "figure", "best_iteration", "seconds")
+RECORDED = ("iteration", "data_term", "figure", "best_iteration", "seconds", "warm")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ class Job:
     tile
         Largest side of a tile in pixels of the image; None for whole planes and volumes, or, where the memory
         that is free is too small for those, the largest tiles that fit.
+    warm
+        Whether a plane or volume of a stack starts from the weights of the one before, if the two show much
+        the same.
 
     Attributes
     ----------
@@ -123,6 +127,7 @@ class Job:
         preset: str = "fast",
         dtype: np.dtype[Any] | None = None,
         tile: int | None = None,
+        warm: bool = True,
     ) -> None:
         check_image(image)
         self.task = task = task or Denoise()
@@ -149,7 +154,10 @@ class Job:
             "axes": axes.names,
             "dtype": None if dtype is None else self.dtype.name,
             "tile": tile,
+            "warm": warm,
         }
+        self._warm = warm
+        self._neighbours: dict[Any, Neighbour] = {}  # of each channel and tile, the run that was done last
         self.last: Step | None = None
         self._history: list[dict[str, Any]] = []
         self._begun = 0.0  # seconds at the end of the run's first iteration
@@ -218,6 +226,8 @@ class Job:
                 yield from self._run(run, *prepared)
                 self._write()
                 self._judge()
+                if self._warm and self._waiting and self.last is not None:
+                    self._neighbours[self._kin] = self.last.iterate.neighbour()
             if self.stopped_by:
                 return
             self._finished.append(run)
@@ -232,7 +242,7 @@ class Job:
                 return
 
     def _iterate(self, problem: Problem, settings: Settings) -> Iterator[Iterate]:
-        run, it, changed = iterate(problem, settings), None, None
+        run, it, changed = iterate(problem, settings, self._neighbours.get(self._kin)), None, None
         try:
             while it is None or it.stopped_by is None:
                 it = next(run) if changed is None else run.send(changed)
@@ -249,6 +259,13 @@ class Job:
                 raise MemoryError(message) from error
             self.warning = message + " The best estimate so far was kept."
             self.stopped_by = "out of memory"
+
+    @property
+    def _kin(self) -> tuple[Any, ...]:
+        """What the parts have in common that may start from one another: the channel, and the place."""
+        index, channel = self._part.index, self.axes.channel
+        stain = None if channel is None or self.axes.joint_channels else index[channel]
+        return stain, self._part.tile
 
     def _take_task(self) -> bool:
         """Go over to the task that was asked for meanwhile, if any; return whether the part is affected."""
@@ -319,7 +336,7 @@ class Job:
         return _Measured((index, self.task), intensities, noise, math.sqrt(variance))
 
     def _step(self, run: int, index: Index, it: Iterate) -> Step:
-        usual = float(np.mean(self._lengths)) if self._lengths else self.engine.expected
+        usual = self._lengths[-1] if self._lengths else self.engine.expected
         expected = min(max(it.last_iteration, usual), self.engine.iterations + self.engine.finish)
         expected = max(expected, it.iteration)
         if it.stopped_by is not None:

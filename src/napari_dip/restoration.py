@@ -26,7 +26,8 @@ class Restoration:
     history
         Lists of equal length, an entry for each iteration: ``"run"`` (which plane, from 0),
         ``"iteration"``, ``"data_term"``, ``"figure"`` (the stopping rule's, or None where it did not
-        look), ``"best_iteration"`` and ``"seconds"``. Errors are in normalised intensity, squared.
+        look), ``"best_iteration"``, ``"seconds"`` and ``"warm"`` (whether the run started from its
+        neighbour's network). Errors are in normalised intensity, squared.
     settings
         Plain JSON. ``denoise(image, **settings)``, or whichever verb it was, makes the same result again on
         the same machine.

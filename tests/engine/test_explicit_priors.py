@@ -84,7 +84,9 @@ def test_strips_leave_no_trace(denoise, monkeypatch):
 
 
 @both
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 1, 8, 8), (1, 1, 8, 40), (1, 1, 3, 20), (1, 3, 16, 16), (1, 1, 5, 16, 16)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1, 1), (1, 1, 8, 8), (1, 1, 8, 40), (1, 1, 3, 20), (1, 3, 16, 16), (1, 1, 5, 16, 16)]
+)
 def test_any_shape_keeps_it(denoise, shape):
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     result = denoise(image, Noise(0.0, 0.0, 0.1))

@@ -209,3 +209,34 @@ def test_a_problem_that_is_sent_during_the_finish_is_fitted_and_judged_anew():
     rest = list(run)
     assert len(rest) > 40 and any(it.figure is not None for it in rest)
     assert rest[-1].stopped_by == "stopping rule"
+
+
+def frames(seeds=(0, 1)):
+    return [Problem(next(picture(64, seed=seed)), noise=Noise(0.0, 0.0, 0.15)) for seed in seeds]
+
+
+def test_a_run_that_starts_from_its_neighbour_is_as_good_in_far_fewer_iterations():
+    _, truth = picture(64)
+    first, second = frames()
+    neighbour = list(iterate(first, QUICK))[-1].neighbour()
+    cold, warm = (list(iterate(second, QUICK, start))[-1] for start in (None, neighbour))
+    assert warm.warm and not cold.warm
+    assert warm.iteration < cold.iteration / 4
+    assert mse(warm.best(), truth) < 1.1 * mse(cold.best(), truth)
+
+
+@pytest.mark.parametrize("other", ["empty", "another scene", "another size"])
+def test_a_run_starts_cold_where_the_neighbour_shows_something_else(other):
+    first, second = frames()
+    normal = torch.randn(1, 64, 64, generator=torch.Generator().manual_seed(0))
+    measurement = {
+        "empty": 0.15 * normal,
+        "another scene": second.measurement.flip(1).roll(11, 2),
+        "another size": second.measurement[:, :60],
+    }[other]
+    settings = replace(QUICK, iterations=10)
+    neighbour = list(iterate(first, replace(QUICK, iterations=100)))[-1].neighbour()
+    second = replace(second, measurement=measurement)
+    runs = [list(iterate(second, settings, start)) for start in (None, neighbour)]
+    assert not runs[1][-1].warm
+    assert torch.equal(runs[0][-1].best(), runs[1][-1].best())

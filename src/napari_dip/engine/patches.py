@@ -15,7 +15,7 @@ from napari_dip.engine.shrinkage import deviation
 __all__ = ["nonlocal_bayes"]
 
 SIDE = 8  # of a patch, in pixels
-STEP = 4  # from one patch for which similar ones are looked for to the next
+STEP = 6  # from one patch for which similar ones are looked for to the next
 REACH = 8  # how far away they may lie, in pixels along each axis
 ALIKE = 64  # how many are taken
 # Rows of patches, and patches, that are worked on at a time: both bound the memory.
@@ -86,7 +86,7 @@ def _patches(plane: Tensor) -> Tensor:
 
 def _alike(plane: Tensor, rows: list[int]) -> Tensor:
     """Return which patches are most like those that begin in some rows, shape (these patches, `ALIKE`)."""
-    height, width = (size - SIDE + 1 for size in plane.shape)
+    width = plane.shape[1] - SIDE + 1
     columns = _places(width - 1)
     around = F.pad(plane, (REACH,) * 4, value=torch.inf)  # nothing is like what lies beyond the border
     shifts = list(product(range(2 * REACH + 1), repeat=2))
@@ -96,8 +96,9 @@ def _alike(plane: Tensor, rows: list[int]) -> Tensor:
         # One axis after the other, and only where it is asked for.
         along = F.avg_pool2d(squares[None], (SIDE, 1), 1)[:, rows]
         distances.append(F.avg_pool2d(along, (1, SIDE), 1)[0, :, columns].flatten())
-    there = min(height, REACH + 1) * min(width, REACH + 1)
-    nearest = torch.stack(distances, 1).topk(min(ALIKE, there), largest=False, sorted=False).indices
+    least = torch.stack(distances, 1).topk(ALIKE, largest=False, sorted=False)
+    # Near the border there are fewer: a patch is like itself.
+    nearest = least.indices.where(least.values.isfinite(), shifts.index((REACH, REACH)))
     offsets = torch.tensor([(down - REACH) * width + right - REACH for down, right in shifts])
     places = torch.tensor(rows)[:, None] * width + torch.tensor(columns)
     return places.to(plane.device).flatten()[:, None] + offsets.to(plane.device)[nearest]
@@ -109,8 +110,13 @@ def _expected(y: Tensor, x: Tensor, noise: Noise, correlation: Tensor) -> Tensor
     centred = x - mean
     covariance = centred.mT @ centred / max(1, x.shape[1] - 1)
     spread = deviation(noise, mean)
-    gain = torch.linalg.solve(covariance + spread.mT * correlation * spread, covariance)
-    expected: Tensor = mean + (y - mean) @ gain
+    noisy = spread.mT * correlation * spread
+    # Where there is next to no noise, the sum would be singular in single precision.
+    diagonal = noisy.diagonal(dim1=1, dim2=2)
+    diagonal += 1e-5 * covariance.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
+    # By far the quickest way on a CPU to solve many small systems for as many right-hand sides.
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(covariance + noisy).L)
+    expected: Tensor = y - (y - mean) @ inverse @ noisy
     return expected
 
 

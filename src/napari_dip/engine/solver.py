@@ -26,6 +26,7 @@ from napari_dip.engine.devices import (
 )
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.inputs import ImageInput, Perturbed
+from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.operators import Identity
 from napari_dip.engine.patches import nonlocal_bayes
 from napari_dip.engine.problem import Problem
@@ -37,6 +38,10 @@ __all__ = ["Iterate", "iterate", "memory_of", "resolve"]
 
 # Iterations in which a generator forgets pixels that it has fitted and that are masked now.
 FORGETTING = 20
+
+# A run that starts from a neighbour's weights waits this many times less for an improvement: it begins where
+# others end, and from there on takes up noise.
+WARM = 10
 
 # Streams of random numbers, which must not repeat one another.
 INPUT, PERTURBED, WATCHED = range(3)
@@ -66,6 +71,8 @@ class Iterate:
     stopped_by
         ``"stopping rule"``, ``"iteration limit"``, ``"time limit"`` or ``"divergence"`` when the run has
         come to its end with this iterate; else None.
+    warm
+        Whether the run started from a neighbour's weights.
     """
 
     iteration: int
@@ -75,6 +82,7 @@ class Iterate:
     last_iteration: int
     stopped_by: str | None
     data_term: Tensor = field(repr=False)
+    warm: bool
     _fit: Fit = field(repr=False)
 
     def estimate(self) -> Tensor:
@@ -84,6 +92,10 @@ class Iterate:
     def best(self) -> Tensor:
         """Return the best estimate so far, as `estimate` does: what to keep if the run ends here."""
         return self._fit.best[0].cpu()
+
+    def neighbour(self) -> Neighbour:
+        """Return what another run may start from."""
+        return self._fit.neighbour()
 
     def residual(self) -> float:
         """Return the root mean square of what the best estimate leaves unexplained of the known pixels."""
@@ -99,7 +111,9 @@ def resolve(settings: Settings) -> Settings:
     return replace(settings, device=str(device), precision=precision)
 
 
-def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem | None, None]:
+def iterate(
+    problem: Problem, settings: Settings, neighbour: Neighbour | None = None
+) -> Generator[Iterate, Problem | None, None]:
     """Fit a generator to `problem`; yield after every iteration.
 
     The run ends with the iterate whose ``stopped_by`` is set. Close the iterator to stop earlier, don't ask
@@ -113,6 +127,9 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
         The measurement and how it was made.
     settings
         How to solve it.
+    neighbour
+        What a run with the same settings left behind (`Iterate.neighbour`). Where it resembles the problem,
+        the run starts from its weights, and needs few iterations.
 
     Raises
     ------
@@ -128,6 +145,10 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
     clock = _Clock()
     settings = resolve(settings)
     fit = Fit(problem, settings)
+    warm = False
+    if neighbour is not None and neighbour.resembles(fit.problem):
+        fit.start_from(neighbour)
+        warm = True
     iteration, stopped_by = 0, None
     changed: Problem | None = problem
 
@@ -137,6 +158,8 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
                 fit.take(changed)
             # The same random numbers: what is watched stays the same, as far as it is still known.
             judge = settings.stopping.begin(fit.problem, _random(settings.seed, WATCHED))
+            if warm:
+                judge.hurry(WARM)
             fit.show(judge.seen)
             patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait)
             finished = None
@@ -152,7 +175,7 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
             last = int(min(settings.iterations, patience.end)) + settings.finish
             if patience.exhausted:
                 # What the held-out pixels know is not wasted: go on from the best, with all of them.
-                finished = iteration + settings.finish
+                finished = iteration + (settings.finish // 2 if warm else settings.finish)
                 fit.go_back()
                 fit.show(fit.problem.weights)
         if iteration == finished:
@@ -167,6 +190,7 @@ def iterate(problem: Problem, settings: Settings) -> Generator[Iterate, Problem 
                 last if last is not None else iteration,
                 stopped_by,
                 data_term,
+                warm,
                 fit,
             )
 
@@ -360,6 +384,14 @@ class Fit:
         known = self.problem.weights
         errors = (self.problem.operator(self.best) - self.measurement).square() * known
         return float((errors.sum() / known.sum()).sqrt())
+
+    def start_from(self, neighbour: Neighbour) -> None:
+        """Go on from the weights of another run."""
+        self.network.load_state_dict(neighbour.weights)
+
+    def neighbour(self) -> Neighbour:
+        """Return what another run may start from: the weights as they are, and the best estimate."""
+        return Neighbour(copy.deepcopy(self.network.state_dict()), self.problem.operator(self.best))
 
     def keep(self) -> None:
         """Remember the state as the best so far."""

@@ -49,6 +49,10 @@ class Judge(ABC):
     tolerance: float = 0.0
     wait: int = 40
 
+    def hurry(self, times: int) -> None:
+        """Wait so many times less for everything: the run starts from a good estimate."""
+        self.wait = max(1, self.wait // times)
+
     def due(self, iteration: int) -> bool:
         """Whether `figure` is to be asked in this iteration."""
         return True
@@ -231,6 +235,10 @@ class _HeldOutJudge(Judge):
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(y)
         self.every, self.start = rule.every, rule.start or 0
+
+    def hurry(self, times: int) -> None:
+        super().hurry(times)
+        self.start //= times
 
     def _watched(self, image: Tensor) -> Tensor:
         return image.flatten(2).index_select(2, self.where)

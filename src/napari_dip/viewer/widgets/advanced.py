@@ -43,7 +43,7 @@ class Field:
     name: str
     label: str
     tooltip: str
-    choices: tuple[tuple[str, str], ...] = ()
+    choices: tuple[tuple[str | bool, str], ...] = ()
     numbers: tuple[float, float, int] = (0, 0, 0)
     default: str = ""
 
@@ -180,6 +180,14 @@ FIELDS = (
         default="as memory allows",
     ),
     Field(
+        "warm",
+        "Stacks",
+        "Each plane or volume goes on from the network of the one before, where the two show much the same: "
+        "it takes a small part of the time. Or each begins anew.",
+        choices=((False, "Each plane anew"),),
+        default="From the neighbouring plane",
+    ),
+    Field(
         "dtype",
         "Result's type",
         "The numbers of the result: as the image has them, or 32-bit floating point, which keeps fractions.",
@@ -250,9 +258,9 @@ class _Choice(QComboBox):
         keep_narrow(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
-    def chosen(self) -> str | None:
-        value = self.currentData()
-        return None if value is None else str(value)
+    def chosen(self) -> str | bool | None:
+        value: str | bool | None = self.currentData()
+        return value
 
     def show_default(self, value: object) -> None:
         if not self._field.default and isinstance(value, str):

@@ -1,0 +1,45 @@
+"""A run may start from the weights of one that restored much the same: the frame, the slice before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from napari_dip.engine.filters import gaussian_blur
+from napari_dip.engine.problem import Problem
+
+__all__ = ["Neighbour"]
+
+# Two pictures show much the same where they correlate by this much once their noise is blurred away.
+SAME = 0.6
+BLUR = 2.0  # pixels
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """What a run leaves behind for the next one.
+
+    Parameters
+    ----------
+    weights
+        The generator's.
+    prediction
+        The measurement that the run's result would give, shape (1, channels, [Z,] Y, X).
+    """
+
+    weights: Mapping[str, Tensor]
+    prediction: Tensor
+
+    def resembles(self, problem: Problem) -> bool:
+        """Whether a problem's measurement, on the same device, shows much the same.
+
+        A scene that has changed, or a plane with nothing but noise in it, does not.
+        """
+        if self.prediction.shape != problem.filled.shape:
+            return False
+        seen = problem.weights > 0
+        pair = [gaussian_blur(image, BLUR)[seen] for image in (self.prediction, problem.filled)]
+        return bool(torch.corrcoef(torch.stack(pair))[0, 1] > SAME)
