@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import napari_dip as dip
+from napari_dip.api import plan_denoise
 from napari_dip.engine import solver
 
 QUICK = {"iterations": 6, "precision": "float32", "device": "cpu"}
@@ -124,6 +125,29 @@ def test_planes_of_a_stack_start_from_their_neighbour_unless_told_otherwise():
         warm[asked] = list(runs.values())
         assert result.settings["warm"] is asked
     assert warm == {True: [False, False, True, False, True, False], False: [False] * 6}
+
+
+def test_tiles_of_a_stack_start_from_the_same_tile_of_the_plane_before():
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:100, :160]
+    stack = np.sin(x / 9) * np.cos(y / 7) + rng.normal(0, 0.1, (2, 100, 160))
+    result = dip.denoise(stack, tile=144, iterations=10)
+    runs = dict(zip(result.history["run"], result.history["warm"], strict=True))
+    assert list(runs.values()) == [False, False, True, True]
+
+
+def test_work_goes_to_the_plane_that_is_looked_at_and_on_to_its_neighbours():
+    stack = np.random.default_rng(0).random((2, 4, 24, 24))
+    job = plan_denoise(stack, axes="TQYX", iterations=3)
+    order, progress = [], []
+    for step in job:
+        order.append(step.run)
+        progress.append(step.progress)
+        if step.done == 1 and step.iterate.iteration == 1:
+            job.look_at((1, 2, 11.5, 0))
+    assert list(dict.fromkeys(order)) == [0, 1, 6, 2, 5, 7, 3, 4]
+    assert progress == sorted(progress) and progress[-1] == 1
+    assert (job.result().image != stack).all(axis=(2, 3)).all()
 
 
 def test_a_dask_array_gives_what_its_array_gives():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +45,8 @@ class Step:
     ----------
     run, runs
         Which plane or volume is being restored, from 0, and how many there are.
+    done
+        How many of them are done.
     index
         Where it lies in the array.
     iterate
@@ -58,6 +59,7 @@ class Step:
 
     run: int
     runs: int
+    done: int
     index: Index
     iterate: Iterate
     progress: float
@@ -164,6 +166,7 @@ class Job:
         self._lengths: list[int] = []  # of the runs that are done, in iterations
         self._residuals: list[tuple[float, float]] = []  # of finished runs, and their noise
         self._done: np.ndarray | None = None
+        self._place: tuple[float, ...] | None = None
         self._asked: Task | None = None  # for what, in place of the task at hand
         self._measured: _Measured | None = None
         self.stopped_by: str | None = None
@@ -180,6 +183,16 @@ class Job:
     def stop(self) -> None:
         """End the job after the iteration under way; what it has so far is kept."""
         self.stopped_by = "user"
+
+    def look_at(self, place: Sequence[float]) -> None:
+        """Restore what lies at a place of the image next, and from there on what lies nearest to it.
+
+        Parameters
+        ----------
+        place
+            A position along each axis of the image, in pixels.
+        """
+        self._place = tuple(place)
 
     def change_mask(self, mask: np.ndarray) -> bool:
         """Fill in other pixels from the next iteration on; the run under way goes on from where it is.
@@ -215,10 +228,10 @@ class Job:
         return True
 
     def __iter__(self) -> Iterator[Step]:
-        self._waiting = deque(range(len(self.parts)))
+        self._waiting = list(range(len(self.parts)))
         self._finished: list[int] = []
         while self._waiting:
-            run = self._waiting.popleft()
+            run = self._next()
             self._part = self.parts[run]
             self._take_task()
             prepared = self._prepare()
@@ -232,6 +245,18 @@ class Job:
                 return
             self._finished.append(run)
             self._take_task()
+
+    def _next(self) -> int:
+        """Take the part that is to be restored next from those that wait."""
+        place = self._place
+
+        def distance(run: int) -> float:
+            pairs = zip(self.parts[run].index, place or (), strict=False)
+            return sum(abs(at - looked_at) for at, looked_at in pairs if isinstance(at, int))
+
+        run = min(self._waiting, key=distance)  # the first of those that are as near
+        self._waiting.remove(run)
+        return run
 
     def _run(self, run: int, problem: Problem, settings: Settings) -> Iterator[Step]:
         for it in self._iterate(problem, settings):
@@ -265,7 +290,8 @@ class Job:
         """What the parts have in common that may start from one another: the channel, and the place."""
         index, channel = self._part.index, self.axes.channel
         stain = None if channel is None or self.axes.joint_channels else index[channel]
-        return stain, self._part.tile
+        tile = self._part.tile
+        return stain, None if tile is None else tuple(where.start for where in tile.where)
 
     def _take_task(self) -> bool:
         """Go over to the task that was asked for meanwhile, if any; return whether the part is affected."""
@@ -342,16 +368,17 @@ class Job:
         if it.stopped_by is not None:
             expected = it.iteration
         part = it.iteration / expected
-        runs = len(self.parts)
+        runs, waiting = len(self.parts), len(self._waiting)
         # The first iteration also waits for the weights, the memory and the threads to be there.
         if it.iteration == 1:
             self._begun = it.seconds
         per_iteration = (it.seconds - self._begun) / max(1, it.iteration - 1) or it.seconds
-        left = per_iteration * ((expected - it.iteration) + (runs - run - 1) * float(usual))
+        left = per_iteration * ((expected - it.iteration) + waiting * float(usual))
         if self.engine.seconds is not None:
-            left = min(left, self.engine.seconds - it.seconds + (runs - run - 1) * self.engine.seconds)
+            left = min(left, self.engine.seconds - it.seconds + waiting * self.engine.seconds)
             part = max(part, min(1.0, it.seconds / self.engine.seconds))
-        return Step(run, runs, index, it, (run + part) / runs, max(0.0, left))
+        done = runs - waiting - 1
+        return Step(run, runs, done, index, it, (done + part) / runs, max(0.0, left))
 
     def _record(self, step: Step) -> None:
         # The numbers alone: an iterate would keep its run's whole state in memory. Of a tensor too where that

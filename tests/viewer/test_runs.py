@@ -215,17 +215,28 @@ def test_running_out_of_memory_keeps_the_best_and_warns(
 def test_a_stack_shows_the_planes_done_so_far(viewer, noisy, wait_until):
     stack = np.stack([noisy, noisy[::-1], noisy.T])
     run = denoise(viewer, viewer.add_image(stack), **{**LONG, "iterations": 40})
-    wait_until(lambda: run.step is not None and run.step.run == 1)
-    # The last plane has not been touched, the first one is done.
+    wait_until(lambda: run.step is not None and run.step.done == 1)
+    # The last plane has not been touched, the one in the middle, which is looked at, is done.
     run.pause()
     np.testing.assert_array_equal(run.layer.data[2], stack[2])
-    done = run.layer.data[0].copy()
-    assert (done != stack[0]).mean() > 0.5
+    done = run.layer.data[1].copy()
+    assert (done != stack[1]).mean() > 0.5
     run.resume()
     result = run.wait()
-    np.testing.assert_array_equal(result.image[0], done)
+    np.testing.assert_array_equal(result.image[1], done)
     np.testing.assert_array_equal(result.image, run.layer.data)
     assert (result.image[2] != stack[2]).mean() > 0.5
+
+
+def test_the_plane_that_is_looked_at_is_next(viewer, noisy, wait_until):
+    stack = np.stack([noisy + i for i in range(5)])
+    layer = viewer.add_image(stack, scale=(3, 0.5, 0.5))
+    viewer.dims.set_current_step(0, 3)
+    run = denoise(viewer, layer, **{**LONG, "iterations": 40})
+    wait_until(lambda: run.step is not None)
+    viewer.dims.set_current_step(0, 0)
+    order = list(dict.fromkeys(run.wait().history["run"]))
+    assert order == [3, 0, 1, 2, 4]
 
 
 def test_a_dask_stack_is_denoised_as_its_array_is(viewer, noisy):

@@ -116,6 +116,8 @@ class Run:
         self._has_turn = False
         self._picture_due = 0.0
         self._window = _Window(self)
+        self._look()
+        self._viewer.dims.events.current_step.connect(self._look)
         self._worker: _Worker | None = _Worker(self)
         self._worker.yielded.connect(self._on_news)
         self._worker.finished.connect(self._on_finished)
@@ -276,6 +278,11 @@ class Run:
             self._draw(news.picture)
         self.updated.emit()
 
+    def _look(self) -> None:
+        """What the user looks at is restored next."""
+        if self._job is not None and self.source.ndim > 2:
+            self._job.look_at(self.source.world_to_data(self._viewer.dims.point[-self.source.ndim :]))
+
     def _draw(self, picture: np.ndarray) -> None:
         began = time.perf_counter()
         if not self._window.is_open:
@@ -295,6 +302,7 @@ class Run:
 
     def _on_finished(self) -> None:
         job, self._job, self._worker = self._job, None, None
+        self._viewer.dims.events.current_step.disconnect(self._look)
         assert job is not None
         if self._window.is_open:
             if self.error is not None:
@@ -433,7 +441,7 @@ class _TimeLeft:
         elapsed, self._last = (0.0 if paused else now - self._last), now
         self.progress = max(self.progress, step.progress)
         if self.seconds is None:
-            if step.run > 0 or step.iterate.seconds >= self.EARLY:
+            if step.done > 0 or step.iterate.seconds >= self.EARLY:
                 self.seconds = step.seconds_left
             return
         weight = min(1.0, elapsed / self.SETTLING)

@@ -193,7 +193,9 @@ class RunControls(QWidget):
         if run.step is None:
             return "Waiting for another run to end…" if run.waiting else "Preparing…"
         step = run.step
-        where = f"Image {step.run + 1} of {step.runs}, iteration" if step.runs > 1 else "Iteration"
+        where = "Iteration"
+        if step.runs > 1:
+            where = f"Image {step.run + 1} ({step.done} of {step.runs} done), iteration"
         left = "paused" if run.paused else time_left(run.seconds_left, run.past_its_usual_length)
         return f"{where} {step.iterate.iteration} · {left}"
 
