@@ -88,20 +88,29 @@ def _alike(plane: Tensor, rows: list[int]) -> Tensor:
     """Return which patches are most like those that begin in some rows, shape (these patches, `ALIKE`)."""
     width = plane.shape[1] - SIDE + 1
     columns = _places(width - 1)
+    top, bottom = rows[0], rows[-1] + SIDE
     around = F.pad(plane, (REACH,) * 4, value=torch.inf)  # nothing is like what lies beyond the border
     shifts = list(product(range(2 * REACH + 1), repeat=2))
     distances = []
     for down, right in shifts:
-        squares = (plane - around[down : down + plane.shape[0], right : right + plane.shape[1]]).square()
+        other = around[top + down : bottom + down, right : right + plane.shape[1]]
+        squares = (plane[top:bottom] - other).square_()
         # One axis after the other, and only where it is asked for.
-        along = F.avg_pool2d(squares[None], (SIDE, 1), 1)[:, rows]
-        distances.append(F.avg_pool2d(along, (1, SIDE), 1)[0, :, columns].flatten())
+        distances.append(_means(_means(squares, rows).mT, columns).mT.flatten())
     least = torch.stack(distances, 1).topk(ALIKE, largest=False, sorted=False)
     # Near the border there are fewer: a patch is like itself.
     nearest = least.indices.where(least.values.isfinite(), shifts.index((REACH, REACH)))
     offsets = torch.tensor([(down - REACH) * width + right - REACH for down, right in shifts])
     places = torch.tensor(rows)[:, None] * width + torch.tensor(columns)
     return places.to(plane.device).flatten()[:, None] + offsets.to(plane.device)[nearest]
+
+
+def _means(squares: Tensor, places: list[int]) -> Tensor:
+    """Return means over `SIDE` rows from each of some places on, which are evenly apart but for the last."""
+    regular = F.avg_pool2d(squares[None], (SIDE, 1), (STEP, 1))[0]
+    if len(regular) == len(places):
+        return regular
+    return torch.cat([regular, squares[-SIDE:].mean(0, keepdim=True)])
 
 
 def _expected(y: Tensor, x: Tensor, noise: Noise, correlation: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from napari_dip.engine.noise import Noise
 __all__ = ["deviation", "shrink"]
 
 SIDE = 8  # of a block, in pixels
+STEP = 2  # from one block to the next
 # Blocks along each axis whose coefficients tell one's energy: few have a noisy mean, many differ.
 AROUND = 5
 # By so much more than the noise's variance must that mean stand out: what is kept by mistake does more harm
@@ -53,10 +54,10 @@ def shrink(image: Tensor, noise: Noise) -> Tensor:
     # The brightness decides the noise, and is known better after a pass.
     for _ in range(2):
         spread = deviation(noise, level)
-        level = mean + spread * _filtered((image - mean) / spread, None, variances, step=2)
+        level = mean + spread * _filtered((image - mean) / spread, None, variances)
     spread = deviation(noise, level)
     pilot = (level - mean) / spread
-    estimate: Tensor = mean + spread * _filtered((image - mean) / spread, pilot, variances, step=1)
+    estimate: Tensor = mean + spread * _filtered((image - mean) / spread, pilot, variances)
     return estimate
 
 
@@ -70,49 +71,49 @@ def deviation(noise: Noise, level: Tensor) -> Tensor:
     return variance.clamp_min(1e-12).sqrt()
 
 
-def _filtered(image: Tensor, pilot: Tensor | None, variances: Tensor, step: int) -> Tensor:
+def _filtered(image: Tensor, pilot: Tensor | None, variances: Tensor) -> Tensor:
     """Return the image filtered by its own energies, or by those of a `pilot`."""
     planes = image.flatten(0, -3)[:, None]
     pilots = [None] * len(planes) if pilot is None else pilot.flatten(0, -3)[:, None]
-    filtered = [_plane(p[None], q, variances, step) for p, q in zip(planes, pilots, strict=True)]
+    filtered = [_plane(p[None], q, variances) for p, q in zip(planes, pilots, strict=True)]
     return torch.cat(filtered).view_as(image)
 
 
-def _plane(plane: Tensor, pilot: Tensor | None, variances: Tensor, step: int) -> Tensor:
+def _plane(plane: Tensor, pilot: Tensor | None, variances: Tensor) -> Tensor:
     sizes = plane.shape[-2:]
-    margin = SIDE - step  # so that every pixel is in as many blocks as every other one
-    pad = [margin, margin + -sizes[1] % step, margin, margin + -sizes[0] % step]
+    margin = SIDE - STEP  # so that every pixel is in as many blocks as every other one
+    pad = [margin, margin + -sizes[1] % STEP, margin, margin + -sizes[0] % STEP]
     # Repeating a pixel at the border would look like structure; an image must be larger to be mirrored.
-    mode = "reflect" if min(sizes) > margin + step else "replicate"
+    mode = "reflect" if min(sizes) > margin + STEP else "replicate"
     padded = F.pad(plane, pad, mode=mode)
     guide = None if pilot is None else F.pad(pilot[None], pad, mode=mode)
     basis, total = _basis().to(plane.device), torch.zeros_like(padded)
-    for rows, reach, inner in _strips(padded.shape[-2], padded.shape[-1], step):
-        coefficients = F.conv2d(padded[..., reach, :], basis, stride=step)
+    for rows, reach, inner in _strips(padded.shape[-2], padded.shape[-1]):
+        coefficients = F.conv2d(padded[..., reach, :], basis, stride=STEP)
         if guide is None:
             energy = _around(coefficients.square())
             gain = (1 - CAUTION * variances / energy.clamp_min(1e-12)).clamp_min(0)
         else:
-            energy = F.conv2d(guide[..., reach, :], basis, stride=step).square()
+            energy = F.conv2d(guide[..., reach, :], basis, stride=STEP).square()
             gain = energy / (energy + variances)
         kept = (gain * coefficients)[..., inner, :]
-        total[..., rows, :] += F.conv_transpose2d(kept, basis, stride=step)
+        total[..., rows, :] += F.conv_transpose2d(kept, basis, stride=STEP)
     inside = total[..., margin : margin + sizes[0], margin : margin + sizes[1]]
-    return inside / (SIDE // step) ** 2
+    return inside / (SIDE // STEP) ** 2
 
 
-def _strips(height: int, width: int, step: int) -> Iterator[tuple[slice, slice, slice]]:
+def _strips(height: int, width: int) -> Iterator[tuple[slice, slice, slice]]:
     """Cut an image into strips of blocks.
 
     Of each: the rows that its blocks cover, those that the blocks around cover too, and which of all these
     blocks are its own.
     """
-    blocks = (height - SIDE) // step + 1
-    at_once = max(1, AT_ONCE * step // width)
+    blocks = (height - SIDE) // STEP + 1
+    at_once = max(1, AT_ONCE * STEP // width)
     for first in range(0, blocks, at_once):
         last = min(first + at_once, blocks)
         low, high = max(first - AROUND // 2, 0), min(last + AROUND // 2, blocks)
-        rows, reach = (slice(a * step, (b - 1) * step + SIDE) for a, b in ((first, last), (low, high)))
+        rows, reach = (slice(a * STEP, (b - 1) * STEP + SIDE) for a, b in ((first, last), (low, high)))
         yield rows, reach, slice(first - low, last - low)
 
 

@@ -243,9 +243,8 @@ class Fit:
         )
         self.average = self.last = torch.zeros(1, problem.channels, *shape, device=device)
         self.parts: list[float] = []
-        self.explicit: dict[
-            Tensor, Tensor
-        ] = {}  # what the explicit prior makes of the pixels with these weights
+        self.hints: dict[Tensor, Tensor] = {}  # of what is seen with these weights
+        self.patches: Tensor | None = None
         self.guessing = 0  # iterations that are left for it
         self.kept: dict[str, Any] | None = None
         if settings.guess and problem.known is not None:
@@ -255,9 +254,9 @@ class Fit:
         """Let the fit see the pixels with these weights from here on."""
         self.seen = seen
         problem, chosen = self.problem, self.settings.input
-        explicit = self.settings.correction not in (None, "none")
-        if explicit and isinstance(chosen, ImageInput) and problem.guide is None:
-            guide = self._explicit(seen)[0] if self._corrections else torch.zeros_like(self.average[0])
+        hinted = self.settings.correction not in (None, "none")
+        if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
+            guide = self._hint(seen)[0] if self._corrections else torch.zeros_like(self.average[0])
             problem = replace(problem, guide=guide)
         # The same numbers as the last time, where there are any in the input.
         z = chosen.draw(problem, self.canvas, self.factors, _random(self.settings.seed, INPUT))
@@ -269,7 +268,7 @@ class Fit:
         before = self.problem.weights
         self.problem = problem.to(self.device)
         self.measurement = self.problem.filled
-        self.kept, self.parts, self.explicit = None, [], {}
+        self.kept, self.parts, self.hints, self.patches = None, [], {}, None
         # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
         hidden = before * (1 - self.problem.weights)
         if hidden.any():
@@ -331,8 +330,9 @@ class Fit:
             # Which patches are similar is seen best in the best estimate. Where it heeds them already, it and
             # what they say now err differently: their mean is better than either.
             part = 0.5 if self._corrections else 1.0
+            self.patches = None  # with all pixels, those that the rule watched as well
             estimate = self.estimate
-            again = by_patches(self.problem, self.problem.weights, estimate)
+            again = self._by_patches(estimate, self.problem.weights)
             self.average, self.parts = estimate.lerp(again, part), []
 
     @property
@@ -353,18 +353,27 @@ class Fit:
 
     def _otherwise(self, estimate: Tensor, seen: Tensor) -> Tensor:
         """Where the explicit prior, all by itself, would rather see the estimate, and how far away."""
-        return self._explicit(seen) - estimate
+        if self.settings.correction == "interpolation":
+            return self._hint(seen) - estimate
+        if self.patches is None:
+            self.patches = self._by_patches(self._hint(seen), seen)
+        return self.patches - estimate
 
-    def _explicit(self, seen: Tensor) -> Tensor:
-        """Return what the explicit prior makes of the seen pixels, without a generator."""
-        if seen not in self.explicit:
-            self.explicit[seen] = explicit_estimate(self.problem, seen, self.settings.correction)
-        return self.explicit[seen]
+    def _by_patches(self, pilot: Tensor, seen: Tensor) -> Tensor:
+        """Return the image by its similar patches; pixels that are not seen are the pilot's."""
+        assert self.problem.noise is not None
+        return nonlocal_bayes(torch.where(seen > 0, self.problem.filled, pilot), pilot, self.problem.noise)
+
+    def _hint(self, seen: Tensor) -> Tensor:
+        """Return what the explicit prior makes of the seen pixels in no time, without a generator."""
+        if seen not in self.hints:
+            self.hints[seen] = hint(self.problem, seen, self.settings.correction)
+        return self.hints[seen]
 
     def _corrected(self, average: Tensor, parts: list[float]) -> Tensor:
         for part, correction in zip(parts, self._corrections, strict=False):
             if part > 0:
-                average = average + part * correction(average, self.problem.weights)
+                average = average + part * correction(average, self.seen)
         return average
 
     @property
@@ -407,8 +416,8 @@ class Fit:
             self.kept = None
 
 
-def explicit_estimate(problem: Problem, seen: Tensor, prior: str | None) -> Tensor:
-    """Return the image that an explicit prior makes of the pixels with weights `seen`, in no time.
+def hint(problem: Problem, seen: Tensor, prior: str | None) -> Tensor:
+    """Return an image that an explicit prior makes of the pixels with weights `seen`, in no time.
 
     Parameters
     ----------
@@ -417,20 +426,15 @@ def explicit_estimate(problem: Problem, seen: Tensor, prior: str | None) -> Tens
     seen
         Weight of each pixel of the measurement, of its shape.
     prior
-        ``"interpolation"``: the image is smooth; ``"patches"``: its small patches repeat nearby.
+        ``"interpolation"``: the image is smooth; ``"patches"``: its small blocks consist of few waves, by
+        which it can be seen which patches are similar.
     """
     if prior == "interpolation":
         return interpolate(problem.operator, problem.filled, seen)
     assert prior == "patches" and problem.noise is not None
     if not isinstance(problem.operator, Identity):
         raise ValueError("correction='patches' is for denoising. Choose 'interpolation' or 'none'.")
-    return by_patches(problem, seen, shrink(smooth_fill(problem.filled, seen), problem.noise))
-
-
-def by_patches(problem: Problem, seen: Tensor, pilot: Tensor) -> Tensor:
-    """Return the image without its noise by its similar patches; a pixel that is not seen is the pilot's."""
-    assert problem.noise is not None
-    return nonlocal_bayes(torch.where(seen > 0, problem.filled, pilot), pilot, problem.noise)
+    return shrink(smooth_fill(problem.filled, seen), problem.noise)
 
 
 def total_variation(x: Tensor) -> Tensor:
