@@ -146,3 +146,8 @@ def test_a_result_larger_than_memory_is_refused_in_a_sentence():
     image = np.broadcast_to(np.uint8(0), (60_000, 60_000))
     with pytest.raises(MemoryError, match=r"result of 960000 x 960000 .* needs 858.3 GiB"):
         dip.super_resolve(image, 16)
+
+
+def test_the_denoisers_correction_is_refused():
+    with pytest.raises(ValueError, match="is for denoising"):
+        dip.super_resolve(np.random.default_rng(0).random((32, 32)), 2, correction="patches")

@@ -59,6 +59,14 @@ def test_noise_that_is_shared_by_neighbours_is_known_by_its_correlation(denoise)
 
 
 @both
+def test_a_measured_correlation_that_no_noise_can_have_does_no_harm(denoise):
+    truth, impossible = scene(48, 48), (0.9, 0.1, 0.0, 0.6)
+    image = noisy(truth, Noise(0.0, 0.0, 0.1))
+    restored = denoise(image, Noise(0.0, 0.0, 0.1, (impossible, impossible)))
+    assert mse(restored, truth) < 2 * mse(image, truth)
+
+
+@both
 def test_without_noise_nothing_changes(denoise):
     truth = scene(40, 40)
     assert torch.allclose(denoise(truth, Noise(0.0, 0.0, 0.0)), truth, atol=1e-3)

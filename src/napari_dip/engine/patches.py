@@ -140,5 +140,7 @@ def _correlation(noise: Noise) -> Tensor:
         if noise.correlated:
             measured = torch.tensor(noise.correlation[axis])[: SIDE - 1]
             shared[1 : 1 + len(measured)] = measured
-        along.append(shared[lags])
+        # What was measured lag by lag need not be a correlation that noise can have.
+        powers, waves = torch.linalg.eigh(shared[lags])
+        along.append(waves * powers.clamp_min(0.02) @ waves.mT)
     return torch.kron(*along)

@@ -224,6 +224,8 @@ class Fit:
     def __init__(self, problem: Problem, settings: Settings) -> None:
         self.settings = settings
         self.device = device = torch.device(settings.device)
+        if settings.correction == "patches" and not isinstance(problem.operator, Identity):
+            raise ValueError("correction='patches' is for denoising. Choose 'interpolation' or 'none'.")
         shape = problem.image_shape
         canvas = settings.network.canvas(shape)
         _refuse_too_large(problem, settings)
@@ -432,8 +434,6 @@ def hint(problem: Problem, seen: Tensor, prior: str | None) -> Tensor:
     if prior == "interpolation":
         return interpolate(problem.operator, problem.filled, seen)
     assert prior == "patches" and problem.noise is not None
-    if not isinstance(problem.operator, Identity):
-        raise ValueError("correction='patches' is for denoising. Choose 'interpolation' or 'none'.")
     return shrink(smooth_fill(problem.filled, seen), problem.noise)
 
 
