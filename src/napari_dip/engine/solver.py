@@ -375,7 +375,7 @@ class Fit:
     def _corrected(self, average: Tensor, parts: list[float]) -> Tensor:
         for part, correction in zip(parts, self._corrections, strict=False):
             if part > 0:
-                average = average + part * correction(average, self.seen)
+                average = average + part * correction(average, self.problem.weights)
         return average
 
     @property
