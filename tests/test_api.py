@@ -120,7 +120,7 @@ def test_planes_of_a_stack_start_from_their_neighbour_unless_told_otherwise():
     stack[1, 1] = rng.normal(0, 0.1, (32, 32))  # an empty plane
     warm = {}
     for asked in (True, False):
-        result = dip.denoise(stack, axes="TCYX", iterations=40, warm=asked, finish=0)
+        result = dip.denoise(stack, axes="TCYX", iterations=12, warm=asked, finish=0)
         runs = dict(zip(result.history["run"], result.history["warm"], strict=True))
         warm[asked] = list(runs.values())
         assert result.settings["warm"] is asked
