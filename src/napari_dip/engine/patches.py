@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dip.engine.noise import Noise
-from napari_dip.engine.shrinkage import deviation
+from napari_dip.engine.shrinkage import SIDE, correlations, deviation
 
 __all__ = ["nonlocal_bayes"]
 
-SIDE = 8  # of a patch, in pixels
+# Patches are as large as the shrinkage's blocks, `SIDE`.
 STEP = 6  # from one patch for which similar ones are looked for to the next
 REACH = 8  # how far away they may lie, in pixels along each axis
 ALIKE = 64  # how many are taken
@@ -131,16 +131,9 @@ def _expected(y: Tensor, x: Tensor, noise: Noise, correlation: Tensor) -> Tensor
 
 def _correlation(noise: Noise) -> Tensor:
     """Return the correlation of the noise between a patch's pixels, shape (pixels, pixels)."""
-    place = torch.arange(SIDE)
-    lags = (place[:, None] - place).abs()
     along = []
-    for axis in (-2, -1):
-        shared = torch.zeros(SIDE)
-        shared[0] = 1
-        if noise.correlated:
-            measured = torch.tensor(noise.correlation[axis])[: SIDE - 1]
-            shared[1 : 1 + len(measured)] = measured
+    for measured in correlations(noise):
         # What was measured lag by lag need not be a correlation that noise can have.
-        powers, waves = torch.linalg.eigh(shared[lags])
+        powers, waves = torch.linalg.eigh(measured.float())
         along.append(waves * powers.clamp_min(0.02) @ waves.mT)
     return torch.kron(*along)

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.noise import Noise
 
-__all__ = ["deviation", "shrink"]
+__all__ = ["SIDE", "correlations", "deviation", "shrink"]
 
 SIDE = 8  # of a block, in pixels
 STEP = 2  # from one block to the next
@@ -48,7 +48,7 @@ def shrink(image: Tensor, noise: Noise) -> Tensor:
     .. [2] Ghael, Sayeed, Baraniuk, "Improved wavelet denoising via empirical Wiener filtering", SPIE 3169,
        1997.
     """
-    variances = _variances(noise.correlation[-2:] if noise.correlated else ()).to(image.device)
+    variances = _variances(noise).to(image.device)
     mean = image.mean()
     level = gaussian_blur(image, 2.0)
     # The brightness decides the noise, and is known better after a pass.
@@ -139,15 +139,21 @@ def _basis() -> Tensor:
     return torch.einsum("iy,jx->ijyx", waves, waves).reshape(-1, 1, SIDE, SIDE).float()
 
 
-def _variances(correlation: tuple[tuple[float, ...], ...]) -> Tensor:
-    """The variance that noise of variance 1 has in each coefficient, shape (64, 1, 1)."""
-    waves, place = _cosines(), torch.arange(SIDE)
-    along = []
-    for axis in range(2):
+def correlations(noise: Noise) -> list[Tensor]:
+    """Return how far pixels in a row share the noise, for Y and X: two of shape (`SIDE`, `SIDE`)."""
+    place, along = torch.arange(SIDE), []
+    for axis in (-2, -1):
         shared = torch.zeros(SIDE, dtype=torch.float64)
         shared[0] = 1
-        for lag, value in enumerate(correlation[axis][: SIDE - 1] if correlation else (), 1):
-            shared[lag] = value
-        covariance = shared[(place[:, None] - place).abs()]
-        along.append(((waves @ covariance) * waves).sum(1))
-    return (along[0][:, None] * along[1]).clamp_min(0.01).float().reshape(-1, 1, 1)
+        if noise.correlated:
+            measured = torch.tensor(noise.correlation[axis], dtype=torch.float64)[: SIDE - 1]
+            shared[1 : 1 + len(measured)] = measured
+        along.append(shared[(place[:, None] - place).abs()])
+    return along
+
+
+def _variances(noise: Noise) -> Tensor:
+    """The variance that noise of variance 1 has in each coefficient, shape (64, 1, 1)."""
+    waves = _cosines()
+    down, across = (((waves @ covariance) * waves).sum(1) for covariance in correlations(noise))
+    return (down[:, None] * across).clamp_min(0.01).float().reshape(-1, 1, 1)

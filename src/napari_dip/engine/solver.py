@@ -149,6 +149,7 @@ def iterate(
     if neighbour is not None and neighbour.resembles(fit.problem):
         fit.start_from(neighbour)
         warm = True
+    finish = settings.finish // 2 if warm else settings.finish
     iteration, stopped_by = 0, None
     changed: Problem | None = problem
 
@@ -172,10 +173,10 @@ def iterate(
             if figure is not None and patience.better(iteration, figure):
                 fit.keep()
             stopped_by = _why_stop(settings, iteration, clock.seconds, data_term)
-            last = int(min(settings.iterations, patience.end)) + settings.finish
+            last = int(min(settings.iterations, patience.end)) + finish
             if patience.exhausted:
                 # What the held-out pixels know is not wasted: go on from the best, with all of them.
-                finished = iteration + (settings.finish // 2 if warm else settings.finish)
+                finished = iteration + finish
                 fit.go_back()
                 fit.show(fit.problem.weights)
         if iteration == finished:
@@ -317,10 +318,9 @@ class Fit:
         It also says how much of each correction is to be made.
         """
         operator, estimate = self.problem.operator, self.average
-        self.parts = []
+        self.parts, noisy = [], self.settings.correction == "patches"
         for correction in self._corrections:
             change = correction(estimate, self.seen)
-            noisy = self.settings.correction == "patches"
             part = judge.confirmed(operator(estimate), operator(change), noisy)
             estimate = estimate + part * change
             self.parts.append(part)

@@ -181,11 +181,11 @@ FIELDS = (
     ),
     Field(
         "warm",
-        "Stacks",
+        "Each plane starts",
         "Each plane or volume goes on from the network of the one before, where the two show much the same: "
         "it takes a small part of the time. Or each begins anew.",
-        choices=((False, "Each plane anew"),),
-        default="From the neighbouring plane",
+        choices=((False, "Anew"),),
+        default="Where its neighbour ended",
     ),
     Field(
         "dtype",
