@@ -21,7 +21,10 @@ OURS = {
     "restoration": set(),
 }
 WINDOW = {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "pyqtgraph", "psygnal", "vispy"}
-THEIRS = {"engine": {"torch", "numpy", "psutil"}, "images": {"numpy", "scipy", "skimage", "dask"}}
+THEIRS = {
+    "engine": {"torch", "numpy", "psutil"},
+    "images": {"numpy", "scipy", "skimage", "dask", "zarr", "ome_zarr_models", "tifffile"},
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -64,11 +67,20 @@ def test_importing_the_package_is_quick_and_loads_nothing_heavy():
         "import sys, time; start = time.perf_counter(); import napari_dip; dir(napari_dip);"
         "print(time.perf_counter() - start);"
         "print([m for m in "
-        "('torch', 'numpy', 'napari', 'qtpy', 'skimage', 'scipy', 'dask') if m in sys.modules])"
+        "('torch', 'numpy', 'napari', 'qtpy', 'skimage', 'scipy', 'dask', 'zarr', 'tifffile')"
+        "if m in sys.modules])"
     )
     seconds, loaded = run(code).splitlines()
     assert loaded == "[]"
     assert float(seconds) < 0.3
+
+
+def test_files_are_read_without_torch_or_a_window():
+    code = (
+        "import sys, napari_dip.images.files;"
+        "print([m for m in ('torch', 'napari', 'qtpy', 'zarr', 'tifffile', 'dask') if m in sys.modules])"
+    )
+    assert run(code).strip() == "[]"
 
 
 def test_the_engine_runs_without_napari_or_qt():

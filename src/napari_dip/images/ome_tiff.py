@@ -1,0 +1,349 @@
+"""TIFF: OME-TIFF written; OME-TIFF, ImageJ's and plain TIFF read."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from napari_dip.images.description import Description
+from napari_dip.images.planes import describe_error, lazy, plane_indices, turned
+
+if TYPE_CHECKING:
+    import dask.array
+    from numpy.typing import NDArray
+
+__all__ = ["read_tiff", "write_tiff"]
+
+# Whose annotation it is that holds the record, and the axes in the order that they had.
+NAMESPACE = "napari_dip"
+DESCRIPTION = 270  # the code of TIFF's tag ImageDescription
+STACKS = ("T", "Z", "C", "PQ", "S")
+KNOWN = {
+    "int8",
+    "int16",
+    "int32",
+    "uint8",
+    "uint16",
+    "uint32",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+}
+# A file with more bytes of pixels than this is a BigTIFF; compression may make noise a little larger.
+BIG = 2**32 - 2**28
+# What OME calls units, and how large they are. Without one, lengths are in pixels or a frame of reference.
+LENGTHS = {
+    "kilometer": ("km", 1e3),
+    "meter": ("m", 1.0),
+    "centimeter": ("cm", 1e-2),
+    "millimeter": ("mm", 1e-3),
+    "micrometer": ("µm", 1e-6),
+    "nanometer": ("nm", 1e-9),
+    "angstrom": ("Å", 1e-10),
+    "picometer": ("pm", 1e-12),
+    "inch": ("in", 0.0254),
+    "foot": ("ft", 0.3048),
+    "": ("pixel", math.nan),
+}
+TIMES = {
+    "day": ("d", 86400.0),
+    "hour": ("h", 3600.0),
+    "minute": ("min", 60.0),
+    "second": ("s", 1.0),
+    "millisecond": ("ms", 1e-3),
+    "microsecond": ("µs", 1e-6),
+    "nanosecond": ("ns", 1e-9),
+}
+UNITS = {"T": TIMES, "Z": LENGTHS, "Y": LENGTHS, "X": LENGTHS}
+WORDS = {symbol: word for word, (symbol, _) in (LENGTHS | TIMES).items()} | {"reference frame": ""}
+SIZES = {word: size for word, (_, size) in (LENGTHS | TIMES).items()}
+# The attributes of OME's Pixels and Plane.
+STEP = {"T": "TimeIncrement", "Z": "PhysicalSizeZ", "Y": "PhysicalSizeY", "X": "PhysicalSizeX"}
+PLACE = {"T": "DeltaT", "Z": "PositionZ", "Y": "PositionY", "X": "PositionX"}
+# What ImageJ calls a micrometer.
+IMAGEJ = {"micron": "micrometer", "um": "micrometer", "\\u00B5m": "micrometer"}
+
+
+def write_tiff(path: Path, array: Any, description: Description) -> None:
+    """Write an array as OME-TIFF, plane by plane."""
+    from tifffile import TiffWriter
+
+    description.check(array.shape, "OME-TIFF", STACKS, "write each part of the image to its own file")
+    dtype = np.dtype(array.dtype).newbyteorder("=")
+    if dtype.name not in KNOWN:
+        raise ValueError(
+            f"pixels of type {dtype.name} can't be written to OME-TIFF, which has whole numbers of 8 to 32 "
+            "bits and floats of 32 and 64. Convert them, as in array.astype('float32'), or write an .ome.zarr"
+        )
+    colours = description.colours(array.shape)
+    letters = description.axes
+    if colours is not None:
+        letters = letters[:colours] + "S" + letters[colours + 1 :]
+    order = _order(letters)
+    planes, placed = (
+        turned(array, order),
+        replace(description.turned(order), axes="".join(letters[a] for a in order)),
+    )
+    whole = [letter in "YXS" for letter in placed.axes]
+
+    def each_plane() -> Iterator[NDArray[Any]]:
+        for index in plane_indices(planes.shape, whole):
+            yield np.ascontiguousarray(np.asarray(planes[index]), dtype)
+
+    coloured = colours is not None and array.shape[colours] in (3, 4)
+    with TiffWriter(path, ome=True, bigtiff=math.prod(array.shape) * dtype.itemsize > BIG) as file:
+        file.write(
+            each_plane(),
+            shape=planes.shape,
+            dtype=dtype,
+            photometric="rgb" if coloured else "minisblack",
+            planarconfig="contig" if colours is not None else None,
+            extrasamples=("unassalpha",) if coloured and array.shape[colours] == 4 else None,
+            compression="zlib",
+            metadata=_metadata(placed, planes.shape, description.axes),
+        )
+
+
+def _order(letters: str) -> list[int]:
+    """Return which axis of the image each axis of the file is; T, Z and C stay in their order."""
+    stacks = [letter for letter in letters if letter in "TZC"]
+    # What else there is makes the time or the depth longer for those who don't know of it.
+    for other in (letter for letter in letters if letter in "PQ"):
+        after = next((letter for letter in "TZ" if letter in stacks), None)
+        stacks.insert(stacks.index(after) + 1 if after else 0, other)
+    return [letters.index(letter) for letter in (*stacks, "Y", "X", *("S" if "S" in letters else ""))]
+
+
+def _metadata(placed: Description, shape: Sequence[int], axes: str) -> dict[str, Any]:
+    """Return what tifffile makes OME-XML of."""
+    ours = {"axes": axes, "record": placed.record}
+    found: dict[str, Any] = {
+        "axes": placed.axes.replace("P", "Q"),
+        "Name": placed.name,
+        "CommentAnnotation": {"Namespace": NAMESPACE, "Value": json.dumps(ours)},
+    }
+    if placed.channels:
+        found["Channel"] = {"Name": list(placed.channels)}
+    unsaid: list[str] = []
+    positions: dict[str, list[Any]] = {}
+    stack = shape[: placed.axes.index("Y")]
+    places = np.indices(stack).reshape(
+        len(stack), math.prod(stack)
+    )  # of the planes, along the axes of the stack
+    for axis, letter in enumerate(placed.axes):
+        scale, translate, unit = float(placed.scale[axis]), float(placed.translate[axis]), placed.units[axis]
+        if (scale, translate, unit) == (1.0, 0.0, ""):
+            continue
+        symbol = UNITS.get(letter, {}).get(unit, ("", 0.0))[0]
+        if not symbol or not 0 < scale < math.inf or not math.isfinite(translate):
+            unsaid.append(f"{letter} (step {scale:g} {unit}, first at {translate:g})")
+            continue
+        found |= {STEP[letter]: scale, f"{STEP[letter]}Unit": symbol}
+        if translate:
+            steps = places[axis] if letter in "TZ" else np.zeros(math.prod(stack))
+            positions[PLACE[letter]] = (translate + scale * steps).tolist()
+            positions[f"{PLACE[letter]}Unit"] = [symbol] * len(steps)
+    if positions:
+        found["Plane"] = positions
+    if unsaid:
+        warnings.warn(
+            f"an OME-TIFF can't say where the pixels lie along {' and '.join(unsaid)}, and won't. Name the "
+            "axes T, Z, Y or X and their units as OME does, micrometer or second, or write an .ome.zarr",
+            stacklevel=4,
+        )
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------- reading
+
+
+def read_tiff(path: Path) -> tuple[dask.array.Array, Description]:
+    """Read the first image of a TIFF file."""
+    from tifffile import TiffFile
+
+    try:
+        with TiffFile(path) as file:
+            _check_whole(file)
+            series, count = file.series[0], len(file.series)
+            letters = "".join(letter if letter in "TCZYXS" else "Q" for letter in series.axes)
+            if (letters.count("Y"), letters.count("X")) != (1, 1):
+                raise ValueError(f"its axes are {series.axes}")
+            array = _planes(series, letters, path)
+            if file.is_ome:
+                array, description = _ome(array, letters, str(file.ome_metadata))
+            else:
+                description = _imagej(file, Description.plain(letters, path.stem))
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file ends in any
+        raise OSError(
+            f"the TIFF file {path} can't be read: it is damaged, cut off, or of a kind that is not known "
+            f"here ({describe_error(error)}). Copy the file again from where it came from, or convert it to "
+            "OME-TIFF"
+        ) from error
+    if count > 1:
+        warnings.warn(
+            f"{path} holds {count} images; the first is read. Save the others to files of their own "
+            "to read them",
+            stacklevel=4,
+        )
+    if "S" in description.axes[:-1]:
+        order = sorted(range(array.ndim), key=lambda axis: description.axes[axis] == "S")
+        array, description = array.transpose(order), description.turned(order)  # type: ignore[no-untyped-call]
+    return array, description
+
+
+def _check_whole(file: Any) -> None:
+    """Refuse a file that is cut off in a way by which it would pass for a smaller one, or a plainer one."""
+    handle, form = file.filehandle, file.tiff
+
+    def tags_of(page: Any) -> tuple[list[int], int]:
+        """Return the codes of a page's tags as they are in the file, and where the next page begins."""
+        handle.seek(page.offset)
+        (count,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
+        raw = handle.read(count * form.tagsize)
+        codes = [entry for (entry,) in struct.iter_unpack(f"{form.byteorder}H{form.tagsize - 2}x", raw)]
+        return codes, struct.unpack(form.offsetformat, handle.read(form.offsetsize))[0]
+
+    pages = len(file.pages)
+    if tags_of(file.pages[pages - 1])[1] >= handle.size:
+        raise ValueError(f"it ends after {pages} pages and should go on")
+    if DESCRIPTION in tags_of(file.pages[0])[0] and DESCRIPTION not in file.pages[0].tags:
+        raise ValueError("it ends before its description")
+    stated = file.imagej_metadata or {}
+    if file.series[0].kind != "imagej" and stated.get("images", 1) > pages:
+        raise ValueError(f"it ends after less than the {stated['images']} planes that ImageJ wrote")
+
+
+def _planes(series: Any, letters: str, path: Path) -> dask.array.Array:
+    """Return an array whose chunks are the file's pages."""
+    shape, page_shape = tuple(series.shape), tuple(series.keyframe.shape)
+    stack = len(shape) - len(page_shape)
+    by_page = series.transform is None and stack >= 0 and shape[stack:] == page_shape
+    whole = [not by_page or axis >= stack for axis in range(len(shape))]
+    stored = np.dtype(series.parent.byteorder + series.dtype.char)
+    offset = series.dataoffset  # of all pages, where they are one piece
+    pages = list(series.pages) if offset is None else []
+    opening = Lock()
+
+    def page_at(number: int) -> NDArray[Any]:
+        if offset is not None:
+            size = math.prod(page_shape)
+            with _opened(series.parent) as handle:
+                found = handle.read_array(stored, size, offset + number * size * stored.itemsize)
+            return np.asarray(found).reshape(page_shape)
+        page = pages[number] if number < len(pages) else None
+        if page is None:
+            raise ValueError("the file has no such page")
+        with _opened(page.parent):
+            return np.asarray(page.asarray())
+
+    def read(index: tuple[int | slice, ...]) -> NDArray[Any]:
+        with opening:
+            if not by_page:
+                with _opened(series.parent):
+                    return np.asarray(series.asarray())
+            place = [i for i in index if not isinstance(i, slice)]
+            return page_at(int(np.ravel_multi_index(place, shape[:stack])) if place else 0)
+
+    return lazy(read, shape, series.dtype.newbyteorder("="), letters, whole, path)
+
+
+@contextmanager
+def _opened(file: Any) -> Iterator[Any]:
+    """Give the handle of a file, which is open only while it is read."""
+    file.filehandle.open()
+    try:
+        yield file.filehandle
+    finally:
+        file.filehandle.close()
+
+
+def _ome(array: dask.array.Array, letters: str, xml: str) -> tuple[dask.array.Array, Description]:
+    """Return what OME-XML says of its first image, and the image with the axes that it had."""
+    root = ElementTree.fromstring(xml)
+    ours = _annotation(root)
+    axes = known = str(ours.get("axes", ""))
+    if "S" in letters and axes.endswith("C"):
+        known = axes[:-1] + "S"
+    known = known.replace("P", "Q")
+    if not set(letters) <= set(known):
+        axes = known = letters  # somebody else's file, or changed by somebody
+    else:
+        # The file says nothing of axes that have one entry.
+        missing = [letter for letter in known if letter not in letters]
+        there = [*missing, *letters]
+        array = array[(np.newaxis,) * len(missing)].transpose([there.index(letter) for letter in known])
+    image = root.find("{*}Image")
+    pixels = root.find("{*}Image/{*}Pixels")
+    if image is None or pixels is None:
+        return array, Description.plain(axes)
+    plane = pixels.find("{*}Plane")
+    placed = [_place(letter, pixels.attrib, {} if plane is None else plane.attrib) for letter in known]
+    channels = tuple(channel.get("Name", "") for channel in pixels.findall("{*}Channel"))
+    return array, Description(
+        axes,
+        tuple(scale for scale, _, _ in placed),
+        tuple(translate for _, translate, _ in placed),
+        tuple(unit for _, _, unit in placed),
+        channels if "C" in known and any(channels) else (),
+        image.get("Name", ""),
+        ours.get("record"),
+    )
+
+
+def _annotation(root: ElementTree.Element) -> dict[str, Any]:
+    """Return what we wrote into a file, or nothing."""
+    where = f"{{*}}StructuredAnnotations/{{*}}CommentAnnotation[@Namespace='{NAMESPACE}']/{{*}}Value"
+    try:
+        ours = json.loads(root.findtext(where, "{}"))
+    except ValueError:
+        return {}
+    return ours if isinstance(ours, dict) else {}
+
+
+def _place(letter: str, pixels: dict[str, str], plane: dict[str, str]) -> tuple[float, float, str]:
+    """Return the step, the first place and the unit along an axis."""
+    if letter not in STEP or STEP[letter] not in pixels:
+        return 1.0, 0.0, ""
+    unit, other = (
+        WORDS.get(symbol, symbol)
+        for symbol in (
+            pixels.get(f"{STEP[letter]}Unit", "s" if letter == "T" else "µm"),
+            plane.get(f"{PLACE[letter]}Unit", "s" if letter == "T" else "reference frame"),
+        )
+    )
+    ratio = 1.0 if other == unit else SIZES.get(other, math.nan) / SIZES.get(unit, math.nan)
+    translate = float(plane.get(PLACE[letter], 0)) * ratio
+    return float(pixels[STEP[letter]]), translate if math.isfinite(translate) else 0.0, unit
+
+
+def _imagej(file: Any, plain: Description) -> Description:
+    """Add what ImageJ says of an image."""
+    stated = file.imagej_metadata
+    if not stated:
+        return plain
+    word = str(stated.get("unit", "")).strip().replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}")
+    unit = IMAGEJ.get(word) or WORDS.get(word) or (word if word in LENGTHS else "")
+    steps = {"T": float(stated.get("finterval") or 0), "Z": float(stated.get("spacing") or 0)}
+    for letter, name in (("Y", "YResolution"), ("X", "XResolution")):
+        per_unit, of = file.pages[0].tags[name].value if name in file.pages[0].tags else (0, 1)
+        steps[letter] = of / per_unit if per_unit else 0.0
+    units = {"T": "second" if steps["T"] else "", "Z": unit, "Y": unit, "X": unit}
+    return replace(
+        plain,
+        scale=tuple(steps.get(letter) or 1.0 for letter in plain.axes),
+        units=tuple(units.get(letter, "") for letter in plain.axes),
+    )
