@@ -10,16 +10,23 @@ import pytest
 import napari_dip
 
 ROOT = Path(napari_dip.__file__).parent
+# Each may use those before it.
+BETWEEN = (
+    "parts",
+    "tasks",
+    "restoration",
+    "source",
+    "unfinished",
+    "results",
+    "job",
+    "given",
+    "api",
+)
 OURS = {
     "engine": {"engine"},
     "images": {"images", "engine"},
-    "viewer": {"viewer", "api", "job", "tasks", "restoration", "images", "engine"},
-    "api": {"job", "tasks", "restoration", "images", "engine"},
-    "job": {"tasks", "parts", "restoration", "images", "engine"},
-    "tasks": {"parts", "images", "engine"},
-    "parts": {"images"},
-    "restoration": set(),
-}
+    "viewer": {"viewer", *BETWEEN, "images", "engine"},
+} | {room: {*BETWEEN[:n], "images", "engine"} for n, room in enumerate(BETWEEN)}
 WINDOW = {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "pyqtgraph", "psygnal", "vispy"}
 THEIRS = {
     "engine": {"torch", "numpy", "psutil"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -15,6 +17,7 @@ from tqdm import tqdm
 from napari_dip.engine.components import choose
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
 from napari_dip.engine.presets import preset as preset_named
+from napari_dip.given import Given, is_layer, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.masks import array_mask, layer_mask
@@ -65,6 +68,7 @@ def denoise(
     dtype: DTypeLike | None = None,
     tile: int | None = None,
     warm: bool | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     callback: Callable[[Step], object] | None = None,
 ) -> Restoration:
@@ -76,9 +80,10 @@ def denoise(
 
     Parameters
     ----------
-    image : array_like or napari layer, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
+    image : array_like, napari layer or path, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
         Any real dtype, in any intensity unit, of any range. NaN and infinity mark missing pixels, which are
-        filled in. Dask arrays are read plane by plane.
+        filled in. Lazy arrays, and the files of paths (OME-Zarr, OME-TIFF and the usual others), are read
+        plane by plane.
     preset : {'fast', 'best', 'ulyanov2018'}
         The complete settings that the other keywords change. ``'ulyanov2018'`` is the paper's.
     iterations : int
@@ -93,7 +98,7 @@ def denoise(
     axes : str
         A letter for each axis, such as ``"TCZYX"`` or ``"YXC"``. With Z, volumes are restored in 3-D.
         Without `axes`, the last two are Y and X, a last one of 3 or 4 is colour, and leading ones are a
-        stack that is restored plane by plane. A napari layer brings its own.
+        stack that is restored plane by plane. A napari layer or file brings its own.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     seed : int
@@ -128,6 +133,11 @@ def denoise(
     warm : bool
         Whether a plane or volume of a stack starts from the network of the one before, where the two show
         much the same. It does by default, and takes a small part of the time then.
+    out : path
+        Write the result to this file (``.ome.zarr`` or ``.ome.tif``), plane by plane, with axes, pixel sizes
+        and settings: memory holds one plane or volume. A file that exists is never overwritten. Until all is
+        done, the result lies in the folder ``NAME.unfinished`` beside it; the same call again, after whatever
+        ended the first one, goes on from there and comes to the same result.
     progress : bool
         Draw a progress bar.
     callback : callable
@@ -137,7 +147,8 @@ def denoise(
     Returns
     -------
     Restoration
-        With the restored ``image``, of the input's shape, dtype and intensities.
+        With the restored ``image``, of the input's shape, dtype and intensities; a dask array of the file
+        where `out` was given.
 
     Raises
     ------
@@ -145,6 +156,8 @@ def denoise(
         If an argument can't be used; one sentence says what was given and what is needed.
     MemoryError
         If the run would not fit in memory.
+    OSError
+        If the image can't be read, or `out` can't be written or exists.
 
     Notes
     -----
@@ -202,7 +215,7 @@ def inpaint(
         The complete settings for this kind of damage that the other keywords change.
     progress, callback, **settings
         As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,
-        ``device``, ``seed``, ``dtype``, ``tile``, ...
+        ``device``, ``seed``, ``dtype``, ``tile``, ``out``, ...
 
     Returns
     -------
@@ -269,7 +282,7 @@ def super_resolve(
         The complete settings that the other keywords change.
     progress, callback, **settings
         As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,
-        ``device``, ``seed``, ``dtype``, ``tile``, ...
+        ``device``, ``seed``, ``dtype``, ``tile``, ``out``, ...
 
     Returns
     -------
@@ -305,8 +318,8 @@ def super_resolve(
 
 def plan_denoise(image: Any, *, preset: str = "fast", axes: str | None = None, **settings: Any) -> Job:
     """Check the arguments of `denoise` and return the job that it would do."""
-    array, axes, rgb = _array_and_axes(image, axes)
-    return _plan(Denoise(), "denoise", array, Axes.of(array.shape, axes, rgb), preset, settings)
+    given = take(image, axes)
+    return _plan(Denoise(), "denoise", given, given.meaning(), preset, settings)
 
 
 def plan_inpaint(
@@ -321,19 +334,19 @@ def plan_inpaint(
     **settings: Any,
 ) -> Job:
     """Check the arguments of `inpaint` and return the job that it would do."""
-    array, axes, rgb = _array_and_axes(image, axes)
-    meaning = Axes.of(array.shape, axes, rgb)
-    if _is_layer(mask) and _is_layer(image):
+    given = take(image, axes)
+    meaning, shape = given.meaning(), given.array.shape
+    if is_layer(mask) and is_layer(image):
         missing = layer_mask(mask, image, labels)
     else:
-        missing = array_mask(mask.data if _is_layer(mask) else mask, array.shape, meaning, labels)
+        missing = array_mask(mask.data if is_layer(mask) else mask, shape, meaning, labels)
     if damage is not None and damage not in KINDS:
         raise ValueError(
             f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {damage!r}."
         )
     worst = worst_damage(missing, meaning)
-    task = Inpaint.of(missing, meaning, array.shape, replace(worst, kind=damage or worst.kind), denoise)
-    return _plan(task, task.damage.kind, array, meaning, preset, settings)
+    task = Inpaint.of(missing, meaning, shape, replace(worst, kind=damage or worst.kind), denoise)
+    return _plan(task, task.damage.kind, given, meaning, preset, settings)
 
 
 def plan_super_resolve(
@@ -347,29 +360,30 @@ def plan_super_resolve(
     **settings: Any,
 ) -> Job:
     """Check the arguments of `super_resolve` and return the job that it would do."""
-    array, axes, rgb = _array_and_axes(image, axes)
-    if axes is None and not rgb and array.ndim == 3 and np.size(factor) == 3:
-        axes = "ZYX"
-    meaning = Axes.of(array.shape, axes, rgb)
+    given = take(image, axes)
+    if given.axes is None and not given.rgb and given.array.ndim == 3 and np.size(factor) == 3:
+        given = replace(given, axes="ZYX")
+    meaning = given.meaning()
     factors = _factors(factor, meaning)
-    kernels = _kernels(kernel, psf, meaning, getattr(image, "scale", None))
+    kernels = _kernels(kernel, psf, meaning, given.description and given.description.scale)
     presets = "super-resolve" if len(factors) == 2 else "super-resolve volumes"
-    return _plan(SuperResolve(factors, kernels), presets, array, meaning, preset, settings)
+    return _plan(SuperResolve(factors, kernels), presets, given, meaning, preset, settings)
 
 
 def _plan(
     task: Task,
     presets: str,
-    array: Any,
+    given: Given,
     axes: Axes,
     preset: str,
     settings: dict[str, Any],
 ) -> Job:
-    noise, dtype, tile, warm = (settings.pop(name, None) for name in ("noise", "dtype", "tile", "warm"))
+    names = ("noise", "dtype", "tile", "warm", "out")
+    noise, dtype, tile, warm, out = (settings.pop(name, None) for name in names)
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
         raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
     return Job(
-        array,
+        given.array,
         axes,
         preset_named(preset, presets).changed(**settings),
         task=task,
@@ -378,6 +392,8 @@ def _plan(
         dtype=None if dtype is None else np.dtype(dtype),
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),
+        out=out,
+        description=None if given.description is None else replace(given.description, axes=axes.names),
     )
 
 
@@ -387,10 +403,11 @@ def finish_job(
     """Do all of `job`, or as much as can be done, and return what came of it."""
     bar = tqdm(total=1.0, bar_format=_BAR, disable=not progress)
     try:
-        for step in job:
-            bar.update(step.progress - bar.n)
-            if callback is not None and callback(step) is True:
-                job.stop()
+        with closing(iter(job)) as steps:
+            for step in steps:
+                bar.update(step.progress - bar.n)
+                if callback is not None and callback(step) is True:
+                    job.stop()
     except KeyboardInterrupt:
         if job.last is None:
             raise
@@ -403,23 +420,6 @@ def finish_job(
 
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-
-
-def _is_layer(thing: Any) -> bool:
-    """Whether this is a napari layer, known by what it does: no import is needed."""
-    return hasattr(thing, "as_layer_data_tuple")
-
-
-def _array_and_axes(image: Any, axes: str | None) -> tuple[Any, str | None, bool | None]:
-    """Return the array of an array or layer, its axes where they are known, and whether it is RGB."""
-    rgb = None
-    if _is_layer(image):
-        rgb = bool(getattr(image, "rgb", False))
-        axes = axes or layer_axes(image)
-        image = image.data[0] if getattr(image, "multiscale", False) else image.data
-    if not (hasattr(image, "shape") and hasattr(image, "dtype")):
-        image = np.asarray(image)
-    return image, axes, rgb
 
 
 def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
@@ -451,21 +451,6 @@ def _kernels(kernel: Any, psf: Any, axes: Axes, scale: Any) -> tuple[Kernel, ...
         steps = np.ones(count) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
         each = [Gaussian(float(width) / step) for width, step in zip(each, steps, strict=True)]
     return tuple(choose(KERNELS, one, Lanczos(), given) for one in each)
-
-
-def layer_axes(layer: Any) -> str | None:
-    """Return the axes that a napari layer's labels name, or None where they name none.
-
-    Labels count when they are the usual letters or words (``"z"``, ``"time"``); napari's own default labels
-    do not.
-    """
-    words = {"time": "T", "channel": "C", "depth": "Z", "plane": "Z"}
-    labels = [
-        words.get(str(label).lower(), str(label).upper()) for label in getattr(layer, "axis_labels", ())
-    ]
-    letters = "".join(labels) + ("C" if getattr(layer, "rgb", False) else "")
-    usual = all(len(label) == 1 and label in "TCZYXPQ" for label in labels)
-    return letters if labels and usual and letters.count("Y") == letters.count("X") == 1 else None
 
 
 def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,15 @@ from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate, iterate, memory_of, resolve
 from napari_dip.images.axes import Axes
-from napari_dip.images.intensities import Intensities, cast, check_image
-from napari_dip.images.noise import Noise, estimate_noise
-from napari_dip.parts import Cutting, Index
-from napari_dip.restoration import Restoration
+from napari_dip.images.files import Description
+from napari_dip.images.intensities import cast, check_image
+from napari_dip.images.noise import Noise
+from napari_dip.parts import Cutting, Index, Part, place
+from napari_dip.restoration import Past, Restoration, plain
+from napari_dip.results import OnDisk, Original, Result, whole
+from napari_dip.source import Measured, Source
 from napari_dip.tasks import Denoise, Inpaint, Task
+from napari_dip.unfinished import Unfinished, fingerprint
 
 __all__ = ["Job", "Step"]
 
@@ -66,16 +72,6 @@ class Step:
     seconds_left: float
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """What was measured of a plane or volume, and for which task."""
-
-    of: tuple[Index, Task]
-    intensities: Intensities
-    noise: Noise
-    level: float  # of the noise, at the mean intensity
-
-
 class Job:
     """A planned and checked restoration; iterate over it to do it.
 
@@ -101,6 +97,10 @@ class Job:
     warm
         Whether a plane or volume of a stack starts from the weights of the one before, if the two show much
         the same.
+    out
+        The file that the result goes to, plane by plane; None to keep it in memory.
+    description
+        What is known of the image besides its numbers, for that file.
 
     Attributes
     ----------
@@ -113,7 +113,8 @@ class Job:
     last
         The newest step, or None.
     stopped_by
-        ``"user"`` or ``"out of memory"`` when that ended the job; else None, and the last iterate tells.
+        ``"user"``, ``"out of memory"`` or ``"unreadable image"`` when that ended the job; else None, and the
+        last iterate tells.
     warning
         A sentence for the user, or None.
     """
@@ -130,17 +131,49 @@ class Job:
         dtype: np.dtype[Any] | None = None,
         tile: int | None = None,
         warm: bool = True,
+        out: str | os.PathLike[str] | None = None,
+        description: Description | None = None,
     ) -> None:
         check_image(image)
         self.task = task = task or Denoise()
-        self.image, self.axes, self.engine = image, axes, resolve(task.suit(settings))
-        self.noise = noise
+        self.image, self.axes, self.noise = image, axes, noise
+        self._source = Source(image, axes)
         self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
         if self.dtype.kind not in "biuf":
             raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {self.dtype}.")
+
+        def complete(engine: Settings, tile: int | None) -> dict[str, Any]:
+            return {
+                "preset": preset,
+                **task.settings,
+                **engine.to_dict(),
+                "noise": "auto" if noise is None else noise.to_dict(),
+                "axes": axes.names,
+                "dtype": None if dtype is None else self.dtype.name,
+                "tile": tile,
+                "warm": warm,
+            }
+
+        settings = task.suit(settings)
+        unfinished = None
+        if out is not None:
+            unfinished = Unfinished(
+                out, complete(settings, tile), description or Description.plain(axes.names)
+            )
+            if unfinished.settings is not None:  # what was decided then holds now
+                chosen = unfinished.settings
+                settings = settings.changed(device=chosen["device"], precision=chosen["precision"])
+                tile = chosen["tile"]
+        self.engine = resolve(settings)
         self.factors = task.factors(axes)
-        self.shape = tuple(size * f for size, f in zip(image.shape, self.factors, strict=True))
-        _refuse_too_large(self.shape, self.dtype)
+        original = Original(self._source, self.factors, self.dtype)
+        self.shape = original.shape
+        self._result: Result
+        if unfinished is None:
+            _refuse_too_large(self.shape, self.dtype)
+            self._result = Result(original)
+        else:
+            self._result = OnDisk(original, axes, unfinished, self._made_from)
         free = SPARE * available_memory(torch.device(self.engine.device))
         memory = functools.cache(lambda *size: self._memory(size))
         cutting = Cutting(axes, tuple(image.shape), self.factors)
@@ -148,27 +181,15 @@ class Job:
             tile = cutting.largest_tile(lambda size: memory(*size) <= free)
         self.memory = memory(*cutting.size(tile))
         self.parts = cutting.parts(tile)
-        self.settings: dict[str, Any] = {
-            "preset": preset,
-            **task.settings,
-            **self.engine.to_dict(),
-            "noise": "auto" if noise is None else noise.to_dict(),
-            "axes": axes.names,
-            "dtype": None if dtype is None else self.dtype.name,
-            "tile": tile,
-            "warm": warm,
-        }
+        self.settings = complete(self.engine, tile)
         self._warm = warm
-        self._neighbours: dict[Any, Neighbour] = {}  # of each channel and tile, the run that was done last
+        self._neighbours: dict[str, Neighbour] = {}  # of each channel and tile, the run that was done last
         self.last: Step | None = None
-        self._history: list[dict[str, Any]] = []
+        self._past: dict[int, Past] = {}  # of each run
         self._begun = 0.0  # seconds at the end of the run's first iteration
-        self._lengths: list[int] = []  # of the runs that are done, in iterations
-        self._residuals: list[tuple[float, float]] = []  # of finished runs, and their noise
-        self._done: np.ndarray | None = None
         self._place: tuple[float, ...] | None = None
         self._asked: Task | None = None  # for what, in place of the task at hand
-        self._measured: _Measured | None = None
+        self._measured: Measured | None = None
         self.stopped_by: str | None = None
         self.warning: str | None = None
 
@@ -176,7 +197,7 @@ class Job:
         """Return about how many bytes a run on so many pixels of the image would take, with the result."""
         channels = 3 if self.axes.joint_channels else 1
         problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
-        return memory_of(problem, self.engine) + int(math.prod(self.shape) * self.dtype.itemsize)
+        return memory_of(problem, self.engine) + self._result.memory
 
     # ------------------------------------------------------------------------------------------ doing it
 
@@ -214,12 +235,12 @@ class Job:
         if not isinstance(task, Inpaint):
             raise TypeError(f"only inpainting has a mask to change, and this job is to {task.name}.")
         self._asked = asked = Inpaint.of(mask.copy(), self.axes, self.image.shape, task.damage, task.denoise)
-        if self.last is None or self._done is None or asked.denoise:
+        if self.last is None or asked.denoise:
             return False
         part, block = self._view
         # All that the run has not taken up yet: an edit may come in many parts.
         before, now = self.task.known(block, part.where), asked.known(block, part.where)
-        shown = self._done[part.goes]
+        shown = self._result[part.goes]
         known = self.axes.to_engine(now)
         values = torch.from_numpy(np.where(known, self.axes.to_engine(block), 0).astype(np.float32))
         filled = smooth_fill(values[None], torch.from_numpy(known.astype(np.float32))[None])[0]
@@ -227,24 +248,60 @@ class Job:
         shown[...] = np.where(now, cast(block, self.dtype), np.where(before, smooth, shown))
         return True
 
-    def __iter__(self) -> Iterator[Step]:
+    def __iter__(self) -> Generator[Step]:
         self._waiting = list(range(len(self.parts)))
         self._finished: list[int] = []
-        while self._waiting:
-            run = self._next()
-            self._part = self.parts[run]
-            self._take_task()
+        try:
+            self._take_up()
+            while self._waiting and not self.stopped_by:
+                yield from self._restore(self._next())
+            if not self.stopped_by:
+                self._result.finish(self._record())
+        finally:
+            self._result.close()
+
+    def _take_up(self) -> None:
+        """Go on from where another run to the same file ended."""
+        indices = {place(part.index): part.index for part in self.parts}
+        done = self._result.take_up(list(indices.values()), self.settings)
+        self._finished = [run for run in self._waiting if place(self.parts[run].index) in done]
+        self._waiting = [run for run in self._waiting if run not in self._finished]
+        for past in done.values():
+            self._past |= past
+        if self._warm:
+            self._neighbours |= self._result.neighbours()
+
+    def _restore(self, run: int) -> Iterator[Step]:
+        """Restore a part, and note that its plane or volume is done if it was the last of it."""
+        self._part = part = self.parts[run]
+        self._take_task()
+        try:
             prepared = self._prepare()
-            if prepared is not None:
-                yield from self._run(run, *prepared)
-                self._write()
-                self._judge()
-                if self._warm and self._waiting and self.last is not None:
-                    self._neighbours[self._kin] = self.last.iterate.neighbour()
-            if self.stopped_by:
-                return
-            self._finished.append(run)
-            self._take_task()
+        except OSError as error:
+            if not self._finished or self._result.lasts:
+                raise
+            self.warning = f"{str(error)[:1].upper()}{str(error)[1:]} What was done before is kept."
+            self.stopped_by = "unreadable image"
+            return
+        if prepared is not None:
+            yield from self._run(run, *prepared)
+            self._write()
+            self._judge(run)
+            if self._warm and self.last is not None:
+                self._neighbours[self._kin] = self.last.iterate.neighbour()
+        if self.stopped_by:
+            self._result.keep()
+            return
+        self._finished.append(run)
+        self._take_task()
+        if not any(self.parts[other].index == part.index for other in self._waiting):
+            runs = [run for run, other in enumerate(self.parts) if other.index == part.index]
+            kins = {self._kin_of(self.parts[run]) for run in runs}
+            self._result.complete(
+                part.index,
+                {run: self._past[run] for run in runs if run in self._past},
+                {kin: self._neighbours[kin] for kin in kins if kin in self._neighbours},
+            )
 
     def _next(self) -> int:
         """Take the part that is to be restored next from those that wait."""
@@ -254,14 +311,17 @@ class Job:
             pairs = zip(self.parts[run].index, place or (), strict=False)
             return sum(abs(at - looked_at) for at, looked_at in pairs if isinstance(at, int))
 
-        run = min(self._waiting, key=distance)  # the first of those that are as near
+        # What has been begun comes first; then the first of those that are as near.
+        last = self.parts[self._finished[-1]].index if self._finished else None
+        begun = [run for run in self._waiting if self.parts[run].index == last]
+        run = min(begun or self._waiting, key=distance)
         self._waiting.remove(run)
         return run
 
     def _run(self, run: int, problem: Problem, settings: Settings) -> Iterator[Step]:
         for it in self._iterate(problem, settings):
             self.last = self._step(run, self._part.goes, it)
-            self._record(self.last)
+            self._take_down(self.last)
             yield self.last
             if self.stopped_by:
                 return
@@ -286,12 +346,15 @@ class Job:
             self.stopped_by = "out of memory"
 
     @property
-    def _kin(self) -> tuple[Any, ...]:
+    def _kin(self) -> str:
+        return self._kin_of(self._part)
+
+    def _kin_of(self, part: Part) -> str:
         """What the parts have in common that may start from one another: the channel, and the place."""
-        index, channel = self._part.index, self.axes.channel
-        stain = None if channel is None or self.axes.joint_channels else index[channel]
-        tile = self._part.tile
-        return stain, None if tile is None else tuple(where.start for where in tile.where)
+        stain = None if self.axes.joint_channels else self.axes.channel
+        channel = "" if stain is None else f"channel {part.index[stain]} "
+        tile = [] if part.tile is None else [where.start for where in part.tile.where]
+        return f"{channel}tile {tile}"
 
     def _take_task(self) -> bool:
         """Go over to the task that was asked for meanwhile, if any; return whether the part is affected."""
@@ -311,9 +374,10 @@ class Job:
     def _prepare(self) -> tuple[Problem, Settings] | None:
         """Get the part at hand ready, and return its problem; None where there is nothing to restore."""
         part = self._part
-        block = np.asarray(self.image[part.where])
+        self._result.begin(part.index)
+        block = self._source[part.where]
         known = self.task.known(block, part.where)
-        under = self._result()[part.goes]
+        under = self._result[part.goes]
         self._under = under.copy() if part.tile is not None else None
         if not known.any():
             self.warning = (
@@ -321,19 +385,19 @@ class Job:
                 "in 3-D, to fill them in from their neighbours."
             )
         if not known.any() or not self.task.needed(known):
-            self._result()[part.goes] = self._as_it_is(block)
+            self._result.as_it_was(part.where, part.goes)
             return None
         if np.ptp(block[known].astype(np.float64)) == 0:
             flat = np.full(under.shape, block[known][0])
-            self._result()[part.goes] = self.task.compose(block, cast(flat, self.dtype), known)
+            self._result[part.goes] = self.task.compose(block, cast(flat, self.dtype), known)
             return None
         if self._measured is None or self._measured.of != (part.index, self.task):
-            self._measured = self._measure(part.index)
+            self._measured = self._source.measure(part.index, self.task, self.noise)
         return self._problem(), self.engine
 
     def _problem(self) -> Problem:
         """Return the engine's view of the part at hand."""
-        block = np.asarray(self.image[self._part.where])
+        block = self._source[self._part.where]
         self._view = self._part, block
         self._known = self.task.known(block, self._part.where)
         assert self._measured is not None
@@ -348,21 +412,13 @@ class Job:
             ),
         )
 
-    def _measure(self, index: Index) -> _Measured:
-        """Measure a plane or volume, all its tiles together, by what is known of it."""
-        block = np.asarray(self.image[index])
-        known = self.task.known(block, index)
-        if not known.all():
-            block = np.where(known, block, np.nan)
-        block = self.axes.to_engine(block)
-        intensities = Intensities.of(block)
-        # One channel stands for the three of a colour image: the middle one is green.
-        noise = self.noise or estimate_noise(block[len(block) // 2])
-        variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64)))
-        return _Measured((index, self.task), intensities, noise, math.sqrt(variance))
+    def _made_from(self, index: Index) -> str:
+        """Return a text that changes with what a plane or volume is made from."""
+        known = self.task.known(self._source[index], index)
+        return fingerprint(self._source[whole(index)], known)
 
     def _step(self, run: int, index: Index, it: Iterate) -> Step:
-        usual = self._lengths[-1] if self._lengths else self.engine.expected
+        usual = self._judged[-1].length if self._judged else self.engine.expected
         expected = min(max(it.last_iteration, usual), self.engine.iterations + self.engine.finish)
         expected = max(expected, it.iteration)
         if it.stopped_by is not None:
@@ -380,35 +436,17 @@ class Job:
         done = runs - waiting - 1
         return Step(run, runs, done, index, it, (done + part) / runs, max(0.0, left))
 
-    def _record(self, step: Step) -> None:
+    def _take_down(self, step: Step) -> None:
         # The numbers alone: an iterate would keep its run's whole state in memory. Of a tensor too where that
         # makes nobody wait: thousands of small ones would pin down the memory that is freed around them.
-        row = {"run": step.run} | {name: getattr(step.iterate, name) for name in RECORDED}
+        row = {name: getattr(step.iterate, name) for name in RECORDED}
         if row["data_term"].device.type == "cpu":
             row["data_term"] = float(row["data_term"])
-        self._history.append(row)
+        if step.iterate.iteration == 1:  # a part that is done again comes last
+            self._past[step.run] = Past(self._past.pop(step.run, Past()).rows)
+        self._past[step.run].rows.append(row)
 
     # -------------------------------------------------------------------------------------- what there is
-
-    def _result(self) -> np.ndarray:
-        """The result so far: the image, enlarged if need be, in which restored parts replace the original."""
-        if self._done is None:
-            self._done = self._as_it_is(self.image)
-        return self._done
-
-    def _as_it_is(self, block: Any) -> np.ndarray:
-        """Return a copy of a part of the image that could stand in the result."""
-        same = np.array(block, copy=True)
-        spread = self.factors if same.ndim == len(self.factors) else self._spread
-        for axis, factor in enumerate(spread):
-            same = np.repeat(same, factor, axis) if factor > 1 else same
-        return cast(same, self.dtype)
-
-    @property
-    def _spread(self) -> list[int]:
-        """How much finer the result is along the axes that a part keeps."""
-        kept = [axis for axis, where in enumerate(self._part.where) if isinstance(where, slice)]
-        return [self.factors[axis] for axis in kept]
 
     def _restored(self, estimate: torch.Tensor) -> np.ndarray:
         """Return what stands in the result for an estimate of the part at hand."""
@@ -421,16 +459,20 @@ class Job:
             restored = cast(under + opacity * (restored - under), self.dtype)
         return self.task.compose(self._view[1], restored, self._known)
 
-    def _judge(self) -> None:
+    def _judge(self, run: int) -> None:
         """Take down how well the run's result explains what was measured."""
         assert self.last is not None and self._measured is not None
         residual = self.last.iterate.residual() * self._measured.intensities.unit
-        self._residuals.append((residual, self._measured.level))
-        self._lengths.append(self.last.iterate.iteration)
+        past = self._past[run]
+        past.residual, past.noise = residual, self._measured.level
+
+    @property
+    def _judged(self) -> list[Past]:
+        return [past for past in self._past.values() if past.residual is not None]
 
     def _write(self) -> None:
         if self.last is not None:
-            self._result()[self.last.index] = self._restored(self.last.iterate.best())
+            self._result[self.last.index] = self._restored(self.last.iterate.best())
 
     def preview(self) -> tuple[Index, np.ndarray]:
         """Return where the newest estimate lies in the result, and the estimate itself."""
@@ -438,15 +480,15 @@ class Job:
             raise RuntimeError("There is no estimate before the first iteration: iterate over the job first.")
         return self.last.index, self._restored(self.last.iterate.estimate())
 
-    def picture(self) -> np.ndarray:
+    def picture(self) -> Any:
         """Return the whole result so far, the newest estimate in its place.
 
         It is one array that this fills in again and again, and in the end the result's.
         """
         index, estimate = self.preview()
         if self._asked is None:  # else the estimate is of what was asked for before
-            self._result()[index] = estimate
-        return self._result()
+            self._result[index] = estimate
+        return self._result.array
 
     def result(self) -> Restoration:
         """Return what has been restored so far; parts that were not reached are the original's."""
@@ -455,22 +497,27 @@ class Job:
             ended = self.last.iterate.stopped_by or "user"
             if self.last.iterate.stopped_by is None:
                 self._write()
-            if not self._residuals:
-                self._judge()
-        history: dict[str, list[Any]] = {
-            name: [row[name] for row in self._history] for name in ("run", *RECORDED)
-        }
+            if not self._judged:
+                self._judge(self.last.run)
+        rows = [{"run": run} | row for run, past in self._past.items() for row in past.rows]
+        history: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("run", *RECORDED)}
         for name in ("data_term", "figure"):
-            history[name] = [_plain(value) for value in history[name]]
+            history[name] = [plain(value) for value in history[name]]
         return Restoration(
-            self._result(),
-            len(self._history),
+            self._result.final,
+            len(rows),
             self.stopped_by or ended,
             history,
             self.settings,
-            residual=_root_mean_square([residual for residual, _ in self._residuals]),
-            noise=_root_mean_square([noise for _, noise in self._residuals]),
+            residual=_root_mean_square([past.residual for past in self._judged]),
+            noise=_root_mean_square([past.noise for past in self._judged]),
         )
+
+    def _record(self) -> dict[str, Any]:
+        """Return how the result came about, as plain JSON, without every iteration."""
+        record = {"version": version("napari-dip"), "task": self.task.name} | self.result().to_dict()
+        del record["history"]
+        return record
 
 
 def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -483,10 +530,6 @@ def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         )
 
 
-def _root_mean_square(values: list[float]) -> float | None:
-    return math.sqrt(sum(value**2 for value in values) / len(values)) if values else None
-
-
-def _plain(value: torch.Tensor | float | None) -> float | None:
-    """Return a number as JSON has it, which knows no NaN: None stands for what is not a number."""
-    return None if value is None or not math.isfinite(value) else float(value)
+def _root_mean_square(values: list[float | None]) -> float | None:
+    numbers = [value for value in values if value is not None]
+    return math.sqrt(sum(value**2 for value in numbers) / len(numbers)) if numbers else None

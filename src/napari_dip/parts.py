@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from napari_dip.images.axes import Axes
 from napari_dip.images.tiles import Tile, tiles
 
-__all__ = ["Cutting", "Index", "Part"]
+__all__ = ["Cutting", "Index", "Part", "Place", "place"]
 
 Index = tuple[int | slice, ...]
+Place = tuple[int, ...]  # of a plane or volume in its stack
 
 # Tiles overlap by this many pixels of the result at least.
 OVERLAP = 48
+
+
+def place(index: Index) -> Place:
+    """Return which plane or volume of the stack an index lies in."""
+    return tuple(i for i in index if isinstance(i, int))
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Restoration"]
+__all__ = ["Past", "Restoration", "plain"]
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,30 @@ class Restoration:
             "settings": self.settings,
             "history": self.history,
         }
+
+
+@dataclass
+class Past:
+    """What is remembered of the run of a part.
+
+    Attributes
+    ----------
+    rows
+        What is taken down of each iteration.
+    residual, noise
+        How far the result is from the measurement, and the noise; None before the run has come to its end.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    residual: float | None = None
+    noise: float | None = None
+
+    @property
+    def length(self) -> int:
+        """Iterations that the run took."""
+        return int(self.rows[-1]["iteration"])
+
+
+def plain(value: Any) -> float | None:
+    """Return a number as JSON has it, which knows no NaN: None stands for what is not a number."""
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -34,12 +34,13 @@ class Neighbour:
     prediction: Tensor
 
     def resembles(self, problem: Problem) -> bool:
-        """Whether a problem's measurement, on the same device, shows much the same.
+        """Whether a problem's measurement shows much the same.
 
         A scene that has changed, or a plane with nothing but noise in it, does not.
         """
         if self.prediction.shape != problem.filled.shape:
             return False
         seen = problem.weights > 0
-        pair = [gaussian_blur(image, BLUR)[seen] for image in (self.prediction, problem.filled)]
+        before = self.prediction.to(problem.filled.device)
+        pair = [gaussian_blur(image, BLUR)[seen] for image in (before, problem.filled)]
         return bool(torch.corrcoef(torch.stack(pair))[0, 1] > SAME)

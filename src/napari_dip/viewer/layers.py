@@ -115,7 +115,7 @@ def axes_of(layer: Image, volumes: bool | None = None) -> Any:
     volumes
         Whether the last axis before the planes is depth; None to take it as its labels say.
     """
-    from napari_dip.api import layer_axes
+    from napari_dip.given import layer_axes
     from napari_dip.images.axes import Axes
 
     shape = tuple((layer.data[0] if layer.multiscale else layer.data).shape)

@@ -1,0 +1,303 @@
+"""Where a job puts what it restores: an array in memory, or a file that grows plane by plane.
+
+Either starts as the original, so that what was not reached is the original's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_dip.engine.neighbours import Neighbour
+from napari_dip.images.axes import Axes
+from napari_dip.images.intensities import cast
+from napari_dip.parts import Index, Place, place
+from napari_dip.restoration import Past
+from napari_dip.source import Source
+from napari_dip.unfinished import Unfinished
+
+__all__ = ["Growing", "OnDisk", "Original", "Result", "whole"]
+
+
+def inside(index: Index) -> tuple[slice, ...]:
+    """Return where an index lies in its plane or volume."""
+    return tuple(i for i in index if isinstance(i, slice))
+
+
+def whole(index: Index) -> Index:
+    """Return the index of the whole plane or volume, opacity included, that an index lies in."""
+    return tuple(i if isinstance(i, int) else slice(None) for i in index)
+
+
+@dataclass(frozen=True)
+class Original:
+    """The image as it could stand in the result: of its dtype, and each pixel as many as it becomes.
+
+    Parameters
+    ----------
+    image
+        Where the image is read from.
+    factors
+        How much finer the result is along each axis.
+    dtype
+        The result's.
+    """
+
+    image: Source
+    factors: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The result's shape."""
+        return tuple(size * f for size, f in zip(self.image.shape, self.factors, strict=True))
+
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        """Return a copy of what stands in the result for a part of the image."""
+        same = self.image[index].copy()
+        kept = [f for f, where in zip(self.factors, index, strict=True) if isinstance(where, slice)]
+        for axis, factor in enumerate(kept):
+            same = np.repeat(same, factor, axis) if factor > 1 else same
+        return cast(same, self.dtype)
+
+
+class Result:
+    """A result in memory, written to at places given by indices into the whole of it.
+
+    Attributes
+    ----------
+    lasts
+        Whether what is done outlives the program.
+    """
+
+    lasts = False
+
+    def __init__(self, original: Original) -> None:
+        self._original = original
+        self._all: NDArray[Any] | None = None
+
+    @property
+    def array(self) -> Any:
+        """The whole result so far: one array that grows."""
+        if self._all is None:
+            self._all = self._original[(slice(None),) * len(self._original.shape)]
+        return self._all
+
+    @property
+    def final(self) -> Any:
+        """The array that the job gives back."""
+        return self.array
+
+    @property
+    def memory(self) -> int:
+        """How many bytes of memory it takes."""
+        return math.prod(self._original.shape) * self._original.dtype.itemsize
+
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        """Return a part of the plane or volume under way, which may be written to."""
+        part: NDArray[Any] = self.array[index]
+        return part
+
+    def __setitem__(self, index: Index, value: NDArray[Any]) -> None:
+        self[index][...] = value
+
+    def as_it_was(self, where: Index, goes: Index) -> None:
+        """Let the part of the image at `where` stand in the result, at `goes`."""
+        self[goes] = self._original[where]
+
+    def take_up(self, indices: Sequence[Index], settings: Mapping[str, Any]) -> dict[Place, dict[int, Past]]:
+        """Make ready; return which planes or volumes are done already, and the past of their runs."""
+        return {}
+
+    def neighbours(self) -> dict[str, Neighbour]:
+        """Return what the next run of each kin may start from."""
+        return {}
+
+    def begin(self, index: Index) -> None:
+        """From here on the job works on the plane or volume at `index`, and reads and writes only there."""
+
+    def keep(self) -> None:
+        """What there is of the plane or volume under way is to last."""
+
+    def complete(self, index: Index, past: dict[int, Past], neighbours: Mapping[str, Neighbour]) -> None:
+        """The plane or volume at `index` is done; its runs' past, and what the next runs may start from."""
+
+    def finish(self, record: Mapping[str, Any]) -> None:
+        """All is done, and `record` says how it came about."""
+
+    def close(self) -> None:
+        """The job has ended, wherever it was."""
+
+
+class OnDisk(Result):
+    """A result in a file, of which one plane or volume at a time is in memory.
+
+    Parameters
+    ----------
+    original
+        The image.
+    axes
+        Which axis is which.
+    unfinished
+        The file.
+    made_from
+        Returns, for a plane or volume, a text that changes with what it is made from.
+    """
+
+    lasts = True
+
+    def __init__(
+        self, original: Original, axes: Axes, unfinished: Unfinished, made_from: Callable[[Index], str]
+    ) -> None:
+        super().__init__(original)
+        self._unfinished, self._made_from = unfinished, made_from
+        joint = axes.channel if axes.joint_channels else None
+        stack = [axis for axis in range(len(axes.names)) if axis not in (*axes.spatial, joint)]
+        self._growing = Growing(original.shape, original.dtype, stack, self._look_up)
+        self._file: Any = None  # the finished one's array
+        self._changed = False  # the image, since another run was at it
+        self._index: Index | None = None
+        self._source = ""
+        self._plane: NDArray[Any] = np.empty(0)
+
+    def _look_up(self, at: Place, index: Index) -> NDArray[Any]:
+        if self._index is not None and at == place(self._index):
+            return self._plane
+        if at in self._unfinished.done:
+            return self._unfinished.read(index)
+        return self._original[index]
+
+    @property
+    def array(self) -> Growing:
+        return self._growing
+
+    @property
+    def final(self) -> Any:
+        return self._growing.lazy() if self._file is None else self._file
+
+    @property
+    def memory(self) -> int:
+        return math.prod(self._growing.plane) * self._original.dtype.itemsize
+
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        return self._plane[inside(index)]
+
+    def take_up(self, indices: Sequence[Index], settings: Mapping[str, Any]) -> dict[Place, dict[int, Past]]:
+        original, done = self._original, self._unfinished.done
+        self._unfinished.begin(original.shape, original.dtype, original.factors, settings)
+        for index in indices:
+            entry = done.get(place(index))
+            if entry is not None and entry.source != self._made_from(index):
+                del done[place(index)]
+                self._changed = True
+        return {at: entry.past for at, entry in done.items()}
+
+    def neighbours(self) -> dict[str, Neighbour]:
+        # What was made from another image is no start for this one.
+        return {} if self._changed else self._unfinished.neighbours()
+
+    def begin(self, index: Index) -> None:
+        if self._index is None or place(index) != place(self._index):
+            self._plane, self._index = np.array(self._look_up(place(index), whole(index))), whole(index)
+            self._source = self._made_from(index)
+
+    def keep(self) -> None:
+        if self._index is not None:
+            self._unfinished.write(self._index, self._plane)
+
+    def complete(self, index: Index, past: dict[int, Past], neighbours: Mapping[str, Neighbour]) -> None:
+        if self._made_from(index) != self._source:
+            raise OSError(
+                f"the image changed while plane {place(index)} of it was being restored. Run the same again "
+                "when nothing writes to it; what was done before is kept."
+            )
+        self.keep()
+        self._unfinished.enter(place(index), self._source, past, neighbours)
+
+    def finish(self, record: Mapping[str, Any]) -> None:
+        self._index = None
+        self._file = self._unfinished.finish(record)
+
+    def close(self) -> None:
+        self._unfinished.close()
+
+
+class Growing:
+    """An array that is read plane by plane from wherever its planes are, as napari and dask take arrays.
+
+    Parameters
+    ----------
+    shape, dtype
+        The array's.
+    stack
+        Its axes that count planes or volumes.
+    look_up
+        Called with the place in the stack and the index of the whole plane or volume, returns it.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        stack: Sequence[int],
+        look_up: Callable[[Place, Index], NDArray[Any]],
+    ) -> None:
+        self.shape, self.dtype, self.ndim = shape, dtype, len(shape)
+        self._stack, self._look_up = tuple(stack), look_up
+
+    @property
+    def plane(self) -> tuple[int, ...]:
+        """Shape of a plane or volume."""
+        return tuple(size for axis, size in enumerate(self.shape) if axis not in self._stack)
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        index = list(key) if isinstance(key, tuple) else [key]
+        if any(i is Ellipsis for i in index):
+            at = next(n for n, i in enumerate(index) if i is Ellipsis)
+            index[at : at + 1] = [slice(None)] * (self.ndim - len(index) + 1)
+        index += [slice(None)] * (self.ndim - len(index))
+        picked = [range(size)[i] for size, i in zip(self.shape, index, strict=True)]
+        # Axes that are picked by a number stay until the end, of one entry.
+        runs = [range(p, p + 1) if isinstance(p, int) else p for p in picked]
+        in_plane = tuple(
+            i if isinstance(i, slice) else slice(p.start, p.stop)
+            for axis, (i, p) in enumerate(zip(index, runs, strict=True))
+            if axis not in self._stack
+        )
+        block = np.empty([len(p) for p in runs], self.dtype)
+        for counts in itertools.product(*(range(len(runs[axis])) for axis in self._stack)):
+            where = dict(zip(self._stack, counts, strict=True))
+            goes = tuple(where.get(axis, slice(None)) for axis in range(self.ndim))
+            block[goes] = self._plane(tuple(runs[axis][n] for axis, n in where.items()))[in_plane]
+        return block[tuple(0 if isinstance(p, int) else slice(None) for p in picked)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[...], dtype=dtype)
+
+    def lazy(self) -> da.Array:
+        """Return the same as a dask array, a chunk for each plane or volume."""
+        chunks = tuple(1 if axis in self._stack else size for axis, size in enumerate(self.shape))
+        nothing = np.empty((0,) * self.ndim, self.dtype)
+        lazy: da.Array = da.from_array(self, chunks=chunks, name=False, meta=nothing)  # type: ignore[no-untyped-call]
+        return lazy
+
+    def _plane(self, at: Place) -> NDArray[Any]:
+        index: list[int | slice] = [slice(None)] * self.ndim
+        for axis, i in zip(self._stack, at, strict=True):
+            index[axis] = i
+        return self._look_up(at, tuple(index))

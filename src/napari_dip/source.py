@@ -1,0 +1,104 @@
+"""The image that a job reads, one part after the other, and what is measured of its planes and volumes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_dip.images.axes import Axes
+from napari_dip.images.intensities import Intensities
+from napari_dip.images.noise import Noise, estimate_noise
+from napari_dip.parts import Index
+from napari_dip.tasks import Task
+
+__all__ = ["Measured", "Source"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a plane or volume, and for which task."""
+
+    of: tuple[Index, Task]
+    intensities: Intensities
+    noise: Noise
+    level: float  # of the noise, at the mean intensity
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image that is read part by part, from memory, a file, or wherever a lazy array gets it.
+
+    Parameters
+    ----------
+    image
+        The array.
+    axes
+        Which axis is which.
+    """
+
+    image: Any
+    axes: Axes
+
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        """Return a part of the image.
+
+        Raises
+        ------
+        OSError
+            If it can't be read, or is not what the image said that it would be.
+        """
+        try:
+            block = np.asarray(self.image[index])
+        except MemoryError:
+            raise
+        except Exception as error:  # each kind of array has its own
+            raise OSError(
+                f"{self.name(index)} can't be read: {_sentence(error)} Check where the image comes from, or "
+                "leave this part out."
+            ) from error
+        shape = tuple(
+            len(range(*i.indices(size)))
+            for i, size in zip(index, self.shape, strict=True)
+            if isinstance(i, slice)
+        )
+        for what, got, expected in (("shape", block.shape, shape), ("type", block.dtype, self.image.dtype)):
+            if got != expected:
+                raise OSError(
+                    f"{self.name(index)} has the {what} {got}, but the image said {expected}. Was it changed "
+                    "meanwhile, or put together from images that differ? Make them alike, and start again."
+                )
+        return block
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The image's shape."""
+        return tuple(self.image.shape)
+
+    def measure(self, index: Index, task: Task, noise: Noise | None) -> Measured:
+        """Measure a plane or volume, all its tiles together, by what is known of it."""
+        block = self[index]
+        known = task.known(block, index)
+        if not known.all():
+            block = np.where(known, block, np.nan)
+        block = self.axes.to_engine(block)
+        intensities = Intensities.of(block)
+        # One channel stands for the three of a colour image: the middle one is green.
+        noise = noise or estimate_noise(block[len(block) // 2])
+        variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64)))
+        return Measured((index, task), intensities, noise, math.sqrt(variance))
+
+    def name(self, index: Index) -> str:
+        """Return what a part of the image is called, to begin a sentence with."""
+        kind = "plane" if len(self.axes.spatial) == 2 else "volume"
+        place = [f"{name} {i}" for name, i in zip(self.axes.names, index, strict=True) if isinstance(i, int)]
+        place = [text.removeprefix("Q ") for text in place]
+        return f"{kind} {', '.join(place)} of the image" if place else "the image"
+
+
+def _sentence(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if text.endswith(".") else text + "."

@@ -1,0 +1,285 @@
+"""A result on its way to a file: what is done of it outlives the program, and another run goes on from there.
+
+Beside the file that is to be, a folder ``NAME.unfinished`` has the image as far as it is done, an OME-Zarr
+that any program can read; a journal with a line for each plane or volume that is done, which also tells what
+it was made from; and the networks that the next ones start from. What the journal does not know is done
+again. When all is done the image becomes the file, and the folder goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from napari_dip.engine.neighbours import Neighbour
+from napari_dip.images.files import Description, ZarrFile, kind_of, read, write
+from napari_dip.parts import Index, Place
+from napari_dip.restoration import Past, plain
+
+__all__ = ["Entry", "Unfinished", "fingerprint"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the journal says of a plane or volume that is done.
+
+    Parameters
+    ----------
+    source
+        The `fingerprint` of what it was made from.
+    past
+        Of its runs.
+    """
+
+    source: str
+    past: dict[int, Past]
+
+
+class Unfinished:
+    """A result that grows beside the place of the file that it will be. Nobody else may write to it.
+
+    Parameters
+    ----------
+    path
+        Of the file that is to be.
+    asked
+        The settings as they were asked for, plain JSON: a run goes on only with the same ones.
+    description
+        What else is known of the image.
+
+    Attributes
+    ----------
+    path, folder
+        The file that is to be, and where the result is until then.
+    settings
+        The complete settings of the run that began it, plain JSON; None where nothing has begun.
+    done
+        The entries of what is done, by place.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], asked: Mapping[str, Any], description: Description
+    ) -> None:
+        self.path, self._description = Path(path), description
+        kind_of(self.path)
+        self._refuse_existing()
+        self.folder = self.path.with_name(self.path.name + ".unfinished")
+        self._asked = json.loads(json.dumps(asked))
+        self.settings: dict[str, Any] | None = None
+        self.done: dict[Place, Entry] = {}
+        self._journal, self._image = self.folder / "journal.jsonl", self.folder / "image.ome.zarr"
+        self._file: ZarrFile | None = None
+        self._newest: dict[str, str] = {}  # of each kin, the name of its neighbour's file
+        self._named = 0
+        self._lock = FileLock(self.folder / "lock", blocking=False)
+        self._look_back()
+
+    def _refuse_existing(self) -> None:
+        if self.path.exists():
+            raise FileExistsError(
+                f"{self.path} exists already, and nothing is overwritten. Choose another name, or move it."
+            )
+
+    def _look_back(self) -> None:
+        lines = _whole_lines(self._journal)
+        if not lines:
+            return
+        begun = lines[0]
+        if begun["asked"] != self._asked:
+            before, now = begun["asked"], self._asked
+            names = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+            was = ", ".join(f"{k}={before.get(k)!r}" for k in names)
+            raise ValueError(
+                f"{self.folder} was begun with other settings ({was}). Go on with the same ones, choose "
+                "another name for the result, or move that folder away."
+            )
+        self.settings = begun["settings"]
+        for line in lines[1:]:
+            past = {int(run): Past(**past) for run, past in line["past"].items()}
+            self.done[tuple(line["place"])] = Entry(line["source"], past)
+            self._newest |= line["neighbours"]
+            self._named += len(line["neighbours"])
+
+    # ------------------------------------------------------------------------------------------- writing it
+
+    def begin(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        factors: tuple[int, ...],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Make the folder ready for a run with these complete settings, or take up where another one ended.
+
+        Raises
+        ------
+        OSError
+            If there is no room for it, or another run writes to it.
+        """
+        needed = math.prod(shape) * dtype.itemsize
+        with self._room():
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.folder.parent).free
+            if self.settings is None and needed > free:
+                raise OSError(f"{needed / 2**30:.1f} GiB are needed, but {free / 2**30:.1f} GiB are free")
+            self.folder.mkdir(exist_ok=True)
+            try:
+                self._lock.acquire()
+            except Timeout:
+                raise OSError("another run is writing to it") from None
+        self._refuse_existing()
+        self._look_back()  # again, now that nobody else writes
+        _cut_to_whole_lines(self._journal)
+        if self.settings is None:
+            if self._image.exists():  # by a run that ended before it had begun
+                shutil.rmtree(self._image)
+            self._file = ZarrFile.create(self._image, shape, dtype, _finer(self._description, factors))
+            self._append({"asked": self._asked, "settings": dict(settings)})
+            self.settings = dict(settings)
+        else:
+            self._file = ZarrFile.open(self._image)
+            there = tuple(self._file.array.shape), np.dtype(self._file.array.dtype)
+            if there != (shape, dtype):
+                raise ValueError(
+                    f"{self.folder} was begun with an image of another shape or type, {there[0]}, {there[1]} "
+                    f"and not {shape}, {dtype}. Choose another name for the result, or move that folder away."
+                )
+
+    def read(self, index: Index) -> NDArray[Any]:
+        """Return what has been written at an index."""
+        assert self._file is not None
+        return np.asarray(self._file.array[index])
+
+    def write(self, index: Index, plane: NDArray[Any]) -> None:
+        """Write a plane or volume. It is not done before its `entry` is there."""
+        assert self._file is not None
+        with self._room():
+            self._file.array[index] = plane
+
+    def enter(
+        self,
+        place: Place,
+        source: str,
+        past: Mapping[int, Past],
+        neighbours: Mapping[str, Neighbour],
+    ) -> None:
+        """Take down that a plane or volume is done, and from what the next ones of its kin start."""
+        named = {}
+        with self._room():
+            for kin, neighbour in neighbours.items():
+                self._named += 1
+                named[kin] = f"neighbour-{self._named}.npz"
+                _save(self.folder / named[kin], neighbour)
+            told = {run: _as_json(one) for run, one in past.items()}
+            self._append({"place": place, "source": source, "past": told, "neighbours": named})
+        self.done[place] = Entry(source, dict(past))
+        for kin, name in named.items():
+            if kin in self._newest:
+                (self.folder / self._newest[kin]).unlink(missing_ok=True)
+            self._newest[kin] = name
+
+    def neighbours(self) -> dict[str, Neighbour]:
+        """Return what the next run of each kin may start from, as the last one left it."""
+        there = {kin: self.folder / name for kin, name in self._newest.items()}
+        return {kin: _load(path) for kin, path in there.items() if path.exists()}
+
+    def finish(self, record: Mapping[str, Any]) -> da.Array:
+        """Let the image become the file; return it."""
+        assert self._file is not None
+        self._file.finish(record)
+        with self._room():
+            if kind_of(self.path) == "zarr":
+                self._image.rename(self.path)
+            else:
+                image, description = read(self._image)
+                write(self.path, image, replace(description, record=record))
+        self.close()
+        shutil.rmtree(self.folder)
+        done: da.Array = read(self.path)[0]
+        return done
+
+    def close(self) -> None:
+        """Let others write to it."""
+        self._lock.release()
+
+    # ---------------------------------------------------------------------------------------------- its parts
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        with open(self._journal, "ab") as journal:
+            journal.write(json.dumps(line).encode() + b"\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Say in a sentence what keeps the result from being written."""
+        try:
+            yield
+        except OSError as error:
+            kept = f" What is done is kept in {self.folder}: run the same again to go on."
+            raise OSError(
+                f"{self.path} can't be written: {error.strerror or error}. Make that right, or choose "
+                f"another place.{kept if self.done else ''}"
+            ) from error
+
+
+def fingerprint(*arrays: NDArray[Any]) -> str:
+    """Return a short text that is the same for the same numbers."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _whole_lines(journal: Path) -> list[dict[str, Any]]:
+    """Return what the lines of a journal say, but not of a last one that a sudden end cut short."""
+    content = journal.read_bytes() if journal.exists() else b""
+    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+
+
+def _cut_to_whole_lines(journal: Path) -> None:
+    if journal.exists():
+        with open(journal, "r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def _save(path: Path, neighbour: Neighbour) -> None:
+    arrays = {f"weights/{name}": weight.cpu().numpy() for name, weight in neighbour.weights.items()}
+    with open(path, "wb") as file:
+        np.savez(file, allow_pickle=False, prediction=neighbour.prediction.cpu().numpy(), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _load(path: Path) -> Neighbour:
+    with np.load(path, allow_pickle=False) as arrays:
+        tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    prediction = tensors.pop("prediction")
+    return Neighbour({name.removeprefix("weights/"): one for name, one in tensors.items()}, prediction)
+
+
+def _as_json(past: Past) -> dict[str, Any]:
+    rows = [row | {name: plain(row[name]) for name in ("data_term", "figure")} for row in past.rows]
+    return {"rows": rows, "residual": past.residual, "noise": past.noise}
+
+
+def _finer(description: Description, factors: tuple[int, ...]) -> Description:
+    """Return the description of an image whose pixels divide those of another by `factors`."""
+    pairs = list(zip(description.scale, factors, strict=True))
+    moved = [at + (0.5 / f - 0.5) * step for at, (step, f) in zip(description.translate, pairs, strict=True)]
+    return replace(description, scale=tuple(step / f for step, f in pairs), translate=tuple(moved))

@@ -1,0 +1,272 @@
+"""Results that grow in a file: as good as in memory, and never lost."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import napari_dip as dip
+from napari_dip.results import Growing
+
+QUICK = {"iterations": 2, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def stack():
+    rng = np.random.default_rng(0)
+    return rng.poisson(np.linspace(5, 60, 16 * 20).reshape(16, 20), (3, 16, 20)).astype("uint16")
+
+
+@pytest.fixture(scope="module")
+def in_memory(stack):
+    return dip.denoise(stack, **QUICK)
+
+
+class Killed(Exception):
+    pass
+
+
+def stop_in(run):
+    """Return a callback that ends the call in a plane, without a word to the job."""
+
+    def callback(step):
+        if step.run == run and step.iterate.iteration == 2:
+            raise Killed
+
+    return callback
+
+
+def files(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.parametrize("name", ["restored.ome.zarr", "restored.ome.tif"])
+def test_a_file_has_what_memory_would_have(stack, in_memory, tmp_path, name):
+    result = dip.denoise(stack, out=tmp_path / name, **QUICK)
+    assert isinstance(result.image, da.Array) and result.image.dtype == stack.dtype
+    assert np.array_equal(result.image.compute(), in_memory.image)
+    assert result.settings == in_memory.settings and result.iterations == in_memory.iterations
+    assert os.listdir(tmp_path) == [name]
+    again = dip.denoise(tmp_path / name, iterations=1)
+    assert again.image.shape == stack.shape
+
+
+def test_a_killed_process_loses_one_plane_and_the_file_becomes_the_same(stack, in_memory, tmp_path):
+    np.save(tmp_path / "stack.npy", stack)
+    script = textwrap.dedent(
+        f"""
+        import os, signal, numpy as np, napari_dip as dip
+        def callback(step):
+            if step.run == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+        dip.denoise(np.load("stack.npy"), out="a.ome.zarr", callback=callback, **{QUICK!r})
+        """
+    )
+    killed = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False)
+    assert killed.returncode == -signal.SIGKILL if os.name == "posix" else killed.returncode != 0
+    folder = tmp_path / "a.ome.zarr.unfinished"
+    assert not (tmp_path / "a.ome.zarr").exists()
+    readable, _ = dip.images.files.read(folder / "image.ome.zarr")
+    assert np.array_equal(readable[:2].compute(), in_memory.image[:2])
+
+    runs = set()
+    result = dip.denoise(
+        stack, out=tmp_path / "a.ome.zarr", callback=lambda step: runs.add(step.run), **QUICK
+    )
+    assert runs == {2}
+    assert np.array_equal(result.image.compute(), in_memory.image)
+    assert result.iterations == in_memory.iterations and result.history["warm"] == in_memory.history["warm"]
+    assert not folder.exists()
+    dip.denoise(stack, out=tmp_path / "b.ome.zarr", **QUICK)
+    assert files(tmp_path / "a.ome.zarr") == files(tmp_path / "b.ome.zarr")
+
+
+def test_a_line_of_the_journal_that_was_cut_short_does_no_harm(stack, in_memory, tmp_path):
+    out = tmp_path / "a.ome.zarr"
+    with pytest.raises(Killed):
+        dip.denoise(stack, out=out, callback=stop_in(2), **QUICK)
+    journal = tmp_path / "a.ome.zarr.unfinished" / "journal.jsonl"
+    with open(journal, "ab") as file:
+        file.write(b'{"place": [2], "sou')
+    assert np.array_equal(dip.denoise(stack, out=out, **QUICK).image.compute(), in_memory.image)
+
+
+def test_planes_in_tiles_go_on_too(tmp_path):
+    image = np.random.default_rng(0).normal(100, 9, (2, 150, 24)).astype("float32")
+    settings = {"iterations": 2, "tile": 144, "device": "cpu"}
+    whole = dip.denoise(image, **settings)
+    out = tmp_path / "a.ome.zarr"
+    with pytest.raises(Killed):
+        dip.denoise(image, out=out, callback=stop_in(3), **settings)  # the second tile of the second plane
+    assert np.array_equal(dip.denoise(image, out=out, **settings).image.compute(), whole.image)
+
+
+def test_a_stopped_run_keeps_what_it_has_and_goes_on(stack, in_memory, tmp_path):
+    out = tmp_path / "a.ome.zarr"
+    stopped = dip.denoise(stack, out=out, callback=lambda step: step.run == 1, **QUICK)
+    assert stopped.stopped_by == "user" and not out.exists()
+    image = stopped.image.compute()
+    assert np.array_equal(image[0], in_memory.image[0]) and np.array_equal(image[2], stack[2])
+    assert np.array_equal(dip.denoise(stack, out=out, **QUICK).image.compute(), in_memory.image)
+
+
+def test_finer_results_and_masks_go_to_files(stack, tmp_path):
+    finer = dip.super_resolve(stack, 2, out=tmp_path / "finer.ome.zarr", **QUICK)
+    assert finer.image.shape == (3, 32, 40)
+    _, description = dip.images.files.read(tmp_path / "finer.ome.zarr")
+    assert description.scale[-2:] == (0.5, 0.5) and description.translate[-2:] == (-0.25, -0.25)
+    mask = np.zeros((16, 20), bool)
+    mask[5:9, 3:15] = True
+    filled = dip.inpaint(stack, mask, out=tmp_path / "filled.ome.zarr", **QUICK)
+    assert np.array_equal(filled.image.compute()[:, ~mask], stack[:, ~mask])
+    assert description.record["task"] == "super-resolve" and description.record["settings"] == finer.settings
+
+
+def test_colours_and_opacity_survive(tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (2, 16, 20, 4), "uint8")
+    result = dip.denoise(image, axes="TYXC", out=tmp_path / "a.ome.zarr", **QUICK)
+    expected = dip.denoise(image, axes="TYXC", **QUICK)
+    assert result.image.shape == image.shape
+    assert np.array_equal(result.image.compute(), expected.image)
+    assert np.array_equal(result.image.compute()[..., 3], image[..., 3])
+
+
+def test_what_changed_meanwhile_is_done_again(stack, tmp_path):
+    out = tmp_path / "a.ome.zarr"
+    with pytest.raises(Killed):
+        dip.denoise(stack, out=out, callback=stop_in(1), **QUICK)
+    changed = stack.copy()
+    changed[0, 3, 3] += 1
+    result = dip.denoise(changed, out=out, **QUICK)
+    assert np.array_equal(result.image.compute(), dip.denoise(changed, **QUICK).image)
+
+
+def test_nothing_is_overwritten(stack, tmp_path):
+    out = tmp_path / "a.ome.zarr"
+    out.write_text("mine")
+    with pytest.raises(FileExistsError, match="exists already"):
+        dip.denoise(stack, out=out, **QUICK)
+    assert out.read_text() == "mine"
+    other = tmp_path / "b.ome.zarr"
+    with pytest.raises(Killed):
+        dip.denoise(stack, out=other, callback=stop_in(1), **QUICK)
+    with pytest.raises(ValueError, match=r"begun with other settings \(tv="):
+        dip.denoise(stack, out=other, tv=3, **QUICK)
+    with pytest.raises(ValueError, match="another shape or type"):
+        dip.denoise(stack[:2], out=other, **QUICK)
+
+
+def test_two_runs_do_not_write_to_one_file(stack, tmp_path):
+    out = tmp_path / "a.ome.zarr"
+    first = iter(dip.api.plan_denoise(stack, out=out, **QUICK))
+    next(first)
+    with pytest.raises(OSError, match="another run is writing"):
+        dip.denoise(stack, out=out, **QUICK)
+    first.close()
+    dip.denoise(stack, out=out, **QUICK)
+
+
+def test_a_full_disk_is_said_and_what_is_done_is_kept(stack, in_memory, tmp_path, monkeypatch):
+    from napari_dip.unfinished import Unfinished
+
+    out = tmp_path / "a.ome.zarr"
+    append, lines = Unfinished._append, []
+
+    def full(self, line):
+        lines.append(line)
+        if len(lines) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(self, line)
+
+    monkeypatch.setattr(Unfinished, "_append", full)
+    with pytest.raises(OSError, match=r"No space left on device\. .* What is done is kept"):
+        dip.denoise(stack, out=out, **QUICK)
+    monkeypatch.undo()
+    assert np.array_equal(dip.denoise(stack, out=out, **QUICK).image.compute(), in_memory.image)
+
+
+def test_too_little_room_is_said_beforehand(stack, tmp_path, monkeypatch):
+    import shutil
+    from types import SimpleNamespace
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    with pytest.raises(OSError, match="are needed, but"):
+        dip.denoise(stack, out=tmp_path / "a.ome.zarr", **QUICK)
+
+
+@pytest.fixture
+def unreadable(stack):
+    """The stack, whose last plane can't be read."""
+
+    def plane(block, block_info):
+        if block_info[0]["array-location"][0][0] == 2:
+            raise RuntimeError("checksum is wrong")
+        return block
+
+    return da.from_array(stack, chunks=(1, 16, 20)).map_blocks(plane, dtype=stack.dtype)
+
+
+def test_an_unreadable_plane_ends_the_run_in_a_sentence(unreadable, stack, in_memory, tmp_path):
+    out = tmp_path / "a.ome.zarr"
+    with pytest.raises(OSError, match=r"plane 2 of the image can't be read: checksum is wrong\."):
+        dip.denoise(unreadable, out=out, **QUICK)
+    assert np.array_equal(dip.denoise(stack, out=out, **QUICK).image.compute(), in_memory.image)
+
+
+def test_in_memory_what_was_done_before_an_unreadable_plane_is_kept(stack, in_memory):
+    class Failing:
+        shape, dtype, ndim = stack.shape, stack.dtype, stack.ndim
+
+        def __getitem__(self, index):
+            if index[0] == 1:
+                raise RuntimeError
+            return stack[index]
+
+    with pytest.warns(UserWarning, match=r"Plane 1 of the image can't be read: RuntimeError\. .* is kept"):
+        result = dip.denoise(Failing(), **QUICK)
+    assert result.stopped_by == "unreadable image"
+    assert np.array_equal(result.image[0], in_memory.image[0]) and np.array_equal(result.image[1:], stack[1:])
+
+
+@pytest.mark.parametrize("what", ["type", "shape"])
+def test_images_that_differ_are_refused(stack, what, tmp_path):
+    wrong = stack.astype("float32") if what == "type" else stack[:, :12]
+    rest = da.from_array(stack[1:]).map_blocks(lambda block: wrong[1:], meta=stack[:0])
+    image = da.concatenate([da.from_array(stack[:1]), rest])
+    with pytest.raises(OSError, match=f"has the {what} .*, but the image said"):
+        dip.denoise(image, out=tmp_path / "a.ome.zarr", **QUICK)
+
+
+def test_an_image_that_changes_under_way_is_noticed(stack, tmp_path):
+    image = stack.copy()
+
+    def change(step):
+        image[1, 0, 0] += step.run == 1
+
+    out = tmp_path / "a.ome.zarr"
+    with pytest.raises(OSError, match="changed while plane"):
+        dip.denoise(image, out=out, callback=change, **QUICK)
+    lines = Path(f"{out}.unfinished/journal.jsonl").read_text().splitlines()
+    assert [json.loads(line)["place"] for line in lines[1:]] == [[0]]
+
+
+@given(st.data())
+def test_a_growing_array_is_indexed_as_numpy_does(data):
+    array = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    growing = Growing(array.shape, array.dtype, (0, 2), lambda at, index: array[index])
+    one = st.one_of(st.integers(0, 1), st.slices(2))
+    key = tuple(data.draw(st.one_of(one, st.just(Ellipsis))) for _ in range(data.draw(st.integers(0, 4))))
+    if sum(i is Ellipsis for i in key) > 1:
+        key = tuple(i for i in key if i is not Ellipsis)
+    assert np.array_equal(growing[key], array[key]) and growing[key].shape == array[key].shape
+    assert np.array_equal(np.asarray(growing), array)
