@@ -1,7 +1,7 @@
 """A restoration under way: an array becomes runs of the engine, and their estimates an array again.
 
-Blocking calls, the viewer's worker and the command line all walk through a `Job`; it is the one place that
-knows how a picture's numbers and axes meet the engine.
+Blocking calls, the viewer's worker and the tasks of a dask graph all walk through a `Job`; it is the one
+place that knows how a picture's numbers and axes meet the engine.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from napari_dip.parts import Cutting, Index
 from napari_dip.restoration import Restoration
 from napari_dip.tasks import Denoise, Inpaint, Task
 
-__all__ = ["Job", "Step"]
+__all__ = ["Job", "Plan", "Step", "as_it_is"]
 
 # A run may take this part of the memory that is free when it is planned.
 SPARE = 0.8
@@ -398,11 +398,8 @@ class Job:
 
     def _as_it_is(self, block: Any) -> np.ndarray:
         """Return a copy of a part of the image that could stand in the result."""
-        same = np.array(block, copy=True)
-        spread = self.factors if same.ndim == len(self.factors) else self._spread
-        for axis, factor in enumerate(spread):
-            same = np.repeat(same, factor, axis) if factor > 1 else same
-        return cast(same, self.dtype)
+        factors = self.factors if np.ndim(block) == len(self.factors) else self._spread
+        return as_it_is(block, factors, self.dtype)
 
     @property
     def _spread(self) -> list[int]:
@@ -471,6 +468,39 @@ class Job:
             residual=_root_mean_square([residual for residual, _ in self._residuals]),
             noise=_root_mean_square([noise for _, noise in self._residuals]),
         )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a `Job` is made of, which is the same on every machine: no device has been looked for.
+
+    Parameters
+    ----------
+    image, axes, settings, task, noise, preset, dtype, tile, warm
+        As `Job` takes them.
+    """
+
+    image: Any
+    axes: Axes
+    settings: Settings
+    task: Task
+    noise: Noise | None = None
+    preset: str = "fast"
+    dtype: np.dtype[Any] | None = None
+    tile: int | None = None
+    warm: bool = True
+
+    def job(self) -> Job:
+        """Check what is planned, and return the job that does it here."""
+        return Job(**{field.name: getattr(self, field.name) for field in fields(self)})
+
+
+def as_it_is(block: Any, factors: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray:
+    """Return a copy of a block that could stand in a result that is finer by a factor along each axis."""
+    same = np.array(block, copy=True)
+    for axis, factor in enumerate(factors):
+        same = np.repeat(same, factor, axis) if factor > 1 else same
+    return cast(same, dtype)
 
 
 def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
