@@ -17,7 +17,7 @@ import numpy as np
 from dask.base import tokenize
 from numpy.typing import NDArray
 
-from napari_dip.engine.devices import TURN, device_here
+from napari_dip.engine.devices import TURN, check_device_name
 from napari_dip.images.intensities import check_image
 from napari_dip.job import RECORDED, Plan, as_it_is
 from napari_dip.restoration import NOT_COMPUTED, Restoration
@@ -41,14 +41,15 @@ def restore_lazily(plan: Plan) -> Restoration:
     plan
         Of a dask array. All that needs no pixel is checked now.
     """
-    check_image(plan.image)
     axes, settings = plan.axes, plan.settings
+    check_image(plan.image)
+    check_device_name(settings.device)
     joint = [axes.channel] if axes.joint_channels and axes.channel is not None else []
     image = plan.image.rechunk(dict.fromkeys([*axes.spatial, *joint], -1))
-    # Tiles, where they are needed, by the memory that is free here: were it the worker's, the result would
-    # depend on the worker.
+    # Tiles, where they are needed, are told by the memory that is free here: were it the worker's, the result
+    # would depend on the worker. No GPU is touched here, which may be a worker's alone.
     block = np.broadcast_to(np.zeros((), image.dtype), [max(sizes) for sizes in image.chunks])
-    here = replace(settings, device=device_here(settings.device), precision="float32")
+    here = replace(settings, device="cpu", precision="float32")
     trial = replace(plan, image=block, settings=here).job()
     asked = trial.settings | {"device": settings.device, "precision": settings.precision}
     task, masks = plan.task, []

@@ -17,9 +17,9 @@ __all__ = [
     "TURN",
     "autocast",
     "available_memory",
+    "check_device_name",
     "choose_device",
     "choose_precision",
-    "device_here",
     "memory_needed",
     "out_of_memory",
 ]
@@ -55,23 +55,19 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def device_here(name: str) -> str:
-    """Return `name` if there is such a device here, and ``"cpu"`` if there may be one elsewhere.
+def check_device_name(name: str) -> None:
+    """Refuse a name that no device has on any machine; whether there is one here is not asked.
 
     Raises
     ------
     ValueError
-        If no machine has a device of this name.
+        If there is no such device anywhere.
     """
     if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise ValueError(
             f"device {name!r} is not available anywhere. Choose one of: auto, cpu, cuda, cuda:0 (and so on), "
             "mps."
         )
-    try:
-        return str(choose_device(name))
-    except ValueError:
-        return "cpu"
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
