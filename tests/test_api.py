@@ -1,7 +1,6 @@
 import json
 import warnings
 
-import dask.array as da
 import numpy as np
 import pytest
 import torch
@@ -148,12 +147,6 @@ def test_work_goes_to_the_plane_that_is_looked_at_and_on_to_its_neighbours():
     assert list(dict.fromkeys(order)) == [0, 1, 6, 2, 5, 7, 3, 4]
     assert progress == sorted(progress) and progress[-1] == 1
     assert (job.result().image != stack).all(axis=(2, 3)).all()
-
-
-def test_a_dask_array_gives_what_its_array_gives():
-    image = noisy((2, 20, 24))
-    lazy = da.from_array(image, chunks=(1, 20, 24))
-    np.testing.assert_array_equal(dip.denoise(lazy, **QUICK).image, dip.denoise(image, **QUICK).image)
 
 
 def test_another_dtype_can_be_asked_for():

@@ -19,6 +19,7 @@ BETWEEN = (
     "unfinished",
     "results",
     "job",
+    "lazy",
     "given",
     "api",
 )

@@ -22,7 +22,8 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
-from napari_dip.job import Job, Step
+from napari_dip.job import Job, Plan, Step
+from napari_dip.lazy import restore_lazily
 from napari_dip.restoration import Restoration
 from napari_dip.tasks import Denoise, Inpaint, SuperResolve, Task
 
@@ -82,8 +83,8 @@ def denoise(
     ----------
     image : array_like, napari layer or path, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
         Any real dtype, in any intensity unit, of any range. NaN and infinity mark missing pixels, which are
-        filled in. Lazy arrays, and the files of paths (OME-Zarr, OME-TIFF and the usual others), are read
-        plane by plane.
+        filled in. Other lazy arrays, and the files of paths (OME-Zarr, OME-TIFF and the usual others), are
+        read plane by plane; a dask array is restored when the result is computed, see Notes.
     preset : {'fast', 'best', 'ulyanov2018'}
         The complete settings that the other keywords change. ``'ulyanov2018'`` is the paper's.
     iterations : int
@@ -139,10 +140,10 @@ def denoise(
         done, the result lies in the folder ``NAME.unfinished`` beside it; the same call again, after whatever
         ended the first one, goes on from there and comes to the same result.
     progress : bool
-        Draw a progress bar.
+        Draw a progress bar. Not for dask arrays.
     callback : callable
         Called with a `Step` after each iteration. When it returns True the run stops, and its best estimate
-        is kept.
+        is kept. Not for dask arrays.
 
     Returns
     -------
@@ -163,6 +164,11 @@ def denoise(
     -----
     Ctrl-C ends the run and returns the best estimate so far, as ``callback`` returning True does.
 
+    The restoration of a dask array is lazy: its ``image`` is a dask array too, computed by whichever dask
+    scheduler is current when it is asked for, on this machine or on many. Each chunk along the stack's axes
+    is a task; its planes or volumes are restored one after the other, each from the one before, and chunks
+    know nothing of one another. ``docs/cluster.md`` says more.
+
     References
     ----------
     .. [1] Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", IJCV 128, 2020.
@@ -174,9 +180,17 @@ def denoise(
     >>> restored = dip.denoise(noisy, iterations=5)
     >>> restored.image.shape, restored.image.dtype, restored.stopped_by
     ((32, 32), dtype('uint16'), 'iteration limit')
+
+    >>> import dask.array as da
+    >>> stack = da.from_array(np.stack([noisy] * 4), chunks=(2, 32, 32))
+    >>> lazy = dip.denoise(stack, iterations=5)
+    >>> lazy
+    <Restoration 4 x 32 x 32 uint16, preset 'fast', lazy, 2 tasks>
+    >>> lazy.image[0].compute().shape
+    (32, 32)
     """
     given = {k: v for k, v in locals().items() if k not in ("image", "progress", "callback")}
-    return finish_job(plan_denoise(image, **given), progress=progress, callback=callback)
+    return _restore(_asked_to_denoise(image, **given), progress, callback)
 
 
 def inpaint(
@@ -199,11 +213,12 @@ def inpaint(
     Parameters
     ----------
     image : array_like or napari layer, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
-        Any real dtype, in any intensity unit. NaN and infinite pixels are filled in too.
+        Any real dtype, in any intensity unit. NaN and infinite pixels are filled in too. A dask array is
+        restored when the result is computed, as by `denoise`.
     mask : array_like of bool or int, or napari Labels, Shapes or Image layer
         Nonzero where pixels are to be filled in. Of the image's shape without its colours; or of one plane or
         volume, for all of a stack. Two layers may differ in scale, translation and shape: they are reconciled
-        in world coordinates.
+        in world coordinates. A dask array is computed at once: all of it tells the kind of damage.
     labels : int or sequence of int
         The labels that count; by default every nonzero one.
     damage : {'scattered', 'scratches', 'holes'}
@@ -244,8 +259,10 @@ def inpaint(
     >>> bool((filled.image == image)[~scratch].all()), filled.settings["damage"]
     (True, 'scratches')
     """
-    plan = plan_inpaint(image, mask, labels=labels, damage=damage, denoise=denoise, preset=preset, **settings)
-    return finish_job(plan, progress=progress, callback=callback)
+    plan = _asked_to_inpaint(
+        image, mask, labels=labels, damage=damage, denoise=denoise, preset=preset, **settings
+    )
+    return _restore(plan, progress, callback)
 
 
 def super_resolve(
@@ -267,7 +284,8 @@ def super_resolve(
     Parameters
     ----------
     image : array_like or napari layer, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
-        Any real dtype, in any intensity unit. NaN marks missing pixels.
+        Any real dtype, in any intensity unit. NaN marks missing pixels. A dask array is restored when the
+        result is computed, as by `denoise`.
     factor : int or sequence of int
         Enlargement of each spatial axis, in pixels per pixel; 1 leaves an axis as it is. ``(4, 1, 1)`` makes
         a volume finer in Z alone, and says that an array of three axes is a volume.
@@ -312,17 +330,31 @@ def super_resolve(
     >>> dip.super_resolve(np.stack([image] * 4), (4, 1, 1), iterations=2).image.shape
     (16, 16, 16)
     """
-    plan = plan_super_resolve(image, factor, kernel=kernel, psf=psf, preset=preset, **settings)
-    return finish_job(plan, progress=progress, callback=callback)
+    plan = _asked_to_super_resolve(image, factor, kernel=kernel, psf=psf, preset=preset, **settings)
+    return _restore(plan, progress, callback)
 
 
-def plan_denoise(image: Any, *, preset: str = "fast", axes: str | None = None, **settings: Any) -> Job:
-    """Check the arguments of `denoise` and return the job that it would do."""
+def plan_denoise(image: Any, **settings: Any) -> Job:
+    """Check the arguments of `denoise` and return the job that it would do, here and at once."""
+    return _asked_to_denoise(image, **settings).job()
+
+
+def plan_inpaint(image: Any, mask: Any, **settings: Any) -> Job:
+    """Check the arguments of `inpaint` and return the job that it would do, here and at once."""
+    return _asked_to_inpaint(image, mask, **settings).job()
+
+
+def plan_super_resolve(image: Any, factor: int | Sequence[int], **settings: Any) -> Job:
+    """Check the arguments of `super_resolve` and return the job that it would do, here and at once."""
+    return _asked_to_super_resolve(image, factor, **settings).job()
+
+
+def _asked_to_denoise(image: Any, *, preset: str = "fast", axes: str | None = None, **settings: Any) -> Plan:
     given = take(image, axes)
     return _plan(Denoise(), "denoise", given, given.meaning(), preset, settings)
 
 
-def plan_inpaint(
+def _asked_to_inpaint(
     image: Any,
     mask: Any,
     *,
@@ -332,8 +364,7 @@ def plan_inpaint(
     preset: str = "fast",
     axes: str | None = None,
     **settings: Any,
-) -> Job:
-    """Check the arguments of `inpaint` and return the job that it would do."""
+) -> Plan:
     given = take(image, axes)
     meaning, shape = given.meaning(), given.array.shape
     if is_layer(mask) and is_layer(image):
@@ -349,7 +380,7 @@ def plan_inpaint(
     return _plan(task, task.damage.kind, given, meaning, preset, settings)
 
 
-def plan_super_resolve(
+def _asked_to_super_resolve(
     image: Any,
     factor: int | Sequence[int],
     *,
@@ -358,8 +389,7 @@ def plan_super_resolve(
     preset: str = "fast",
     axes: str | None = None,
     **settings: Any,
-) -> Job:
-    """Check the arguments of `super_resolve` and return the job that it would do."""
+) -> Plan:
     given = take(image, axes)
     if given.axes is None and not given.rgb and given.array.ndim == 3 and np.size(factor) == 3:
         given = replace(given, axes="ZYX")
@@ -377,16 +407,16 @@ def _plan(
     axes: Axes,
     preset: str,
     settings: dict[str, Any],
-) -> Job:
+) -> Plan:
     names = ("noise", "dtype", "tile", "warm", "out")
     noise, dtype, tile, warm, out = (settings.pop(name, None) for name in names)
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
         raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
-    return Job(
+    return Plan(
         given.array,
         axes,
         preset_named(preset, presets).changed(**settings),
-        task=task,
+        task,
         noise=_noise(noise),
         preset=preset,
         dtype=None if dtype is None else np.dtype(dtype),
@@ -394,7 +424,21 @@ def _plan(
         warm=warm is None or bool(warm),
         out=out,
         description=None if given.description is None else replace(given.description, axes=axes.names),
+        lazy=given.lazy and out is None,
     )
+
+
+def _restore(plan: Plan, progress: bool, callback: Callable[[Step], object] | None) -> Restoration:
+    """Do what is planned: at once, or, of a dask array, when its pixels are asked for."""
+    if not plan.lazy:
+        return finish_job(plan.job(), progress=progress, callback=callback)
+    if progress or callback is not None:
+        raise ValueError(
+            "progress and callback follow a run that is done at once, but a dask array is restored when it "
+            "is computed: leave them out and use dask.diagnostics.ProgressBar or the cluster's dashboard, or "
+            "pass image.compute()."
+        )
+    return restore_lazily(plan)
 
 
 def finish_job(
@@ -415,7 +459,7 @@ def finish_job(
     finally:
         bar.close()
     if job.warning:
-        warnings.warn(job.warning, stacklevel=3)
+        warnings.warn(job.warning, stacklevel=4)
     return job.result()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import dask.array as da
 import numpy as np
 
 from napari_dip.images.axes import Axes
@@ -21,6 +22,19 @@ class Given:
     axes: str | None
     rgb: bool | None = None
     description: Description | None = None
+    from_file: bool = False
+
+    def __post_init__(self) -> None:
+        if any(np.isnan(size) for size in self.array.shape):
+            raise ValueError(
+                f"the image has shape {self.array.shape}, but all sizes are needed before it is computed: "
+                "call its compute_chunk_sizes() first."
+            )
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the user works with arrays that are computed when they are asked for."""
+        return isinstance(self.array, da.Array) and not self.from_file
 
     def meaning(self) -> Axes:
         """Return what the axes mean."""
@@ -31,7 +45,7 @@ def take(image: Any, axes: str | None) -> Given:
     """Take an array, a layer or a path."""
     if is_path(image):
         array, description = read(image)
-        return Given(array, axes or description.axes, None, description)
+        return Given(array, axes or description.axes, None, description, from_file=True)
     if is_layer(image):
         rgb = bool(getattr(image, "rgb", False))
         return Given(pixels_of(image), axes or layer_axes(image), rgb, description_of(image))

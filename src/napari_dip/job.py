@@ -1,7 +1,7 @@
 """A restoration under way: an array becomes runs of the engine, and their estimates an array again.
 
-Blocking calls, the viewer's worker and the command line all walk through a `Job`; it is the one place that
-knows how a picture's numbers and axes meet the engine.
+Blocking calls, the viewer's worker and the tasks of a dask graph all walk through a `Job`; it is the one
+place that knows how a picture's numbers and axes meet the engine.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import math
 import os
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from typing import Any
 
@@ -34,7 +34,7 @@ from napari_dip.source import Measured, Source
 from napari_dip.tasks import Denoise, Inpaint, Task
 from napari_dip.unfinished import Unfinished, fingerprint
 
-__all__ = ["Job", "Step"]
+__all__ = ["Job", "Plan", "Step"]
 
 # A run may take this part of the memory that is free when it is planned.
 SPARE = 0.8
@@ -518,6 +518,37 @@ class Job:
         record = {"version": version("napari-dip"), "task": self.task.name} | self.result().to_dict()
         del record["history"]
         return record
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a `Job` is made of, which is the same on every machine: no device has been looked for.
+
+    Parameters
+    ----------
+    image, axes, settings, task, noise, preset, dtype, tile, warm, out, description
+        As `Job` takes them.
+    lazy
+        Whether it is to be done only when the result's pixels are asked for.
+    """
+
+    image: Any
+    axes: Axes
+    settings: Settings
+    task: Task
+    noise: Noise | None = None
+    preset: str = "fast"
+    dtype: np.dtype[Any] | None = None
+    tile: int | None = None
+    warm: bool = True
+    out: str | os.PathLike[str] | None = None
+    description: Description | None = None
+    lazy: bool = False
+
+    def job(self) -> Job:
+        """Check what is planned, and return the job that does it here."""
+        names = {field.name for field in fields(self)} - {"lazy"}
+        return Job(**{name: getattr(self, name) for name in names})
 
 
 def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

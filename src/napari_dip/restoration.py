@@ -6,24 +6,30 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+__all__ = ["NOT_COMPUTED", "Past", "Restoration", "plain"]
 
-__all__ = ["Past", "Restoration", "plain"]
+NOT_COMPUTED = "not computed"
+"""What a lazy restoration is stopped by."""
 
 
 @dataclass(frozen=True)
 class Restoration:
     """A restored image and how it came about.
 
+    Of a dask array, the image is a dask array too, and nothing has come about yet: pixels are computed when
+    they are asked for, as by ``image.compute()``, ``image.to_zarr(...)`` or ``image[5].compute()``, by
+    whichever dask scheduler is current then. There is no history, no residual and no noise.
+
     Attributes
     ----------
     image
-        The restored array: the input's shape and axes, its dtype unless told otherwise, its intensities.
+        The restored array, of numpy or dask: the input's shape and axes, its dtype unless told otherwise, its
+        intensities.
     iterations
-        Iterations in all, over all planes.
+        Iterations in all, over all planes; 0 where nothing is computed yet.
     stopped_by
         What ended the last run: ``"stopping rule"``, ``"iteration limit"``, ``"time limit"``, ``"user"``,
-        ``"out of memory"`` or ``"divergence"``.
+        ``"out of memory"`` or ``"divergence"``; ``"not computed"`` of a lazy image.
     history
         Lists of equal length, an entry for each iteration: ``"run"`` (which plane, from 0),
         ``"iteration"``, ``"data_term"``, ``"figure"`` (the stopping rule's, or None where it did not
@@ -41,7 +47,7 @@ class Restoration:
         was restored.
     """
 
-    image: np.ndarray = field(repr=False)
+    image: Any = field(repr=False)
     iterations: int
     stopped_by: str
     history: dict[str, list[Any]] = field(repr=False)
@@ -57,10 +63,11 @@ class Restoration:
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.image.shape))
-        return (
-            f"<Restoration {shape} {self.image.dtype}, preset {self.settings['preset']!r}, "
-            f"{self.iterations} iterations in {self.seconds:.1f} s, stopped by {self.stopped_by}>"
-        )
+        if self.stopped_by == NOT_COMPUTED:
+            came_about = f"lazy, {self.image.npartitions} tasks"
+        else:
+            came_about = f"{self.iterations} iterations in {self.seconds:.1f} s, stopped by {self.stopped_by}"
+        return f"<Restoration {shape} {self.image.dtype}, preset {self.settings['preset']!r}, {came_about}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the image as plain JSON."""

@@ -23,7 +23,7 @@ from napari_dip.restoration import Past
 from napari_dip.source import Source
 from napari_dip.unfinished import Unfinished
 
-__all__ = ["Growing", "OnDisk", "Original", "Result", "whole"]
+__all__ = ["Growing", "OnDisk", "Original", "Result", "as_it_is", "whole"]
 
 
 def inside(index: Index) -> tuple[slice, ...]:
@@ -61,11 +61,16 @@ class Original:
 
     def __getitem__(self, index: Index) -> NDArray[Any]:
         """Return a copy of what stands in the result for a part of the image."""
-        same = self.image[index].copy()
         kept = [f for f, where in zip(self.factors, index, strict=True) if isinstance(where, slice)]
-        for axis, factor in enumerate(kept):
-            same = np.repeat(same, factor, axis) if factor > 1 else same
-        return cast(same, self.dtype)
+        return as_it_is(self.image[index], kept, self.dtype)
+
+
+def as_it_is(block: NDArray[Any], factors: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return a copy of a block that could stand in a result that is finer by a factor along each axis."""
+    same = block.copy()
+    for axis, factor in enumerate(factors):
+        same = np.repeat(same, factor, axis) if factor > 1 else same
+    return cast(same, dtype)
 
 
 class Result:
@@ -293,7 +298,7 @@ class Growing:
         """Return the same as a dask array, a chunk for each plane or volume."""
         chunks = tuple(1 if axis in self._stack else size for axis, size in enumerate(self.shape))
         nothing = np.empty((0,) * self.ndim, self.dtype)
-        lazy: da.Array = da.from_array(self, chunks=chunks, name=False, meta=nothing)  # type: ignore[no-untyped-call]
+        lazy: da.Array = da.from_array(self, chunks=chunks, name=False, meta=nothing)
         return lazy
 
     def _plane(self, at: Place) -> NDArray[Any]:

@@ -1,8 +1,10 @@
-"""Which device, which precision, how much memory a run will take."""
+"""Which device, which precision, how much memory a run will take, and whose turn it is."""
 
 from __future__ import annotations
 
 import functools
+import re
+import threading
 import time
 from contextlib import AbstractContextManager
 
@@ -12,8 +14,10 @@ from torch import nn
 
 __all__ = [
     "PRECISIONS",
+    "TURN",
     "autocast",
     "available_memory",
+    "check_device_name",
     "choose_device",
     "choose_precision",
     "memory_needed",
@@ -21,6 +25,10 @@ __all__ = [
 ]
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+# One run computes at a time in a process; two side by side, each with all of the processor's threads, take
+# more than ten times as long, because threads that spin wait for one another.
+TURN = threading.Lock()
 
 # bfloat16 must be clearly quicker to be taken: at a tie the timing's noise would decide, and the same seed
 # would not give the same result twice.
@@ -45,6 +53,21 @@ def choose_device(name: str = "auto") -> torch.device:
     if not isinstance(name, str) or name not in here:
         raise ValueError(f"device {name!r} is not available here. Choose one of: auto, {', '.join(here)}.")
     return torch.device(name)
+
+
+def check_device_name(name: str) -> None:
+    """Refuse a name that no device has on any machine; whether there is one here is not asked.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device anywhere.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError(
+            f"device {name!r} is not available anywhere. Choose one of: auto, cpu, cuda, cuda:0 (and so on), "
+            "mps."
+        )
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:

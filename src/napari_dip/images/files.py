@@ -136,5 +136,5 @@ def _read_picture(path: Path) -> tuple[dask.array.Array, Description]:
             "file again from where it came from"
         ) from error
     axes = "YXS"[: picture.ndim]
-    array = da.from_array(picture, chunks=picture.shape)  # type: ignore[no-untyped-call]
+    array = da.from_array(picture, chunks=picture.shape)
     return array, Description.plain(axes, path.stem)

@@ -201,7 +201,7 @@ def read_tiff(path: Path) -> tuple[dask.array.Array, Description]:
         )
     if "S" in description.axes[:-1]:
         order = sorted(range(array.ndim), key=lambda axis: description.axes[axis] == "S")
-        array, description = array.transpose(order), description.turned(order)  # type: ignore[no-untyped-call]
+        array, description = array.transpose(order), description.turned(order)
     return array, description
 
 

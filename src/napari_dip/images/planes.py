@@ -118,9 +118,7 @@ def lazy(
     empty = np.empty((0,) * len(shape), dtype)
     # A name of its own, because the file may change before it is opened again.
     name = f"{path.name}-{uuid4().hex}"
-    found: dask.array.Array = da.map_blocks(  # type: ignore[no-untyped-call]
-        block, chunks=chunks, dtype=dtype, meta=empty, name=name
-    )
+    found: dask.array.Array = da.map_blocks(block, chunks=chunks, dtype=dtype, meta=empty, name=name)
     return found
 
 

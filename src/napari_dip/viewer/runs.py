@@ -16,6 +16,7 @@ from napari.utils.notifications import notification_manager, show_error, show_wa
 from psygnal import Signal
 from qtpy.QtCore import QEventLoop, QTimer
 
+from napari_dip.engine.devices import TURN
 from napari_dip.job import Job, Step
 from napari_dip.restoration import Restoration
 from napari_dip.viewer.layers import AFTERWARDS, KEY, provenance, result_layer, unwrap
@@ -29,10 +30,6 @@ PICTURE_EVERY = 0.25
 DRAWING_PART = 0.05
 # What is wrong with the input comes as one of these, with a sentence for the user.
 EXPECTED = (ValueError, TypeError, MemoryError)
-
-# One run computes at a time; two side by side, each with all of the processor's threads, take more than ten
-# times as long, because threads that spin wait for one another.
-_TURN = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -145,7 +142,7 @@ class Run:
     @property
     def waiting(self) -> bool:
         """Whether another run computes, and this one begins when that has ended or pauses."""
-        return not self.done and self.step is None and not self._has_turn and _TURN.locked()
+        return not self.done and self.step is None and not self._has_turn and TURN.locked()
 
     @property
     def progress(self) -> float:
@@ -261,13 +258,13 @@ class Run:
 
     def _take_turn(self) -> bool:
         while not self.stopping and not self._has_turn:
-            self._has_turn = _TURN.acquire(timeout=0.05)
+            self._has_turn = TURN.acquire(timeout=0.05)
         return self._has_turn
 
     def _give_turn(self) -> None:
         if self._has_turn:
             self._has_turn = False
-            _TURN.release()
+            TURN.release()
 
     # ------------------------------------------------------------------------------------- in the main thread
 

@@ -1,0 +1,124 @@
+"""Dask arrays: a restoration becomes a graph of tasks, for whichever dask scheduler is current to run.
+
+There is one task for each chunk. It depends on its chunk and on the `Plan` alone, so that a task whose worker
+is lost is done again elsewhere, and comes to the same.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.base import tokenize
+from numpy.typing import NDArray
+
+from napari_dip.engine.devices import TURN, check_device_name
+from napari_dip.images.intensities import check_image
+from napari_dip.job import RECORDED, Plan
+from napari_dip.restoration import NOT_COMPUTED, Restoration
+from napari_dip.results import as_it_is
+from napari_dip.tasks import Inpaint
+
+__all__ = ["restore_lazily"]
+
+# What is wrong with the input comes as one of these, with a sentence for the user.
+EXPECTED = (ValueError, TypeError, MemoryError)
+
+
+def restore_lazily(plan: Plan) -> Restoration:
+    """Return the restoration of a dask array, to be computed when its image is.
+
+    Planes and volumes are not cut: each becomes one chunk along its spatial axes (and its colours). Along all
+    other axes the image's chunks stay, and each of them is a task, whose planes are restored one after the
+    other, each from where the last one of its channel left off.
+
+    Parameters
+    ----------
+    plan
+        Of a dask array. All that needs no pixel is checked now.
+    """
+    axes, settings = plan.axes, plan.settings
+    check_image(plan.image)
+    check_device_name(settings.device)
+    joint = [axes.channel] if axes.joint_channels and axes.channel is not None else []
+    image = plan.image.rechunk(dict.fromkeys([*axes.spatial, *joint], -1))
+    # Tiles, where they are needed, are told by the memory that is free here: were it the worker's, the result
+    # would depend on the worker. No GPU is touched here, which may be a worker's alone.
+    block = np.broadcast_to(np.zeros((), image.dtype), [max(sizes) for sizes in image.chunks])
+    here = replace(settings, device="cpu", precision="float32")
+    trial = replace(plan, image=block, settings=here).job()
+    asked = trial.settings | {"device": settings.device, "precision": settings.precision}
+    task, masks = plan.task, []
+    if isinstance(task, Inpaint):
+        masks = [_mask_beside(image, task.mask)]
+        task = replace(task, mask=np.zeros(0, dtype=bool))
+    whole = max(image.shape[axis] for axis in axes.spatial)
+    plan = replace(plan, image=None, task=task, tile=whole if asked["tile"] is None else asked["tile"])
+    restored = da.map_blocks(
+        partial(_restore_block, plan=plan, factors=trial.factors, dtype=trial.dtype),
+        image,
+        *masks,
+        name=f"{task.name}-{tokenize(image.name, [mask.name for mask in masks], asked, repr(axes))}",
+        chunks=tuple(
+            tuple(size * factor for size in sizes)
+            for sizes, factor in zip(image.chunks, trial.factors, strict=True)
+        ),
+        dtype=trial.dtype,
+        meta=np.empty((0,) * image.ndim, trial.dtype),
+    )
+    history: dict[str, list[Any]] = {name: [] for name in ("run", *RECORDED)}
+    return Restoration(restored, 0, NOT_COMPUTED, history, asked)
+
+
+def _mask_beside(image: da.Array, mask: NDArray[np.bool_]) -> da.Array:
+    """Return the mask in the image's chunks; what is the same all along an axis is sent once."""
+    same = [stride == 0 for stride in mask.strides]
+    once = mask[tuple(slice(1) if s else slice(None) for s in same)]
+    chunks = tuple((1,) if s else sizes for s, sizes in zip(same, image.chunks, strict=True))
+    return da.broadcast_to(da.from_array(once, chunks=chunks), image.shape, chunks=image.chunks)
+
+
+def _restore_block(
+    block: NDArray[Any],
+    *masks: NDArray[np.bool_],
+    plan: Plan,
+    factors: tuple[int, ...],
+    dtype: np.dtype[Any],
+    block_info: Mapping[int, Any],
+) -> np.ndarray:
+    """Do a task: restore one chunk of the image, by its mask if there is one."""
+    where = _place(block_info[0]["array-location"], block_info[0]["shape"])
+    if not np.isfinite(block).any():
+        warnings.warn(f"{where}: nothing is known here, and it stays as it is.", stacklevel=1)
+        return as_it_is(block, factors, dtype)
+    task = replace(plan.task, mask=masks[0]) if isinstance(plan.task, Inpaint) else plan.task
+    try:
+        with TURN:
+            job = replace(plan, image=block, task=task).job()
+            for _ in job:
+                pass
+            if job.stopped_by is not None:
+                # A blocking call keeps what it has and says so; nobody would hear of it here.
+                raise MemoryError("memory ran out in the middle of a run.")
+            restored: np.ndarray = job.result().image
+    except EXPECTED as error:
+        kind = next(kind for kind in EXPECTED if isinstance(error, kind))
+        advice = " Or restore it in smaller tiles, tile=." if kind is MemoryError else ""
+        raise kind(f"{where}: {error}{advice}") from error
+    if job.warning:
+        warnings.warn(f"{where}: {job.warning}", stacklevel=1)
+    return restored
+
+
+def _place(location: list[tuple[int, int]], shape: tuple[int, ...]) -> str:
+    """Say where a block lies, as Python would index it."""
+    along = [
+        ":" if (start, stop) == (0, size) else f"{start}" if stop == start + 1 else f"{start}:{stop}"
+        for (start, stop), size in zip(location, shape, strict=True)
+    ]
+    return f"image[{', '.join(along)}]"
