@@ -423,6 +423,12 @@ def test_a_place_that_ome_tiff_cannot_say_is_said(tmp_path):
     assert read(tmp_path / "cell.ome.tif")[1].scale == (1, 1, 1)
 
 
+def test_a_name_of_any_characters_makes_a_readable_file(tmp_path):
+    for ending in (".ome.zarr", ".ome.tif"):
+        write(tmp_path / f"cell{ending}", numbers((5, 4)), Description.plain("YX", "a\0b\n'µ細胞"))
+        assert read(tmp_path / f"cell{ending}")[1].name in ("a\0b\n'µ細胞", "ab'µ細胞")
+
+
 def test_names_of_files():
     assert is_path("cell.tif") and not is_path(np.zeros(2))
     for name, kind in (("a.ome.zarr", "zarr"), ("A.ZARR", "zarr"), ("b.tif", "tiff"), ("b.ome.TIFF", "tiff")):
