@@ -125,6 +125,15 @@ def test_a_turned_layer_is_refused_in_a_sentence(turned, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_with_units_opens_beside_a_layer_without(viewer, tmp_path):
+    viewer.add_image(numbers((6, 5)))
+    path = str(tmp_path / "cell.ome.tif")
+    write(path, numbers((6, 5)), Description("YX", (2, 2), (0, 0), ("micrometer", "micrometer"), name="cell"))
+    (layer,) = viewer.open(path, plugin="napari-dip")
+    assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+    viewer.reset_view()
+
+
 def test_a_unit_that_napari_does_not_know_is_left_out(viewer, tmp_path):
     path = str(tmp_path / "odd.ome.zarr")
     write(path, numbers((6, 5)), Description("YX", (2, 2), (0, 0), ("cubit-ish", "foot")))

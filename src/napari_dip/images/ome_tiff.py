@@ -297,7 +297,7 @@ def _ome(array: dask.array.Array, letters: str, xml: str) -> tuple[dask.array.Ar
         tuple(unit for _, _, unit in placed),
         channels if "C" in known and any(channels) else (),
         image.get("Name", ""),
-        ours.get("record"),
+        ours["record"] if isinstance(ours.get("record"), dict) else None,
     )
 
 

@@ -243,14 +243,14 @@ def _open(path: Path, mode: Literal["r", "r+"]) -> tuple[Any, Description]:
     if sorted(axes.replace("S", "C")) != sorted(description.axes):
         axes = description.axes  # somebody else changed the file
     order = [description.axes.index(letter) for letter in axes.replace("S", "C")]
-    channels = description.channels
+    channels, record = description.channels, attributes.get(RECORD)
     if "S" in axes or (axes.endswith("C") and channels == tuple(COLOURS)[: len(channels)]):
         channels = ()  # they are the colours'
     description = replace(
         description.turned(order),
         axes=axes,
         channels=channels,
-        record=attributes.get(RECORD),
+        record=record if isinstance(record, dict) else None,
     )
     return turned(array, order), description
 
