@@ -395,7 +395,7 @@ def _asked_to_super_resolve(
         given = replace(given, axes="ZYX")
     meaning = given.meaning()
     factors = _factors(factor, meaning)
-    kernels = _kernels(kernel, psf, meaning, given.description and given.description.scale)
+    kernels = _kernels(kernel, psf, meaning, getattr(given.layer, "scale", None))
     presets = "super-resolve" if len(factors) == 2 else "super-resolve volumes"
     return _plan(SuperResolve(factors, kernels), presets, given, meaning, preset, settings)
 
@@ -423,7 +423,7 @@ def _plan(
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),
         out=out,
-        description=None if given.description is None else replace(given.description, axes=axes.names),
+        description=None if out is None else given.description(axes),
         lazy=given.lazy and out is None,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dask.array as da
@@ -11,18 +11,25 @@ import numpy as np
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description, is_path, read
 
-__all__ = ["Given", "description_of", "is_layer", "layer_axes", "take"]
+__all__ = ["KEY", "Given", "description_of", "is_layer", "layer_axes", "pixels_of", "take"]
+
+# Where a restoration's settings and history lie in a layer's metadata.
+KEY = "napari_dip"
+# What napari calls the unit of an axis that has none.
+NO_UNIT = ("pixel", "dimensionless", "")
+# Parts of a pixel by which a layer may be turned before that is one too many.
+CLOSE = 1e-6
 
 
 @dataclass(frozen=True)
 class Given:
-    """An image as it was given: its array, and what is known of it besides, as far as it is."""
+    """An image as it was given: its array, its axes as far as they are known, and where it comes from."""
 
     array: Any
     axes: str | None
     rgb: bool | None = None
-    description: Description | None = None
-    from_file: bool = False
+    layer: Any = None
+    file: Description | None = None
 
     def __post_init__(self) -> None:
         if any(np.isnan(size) for size in self.array.shape):
@@ -34,21 +41,26 @@ class Given:
     @property
     def lazy(self) -> bool:
         """Whether the user works with arrays that are computed when they are asked for."""
-        return isinstance(self.array, da.Array) and not self.from_file
+        return isinstance(self.array, da.Array) and self.file is None
 
     def meaning(self) -> Axes:
         """Return what the axes mean."""
         return Axes.of(self.array.shape, self.axes, self.rgb)
+
+    def description(self, axes: Axes) -> Description:
+        """Return what a file made of the image should say of it, with these axes."""
+        known = self.file if self.layer is None else description_of(self.layer)
+        return Description.plain(axes.names) if known is None else replace(known, axes=axes.names)
 
 
 def take(image: Any, axes: str | None) -> Given:
     """Take an array, a layer or a path."""
     if is_path(image):
         array, description = read(image)
-        return Given(array, axes or description.axes, None, description, from_file=True)
+        return Given(array, axes or description.axes, file=description)
     if is_layer(image):
         rgb = bool(getattr(image, "rgb", False))
-        return Given(pixels_of(image), axes or layer_axes(image), rgb, description_of(image))
+        return Given(pixels_of(image), axes or layer_axes(image), rgb, layer=image)
     if not (hasattr(image, "shape") and hasattr(image, "dtype")):
         image = np.asarray(image)
     return Given(image, axes)
@@ -74,25 +86,39 @@ def layer_axes(layer: Any) -> str | None:
     return letters if labels and usual and letters.count("Y") == letters.count("X") == 1 else None
 
 
-def description_of(layer: Any) -> Description:
-    """Return what a napari image layer says of its image besides the numbers."""
-    data = pixels_of(layer)
-    axes = Axes.of(data.shape, layer_axes(layer), getattr(layer, "rgb", False)).names
-    known = {name: list(getattr(layer, name, ())) for name in ("scale", "translate", "units")}
-    return Description(
-        axes,
-        _filled([float(step) for step in known["scale"]], 1.0, len(axes)),
-        _filled([float(at) for at in known["translate"]], 0.0, len(axes)),
-        _filled(["" if str(unit) == "pixel" else str(unit) for unit in known["units"]], "", len(axes)),
-        name=str(getattr(layer, "name", "")),
-    )
-
-
 def pixels_of(layer: Any) -> Any:
     """Return the array of a napari image layer, the finest of a pyramid."""
     return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
-def _filled(values: list[Any], unknown: Any, count: int) -> tuple[Any, ...]:
-    """Return a value for each axis: colours, which a layer's place does not have, come last."""
-    return (*values, *[unknown] * (count - len(values)))
+def description_of(layer: Any) -> Description:
+    """Return what a file should say of an image layer.
+
+    Raises
+    ------
+    ValueError
+        If the layer is turned or sheared, which no file can say.
+    """
+    axes = Axes.of(pixels_of(layer).shape, layer_axes(layer), layer.rgb).names
+    scale, translate = _place(layer)
+    units = [str(unit) for unit in layer.units]
+    units = ["" if unit in NO_UNIT else unit for unit in units]
+    if layer.rgb:
+        axes = axes[:-1] + "S"
+        scale, translate, units = [*scale, 1.0], [*translate, 0.0], [*units, ""]
+    return Description(
+        axes, tuple(scale), tuple(translate), tuple(units), name=layer.name, record=layer.metadata.get(KEY)
+    )
+
+
+def _place(layer: Any) -> tuple[list[float], list[float]]:
+    """Return the size of a pixel of a layer in the world, and where its first one lies."""
+    first = np.asarray(layer.data_to_world((0,) * layer.ndim), dtype=float)
+    steps = np.array([np.asarray(layer.data_to_world(step)) - first for step in np.eye(layer.ndim)])
+    size = np.diag(steps)
+    if np.abs(steps - np.diag(size)).max() > CLOSE * np.abs(steps).max():
+        raise ValueError(
+            f"the layer {layer.name!r} is turned or sheared, which no file written here can say. Save a "
+            "copy that lies straight, or set layer.rotate, layer.shear and layer.affine back"
+        )
+    return [float(s) for s in size], [float(t) for t in first]

@@ -179,6 +179,29 @@ def test_others_find_what_ome_says_in_the_files(tmp_path):
     assert json.loads(annotation["Value"])["record"] == RECORD
 
 
+def test_an_ome_tiff_that_is_too_large_for_tiff_is_a_bigtiff(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_dip.images.ome_tiff.BIG", 0)
+    image, path = numbers((3, 5, 4)), tmp_path / "cell.tif"
+    write(path, zarr.array(image), Description.plain("ZYX"))
+    with tifffile.TiffFile(path) as file:
+        assert file.is_ome and file.is_bigtiff
+    np.testing.assert_array_equal(read(path)[0], image)
+
+
+def test_what_others_changed_in_a_file_does_not_stop_it_from_being_read(tmp_path):
+    image = numbers((3, 5, 4))
+    write(tmp_path / "cell.zarr", image, Description.plain("TYX"))
+    attributes = zarr.open_group(tmp_path / "cell.zarr").attrs
+    attributes["napari_dip"], attributes["napari_dip_axes"] = "odd", "XYZT"
+    annotation = {"Namespace": "napari_dip", "Value": '{"axes": "XY", "record": 3}'}
+    metadata = {"axes": "TYX", "CommentAnnotation": annotation}
+    tifffile.imwrite(tmp_path / "cell.ome.tif", image, ome=True, photometric="minisblack", metadata=metadata)
+    for name in ("cell.zarr", "cell.ome.tif"):
+        array, said = read(tmp_path / name)
+        np.testing.assert_array_equal(array, image)
+        assert (said.axes, said.record) == ("TYX", None)
+
+
 def test_colours_are_colours_for_others(tmp_path):
     image = numbers((2, 5, 4, 3), "uint8")
     for name in ("cell.ome.tif", "cell.ome.zarr"):
@@ -421,6 +444,12 @@ def test_a_place_that_ome_tiff_cannot_say_is_said(tmp_path):
     with pytest.warns(UserWarning, match=r"along Q \(step 2 , first at 0\) and Y .*won't"):
         write(tmp_path / "cell.ome.tif", numbers((2, 5, 4)), description)
     assert read(tmp_path / "cell.ome.tif")[1].scale == (1, 1, 1)
+
+
+def test_a_name_of_any_characters_makes_a_readable_file(tmp_path):
+    for ending in (".ome.zarr", ".ome.tif"):
+        write(tmp_path / f"cell{ending}", numbers((5, 4)), Description.plain("YX", "a\0b\n'µ細胞"))
+        assert read(tmp_path / f"cell{ending}")[1].name in ("a\0b\n'µ細胞", "ab'µ細胞")
 
 
 def test_names_of_files():

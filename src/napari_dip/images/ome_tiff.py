@@ -29,17 +29,8 @@ __all__ = ["read_tiff", "write_tiff"]
 NAMESPACE = "napari_dip"
 DESCRIPTION = 270  # the code of TIFF's tag ImageDescription
 STACKS = ("T", "Z", "C", "PQ", "S")
-KNOWN = {
-    "int8",
-    "int16",
-    "int32",
-    "uint8",
-    "uint16",
-    "uint32",
-    "float32",
-    "float64",
-    "complex64",
-    "complex128",
+KNOWN = {"float32", "float64", "complex64", "complex128"} | {
+    f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32)
 }
 # A file with more bytes of pixels than this is a BigTIFF; compression may make noise a little larger.
 BIG = 2**32 - 2**28
@@ -112,6 +103,7 @@ def write_tiff(path: Path, array: Any, description: Description) -> None:
             planarconfig="contig" if colours is not None else None,
             extrasamples=("unassalpha",) if coloured and array.shape[colours] == 4 else None,
             compression="zlib",
+            compressionargs={"level": 1},  # noise takes long to pack, and more effort saves little
             metadata=_metadata(placed, planes.shape, description.axes),
         )
 
@@ -131,11 +123,11 @@ def _metadata(placed: Description, shape: Sequence[int], axes: str) -> dict[str,
     ours = {"axes": axes, "record": placed.record}
     found: dict[str, Any] = {
         "axes": placed.axes.replace("P", "Q"),
-        "Name": placed.name,
+        "Name": _printable(placed.name),
         "CommentAnnotation": {"Namespace": NAMESPACE, "Value": json.dumps(ours)},
     }
     if placed.channels:
-        found["Channel"] = {"Name": list(placed.channels)}
+        found["Channel"] = {"Name": [_printable(channel) for channel in placed.channels]}
     unsaid: list[str] = []
     positions: dict[str, list[Any]] = {}
     stack = shape[: placed.axes.index("Y")]
@@ -164,6 +156,11 @@ def _metadata(placed: Description, shape: Sequence[int], axes: str) -> dict[str,
             stacklevel=4,
         )
     return found
+
+
+def _printable(text: str) -> str:
+    """Return a name without the characters that XML can't hold."""
+    return "".join(letter for letter in text if letter.isprintable())
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -300,7 +297,7 @@ def _ome(array: dask.array.Array, letters: str, xml: str) -> tuple[dask.array.Ar
         tuple(unit for _, _, unit in placed),
         channels if "C" in known and any(channels) else (),
         image.get("Name", ""),
-        ours.get("record"),
+        ours["record"] if isinstance(ours.get("record"), dict) else None,
     )
 
 

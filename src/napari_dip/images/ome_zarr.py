@@ -35,7 +35,6 @@ KNOWN = {"bool", "float16", "float32", "float64", "complex64", "complex128"} | {
 # shouldn't cost the whole plane.
 LARGEST_CHUNK = 1024
 COLOURS = {"red": "FF0000", "green": "00FF00", "blue": "0000FF", "opacity": "FFFFFF"}
-Pairs = Sequence[tuple[str, str]]
 STAINS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
 
 
@@ -101,8 +100,8 @@ class ZarrFile:
 
 def write_zarr(path: Path, array: Any, description: Description) -> None:
     """Write an array as OME-Zarr, plane by plane."""
-    order = _order(description.axes)
     file = _make(path, array.shape, array.dtype, description)
+    order = _order(description.axes)
     planes, colours = turned(array, order), description.colours(array.shape)
     whole = [axis == colours or description.axes[axis] in "YX" for axis in order]
     for index in plane_indices(planes.shape, whole):
@@ -243,14 +242,14 @@ def _open(path: Path, mode: Literal["r", "r+"]) -> tuple[Any, Description]:
     if sorted(axes.replace("S", "C")) != sorted(description.axes):
         axes = description.axes  # somebody else changed the file
     order = [description.axes.index(letter) for letter in axes.replace("S", "C")]
-    channels = description.channels
+    channels, record = description.channels, attributes.get(RECORD)
     if "S" in axes or (axes.endswith("C") and channels == tuple(COLOURS)[: len(channels)]):
         channels = ()  # they are the colours'
     description = replace(
         description.turned(order),
         axes=axes,
         channels=channels,
-        record=attributes.get(RECORD),
+        record=record if isinstance(record, dict) else None,
     )
     return turned(array, order), description
 

@@ -12,6 +12,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.transforms import Affine
 
+from napari_dip.given import KEY, layer_axes, pixels_of
 from napari_dip.job import Job
 from napari_dip.restoration import Restoration
 
@@ -27,9 +28,6 @@ __all__ = [
     "result_layer",
     "unwrap",
 ]
-
-# Where a restoration's settings and history lie in a layer's metadata.
-KEY = "napari_dip"
 
 # A result has one level, its own name, and is shown. All else of a layer's state is where it lies and how it
 # looks, and the result keeps it.
@@ -115,10 +113,9 @@ def axes_of(layer: Image, volumes: bool | None = None) -> Any:
     volumes
         Whether the last axis before the planes is depth; None to take it as its labels say.
     """
-    from napari_dip.given import layer_axes
     from napari_dip.images.axes import Axes
 
-    shape = tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+    shape = tuple(pixels_of(layer).shape)
     axes = Axes.of(shape, layer_axes(layer), layer.rgb)
     if volumes is None:
         return axes, shape

@@ -17,9 +17,10 @@ from psygnal import Signal
 from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_dip.engine.devices import TURN
+from napari_dip.given import KEY
 from napari_dip.job import Job, Step
 from napari_dip.restoration import Restoration
-from napari_dip.viewer.layers import AFTERWARDS, KEY, provenance, result_layer, unwrap
+from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, unwrap
 
 __all__ = ["RUNS", "News", "Run", "live_run"]
 
