@@ -1,4 +1,4 @@
-"""Is a volume restored better plane by plane, or in 3-D, and in what time?
+"""Is a volume restored better plane by plane, along with its neighbours, or in 3-D?
 
     python benchmarks/volumes.py                    # cells in 16 planes of 128 x 128, two photon levels
     options: --planes N  --size N  --photons N ...  --mode planes volumes
@@ -20,7 +20,13 @@ import napari_dip as dip
 from napari_dip.images.synthetic import GAIN, OFFSET, READ_NOISE
 
 STEP = 2  # pixels from plane to plane
-MODES = {"planes": "QYX", "volumes": "ZYX"}
+MODES = {
+    "planes": {"axes": "QYX"},
+    "planes anew": {"axes": "QYX", "warm": False},
+    "planes with 1 neighbour": {"axes": "QYX", "neighbours": 1},
+    "planes with 2 neighbours": {"axes": "QYX", "neighbours": 2},
+    "volumes": {"axes": "ZYX"},
+}
 
 
 def cells(planes: int, size: int, seed: int = 0) -> np.ndarray:
@@ -77,7 +83,7 @@ def main() -> None:
     for photons in options.photons:
         noisy, truth = record(light, photons)
         for mode in options.mode:
-            result = dip.denoise(noisy, axes=MODES[mode])
+            result = dip.denoise(noisy, **MODES[mode])
             cells_of_row = (
                 f"{photons:g}",
                 f"{psnr(noisy, truth):.2f}",

@@ -69,6 +69,7 @@ def denoise(
     dtype: DTypeLike | None = None,
     tile: int | None = None,
     warm: bool | None = None,
+    neighbours: int | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     callback: Callable[[Step], object] | None = None,
@@ -134,6 +135,10 @@ def denoise(
     warm : bool
         Whether a plane or volume of a stack starts from the network of the one before, where the two show
         much the same. It does by default, and takes a small part of the time then.
+    neighbours : int
+        How many planes on each side of each plane of a stack are restored along with it by one generator, of
+        which the plane itself is kept; 0 by default. Where planes show much the same, as a finely stepped
+        focus does, the plane gains by what they say of it.
     out : path
         Write the result to this file (``.ome.zarr`` or ``.ome.tif``), plane by plane, with axes, pixel sizes
         and settings: memory holds one plane or volume. A file that exists is never overwritten. Until all is
@@ -408,8 +413,10 @@ def _plan(
     preset: str,
     settings: dict[str, Any],
 ) -> Plan:
-    names = ("noise", "dtype", "tile", "warm", "out")
-    noise, dtype, tile, warm, out = (settings.pop(name, None) for name in names)
+    names = ("noise", "dtype", "tile", "warm", "neighbours", "out")
+    noise, dtype, tile, warm, neighbours, out = (settings.pop(name, None) for name in names)
+    if neighbours is not None and (isinstance(neighbours, bool) or neighbours not in range(9)):
+        raise ValueError(f"neighbours must be a whole number of planes from 0 to 8, but is {neighbours!r}.")
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
         raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
     return Plan(
@@ -422,6 +429,7 @@ def _plan(
         dtype=None if dtype is None else np.dtype(dtype),
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),
+        neighbours=int(neighbours or 0),
         out=out,
         description=None if out is None else given.description(axes),
         lazy=given.lazy and out is None,

@@ -97,6 +97,8 @@ class Job:
     warm
         Whether a plane or volume of a stack starts from the weights of the one before, if the two show much
         the same.
+    neighbours
+        How many planes on each side are restored along with each plane of a stack, which they say more about.
     out
         The file that the result goes to, plane by plane; None to keep it in memory.
     description
@@ -131,13 +133,14 @@ class Job:
         dtype: np.dtype[Any] | None = None,
         tile: int | None = None,
         warm: bool = True,
+        neighbours: int = 0,
         out: str | os.PathLike[str] | None = None,
         description: Description | None = None,
     ) -> None:
         check_image(image)
         self.task = task = task or Denoise()
         self.image, self.axes, self.noise = image, axes, noise
-        self._source = Source(image, axes)
+        self._source = Source(image, axes, neighbours)
         self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
         if self.dtype.kind not in "biuf":
             raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {self.dtype}.")
@@ -152,6 +155,7 @@ class Job:
                 "dtype": None if dtype is None else self.dtype.name,
                 "tile": tile,
                 "warm": warm,
+                "neighbours": neighbours,
             }
 
         settings = task.suit(settings)
@@ -183,7 +187,7 @@ class Job:
         self.parts = cutting.parts(tile)
         self.settings = complete(self.engine, tile)
         self._warm = warm
-        self._neighbours: dict[str, Neighbour] = {}  # of each channel and tile, the run that was done last
+        self._starts: dict[str, Neighbour] = {}  # of each channel and tile, the run that was done last
         self.last: Step | None = None
         self._past: dict[int, Past] = {}  # of each run
         self._begun = 0.0  # seconds at the end of the run's first iteration
@@ -195,7 +199,7 @@ class Job:
 
     def _memory(self, size: Sequence[int]) -> int:
         """Return about how many bytes a run on so many pixels of the image would take, with the result."""
-        channels = 3 if self.axes.joint_channels else 1
+        channels = 3 if self.axes.joint_channels else 1 + 2 * self._source.neighbours
         problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
         return memory_of(problem, self.engine) + self._result.memory
 
@@ -269,7 +273,7 @@ class Job:
         for past in done.values():
             self._past |= past
         if self._warm:
-            self._neighbours |= self._result.neighbours()
+            self._starts |= self._result.neighbours()
 
     def _restore(self, run: int) -> Iterator[Step]:
         """Restore a part, and note that its plane or volume is done if it was the last of it."""
@@ -288,7 +292,7 @@ class Job:
             self._write()
             self._judge(run)
             if self._warm and self.last is not None:
-                self._neighbours[self._kin] = self.last.iterate.neighbour()
+                self._starts[self._kin] = self.last.iterate.neighbour()
         if self.stopped_by:
             self._result.keep()
             return
@@ -300,7 +304,7 @@ class Job:
             self._result.complete(
                 part.index,
                 {run: self._past[run] for run in runs if run in self._past},
-                {kin: self._neighbours[kin] for kin in kins if kin in self._neighbours},
+                {kin: self._starts[kin] for kin in kins if kin in self._starts},
             )
 
     def _next(self) -> int:
@@ -327,7 +331,7 @@ class Job:
                 return
 
     def _iterate(self, problem: Problem, settings: Settings) -> Iterator[Iterate]:
-        run, it, changed = iterate(problem, settings, self._neighbours.get(self._kin)), None, None
+        run, it, changed = iterate(problem, settings, self._starts.get(self._kin)), None, None
         try:
             while it is None or it.stopped_by is None:
                 it = next(run) if changed is None else run.send(changed)
@@ -401,10 +405,14 @@ class Job:
         self._view = self._part, block
         self._known = self.task.known(block, self._part.where)
         assert self._measured is not None
-        normal = self._measured.intensities.normalise(self.axes.to_engine(block))
-        known = self.axes.to_engine(self._known)
+        all_known, normal = [], []
+        for where in self._source.beside(self._part.where):
+            block = self._source[where]
+            all_known.append(self.axes.to_engine(self.task.known(block, where)))
+            normal.append(self._measured.intensities.normalise(self.axes.to_engine(block)))
+        known = np.concatenate(all_known)
         return Problem(
-            torch.from_numpy(np.where(known, normal, 0).astype(np.float32)),
+            torch.from_numpy(np.where(known, np.concatenate(normal), 0).astype(np.float32)),
             None if known.all() else torch.from_numpy(known),
             self.task.operator(self.axes),
             noise=self._measured.noise.rescaled(
@@ -414,8 +422,9 @@ class Job:
 
     def _made_from(self, index: Index) -> str:
         """Return a text that changes with what a plane or volume is made from."""
-        known = self.task.known(self._source[index], index)
-        return fingerprint(self._source[whole(index)], known)
+        beside = self._source.beside(index)
+        known = [self.task.known(self._source[where], where) for where in beside]
+        return fingerprint(*(self._source[whole(where)] for where in beside), *known)
 
     def _step(self, run: int, index: Index, it: Iterate) -> Step:
         usual = self._judged[-1].length if self._judged else self.engine.expected
@@ -451,6 +460,8 @@ class Job:
     def _restored(self, estimate: torch.Tensor) -> np.ndarray:
         """Return what stands in the result for an estimate of the part at hand."""
         assert self._measured is not None
+        if self._source.neighbours:
+            estimate = estimate[self._source.neighbours][None]
         restored = self._measured.intensities.restore(self.axes.from_engine(estimate.numpy()), self.dtype)
         if self._part.tile is not None and self._under is not None:
             opacity = self._part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])
@@ -526,7 +537,7 @@ class Plan:
 
     Parameters
     ----------
-    image, axes, settings, task, noise, preset, dtype, tile, warm, out, description
+    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, out, description
         As `Job` takes them.
     lazy
         Whether it is to be done only when the result's pixels are asked for.
@@ -541,6 +552,7 @@ class Plan:
     dtype: np.dtype[Any] | None = None
     tile: int | None = None
     warm: bool = True
+    neighbours: int = 0
     out: str | os.PathLike[str] | None = None
     description: Description | None = None
     lazy: bool = False

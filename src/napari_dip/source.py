@@ -38,10 +38,38 @@ class Source:
         The array.
     axes
         Which axis is which.
+    neighbours
+        How many planes on each side of each plane go with it.
     """
 
     image: Any
     axes: Axes
+    neighbours: int = 0
+
+    def __post_init__(self) -> None:
+        if self.neighbours and (len(self.axes.spatial) != 2 or self.axes.joint_channels or not self._lengths):
+            raise ValueError(
+                f"neighbours={self.neighbours} is for a stack that is restored plane by plane, but this is "
+                f"{self.axes.describe(self.shape)}. Leave it out, or name the axes otherwise."
+            )
+
+    @property
+    def _lengths(self) -> list[int]:
+        return [self.shape[axis] for axis in self.axes.stack if self.shape[axis] > 1]
+
+    def beside(self, index: Index) -> list[Index]:
+        """Return where a part of a plane and the same parts of its neighbours lie, itself in the middle.
+
+        Beyond the ends of the stack the planes are mirrored.
+        """
+        if not self.neighbours:
+            return [index]
+        axis = [axis for axis in self.axes.stack if self.shape[axis] > 1][-1]
+        at, last = index[axis], self.shape[axis] - 1
+        assert isinstance(at, int)
+        reach = range(at - self.neighbours, at + self.neighbours + 1)
+        mirrored = [last - abs(last - abs(i) % (2 * last)) for i in reach]
+        return [(*index[:axis], i, *index[axis + 1 :]) for i in mirrored]
 
     def __getitem__(self, index: Index) -> NDArray[Any]:
         """Return a part of the image.

@@ -1,0 +1,46 @@
+"""A plane restored along with its neighbours."""
+
+import numpy as np
+import pytest
+
+import napari_dip as dip
+from napari_dip.images.axes import Axes
+from napari_dip.source import Source
+
+QUICK = {"iterations": 3, "device": "cpu"}
+
+
+def test_beyond_the_ends_of_a_stack_the_planes_are_mirrored():
+    stack = np.zeros((2, 4, 8, 8))
+    source = Source(stack, Axes.of(stack.shape, "TQYX"), neighbours=2)
+    planes = [[where[1] for where in source.beside((1, z, slice(None), slice(None)))] for z in range(4)]
+    assert planes == [[2, 1, 0, 1, 2], [1, 0, 1, 2, 3], [0, 1, 2, 3, 2], [1, 2, 3, 2, 1]]
+    assert all(where[0] == 1 for where in source.beside((1, 0, slice(None), slice(None))))
+
+
+def test_what_a_neighbour_shows_counts_and_what_lies_farther_away_does_not():
+    stack = np.random.default_rng(0).normal(100, 5, (4, 16, 16)).astype("float32")
+    changed = [stack.copy() for _ in range(2)]
+    changed[0][1] += 3 * np.arange(16)
+    changed[1][2] += 3 * np.arange(16)
+    plain, near, far = (dip.denoise(s, neighbours=1, warm=False, **QUICK).image for s in (stack, *changed))
+    assert plain.shape == stack.shape
+    assert not np.array_equal(plain[0], near[0]) and np.array_equal(plain[0], far[0])
+
+
+def test_missing_pixels_of_a_neighbour_are_not_looked_at():
+    stack = np.random.default_rng(0).normal(100, 5, (3, 16, 16)).astype("float32")
+    mask = np.zeros(stack.shape, bool)
+    mask[1, 4:6, 3:12] = True
+    spoilt = np.where(mask, 1e6, stack).astype("float32")
+    results = [dip.inpaint(s, mask, neighbours=1, denoise=True, **QUICK).image for s in (stack, spoilt)]
+    assert np.array_equal(*results)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "neighbours"),
+    [((16, 16), "YX", 1), ((3, 16, 16), "ZYX", 1), ((2, 16, 16, 3), "TYXC", 1), ((2, 16, 16), "TYX", -1)],
+)
+def test_where_there_are_no_neighbours_it_is_said(shape, axes, neighbours):
+    with pytest.raises(ValueError, match="neighbours"):
+        dip.denoise(np.random.default_rng(0).random(shape), axes=axes, neighbours=neighbours)
