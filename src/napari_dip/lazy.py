@@ -49,7 +49,7 @@ def restore_lazily(plan: Plan) -> Restoration:
     image = plan.image.rechunk(dict.fromkeys([*axes.spatial, *joint], -1))
     # Tiles, where they are needed, are told by the memory that is free here: were it the worker's, the result
     # would depend on the worker. No GPU is touched here, which may be a worker's alone.
-    block = np.broadcast_to(np.zeros((), image.dtype), [max(sizes) for sizes in image.chunks])
+    block = da.zeros([max(sizes) for sizes in image.chunks], dtype=image.dtype)
     here = replace(settings, device="cpu", precision="float32")
     trial = replace(plan, image=block, settings=here).job()
     asked = trial.settings | {"device": settings.device, "precision": settings.precision}
