@@ -61,21 +61,17 @@ def main() -> None:
     if options.save is not None:
         imwrite(options.save, np.clip(image / image.max() * 255, 0, 255).astype("uint8"))
     span = float(truth.max() - truth.min())
-    print(
-        f"{options.size} x {options.size} in tiles of {options.tile}: {seconds:.0f} s, {result.iterations} iterations"
-    )
-    print(
-        f"noisy {psnr(noisy / span, truth / span):.2f} dB, restored {psnr(image / span, truth / span):.2f} dB"
-    )
+    quality = [psnr(one / span, truth / span) for one in (noisy, image)]
+    print(f"{options.size} x {options.size} in tiles of {options.tile}: {result.iterations} iterations")
+    print(f"noisy {quality[0]:.2f} dB, restored {quality[1]:.2f} dB in {seconds:.0f} s")
     lines = edges(options.size, options.tile)
     found = [*contrast(image, lines), *contrast(image.T, lines)]
     rng = np.random.default_rng(0)
     others = [int(i) for i in rng.integers(AROUND, options.size - AROUND, 200)]
     usual = [*contrast(image, others), *contrast(image.T, others)]
     print(f"steps across tile edges, in standard deviations of those around: {np.round(found, 1).tolist()}")
-    print(
-        f"mean {np.mean(found):+.2f}, largest {max(found):+.2f}; elsewhere {np.mean(usual):+.2f}, {max(usual):+.2f}"
-    )
+    for where, steps in (("at tile edges", found), ("elsewhere", usual)):
+        print(f"{where}: mean {np.mean(steps):+.2f}, largest {max(steps):+.2f}")
 
 
 if __name__ == "__main__":
