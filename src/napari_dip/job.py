@@ -161,6 +161,7 @@ class Job:
         self._warm = warm
         self._neighbours: dict[Any, Neighbour] = {}  # of each channel and tile, the run that was done last
         self.last: Step | None = None
+        self._finished: list[int] = []  # the parts that are done
         self._history: list[dict[str, Any]] = []
         self._begun = 0.0  # seconds at the end of the run's first iteration
         self._lengths: list[int] = []  # of the runs that are done, in iterations
@@ -179,6 +180,11 @@ class Job:
         return memory_of(problem, self.engine) + int(math.prod(self.shape) * self.dtype.itemsize)
 
     # ------------------------------------------------------------------------------------------ doing it
+
+    @property
+    def finished(self) -> tuple[int, ...]:
+        """Which of `parts` are done."""
+        return tuple(self._finished)
 
     def stop(self) -> None:
         """End the job after the iteration under way; what it has so far is kept."""
@@ -229,7 +235,7 @@ class Job:
 
     def __iter__(self) -> Iterator[Step]:
         self._waiting = list(range(len(self.parts)))
-        self._finished: list[int] = []
+        self._finished = []
         while self._waiting:
             run = self._next()
             self._part = self.parts[run]

@@ -299,7 +299,7 @@ class _Follower:
     def __init__(self, run: Run, mask: Layer, labels: Any) -> None:
         self._run, self._mask, self._labels = run, unwrap(mask), labels
         self._usable = True
-        self._now, _ = read_mask(self._mask, run.source, labels)
+        self._now, _ = read_mask(self._mask, run.region.layer, labels)
         self._sight = _InSight(self._mask, run._viewer.layers)
         self._watch = MaskWatch(self._mask, run.source)
         self._watch.changed.connect(self._on_changed)
@@ -307,7 +307,7 @@ class _Follower:
         run.finished.connect(self._on_finished)
 
     def _on_changed(self) -> None:
-        mask, why_not = read_mask(self._mask, self._run.source, self._labels)
+        mask, why_not = read_mask(self._mask, self._run.region.layer, self._labels)
         if why_not and self._usable:
             show_warning(f"The run keeps its last mask. {why_not}")
         self._usable = mask is not None
@@ -378,6 +378,7 @@ def follow_mask(run: Run, mask: Layer, labels: Any = None) -> None:
     labels
         Which labels count, as `napari_dip.images.masks.layer_mask` takes them.
     """
+    run.mask = unwrap(mask), labels
     if not run.done:
         _FOLLOWERS.append(_Follower(run, mask, labels))
 
