@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -54,17 +55,17 @@ class Region:
 
     Parameters
     ----------
-    layer
-        An image layer that holds them: the source, or one in no viewer that lies where they lie in it.
+    source
+        The layer with the whole stack.
     axes
-        What the source's axes mean to the user.
+        What its axes mean to the user.
     shape
-        The source's.
+        Its array's.
     where
-        Where in the source's array they are.
+        Where in its array they are.
     """
 
-    layer: Image
+    source: Image
     axes: Axes
     shape: tuple[int, ...]
     where: tuple[slice, ...]
@@ -90,11 +91,8 @@ class Region:
         ValueError, TypeError
             If there are no such planes.
         """
-        data = source.data[0] if source.multiscale else source.data
-        shape = tuple(data.shape)
-        where = _where(axes, shape, planes, at)
-        whole = all(_is_all(part, size) for part, size in zip(where, shape, strict=True))
-        return cls(source if whole else _excerpt(source, data, where), axes, shape, where)
+        shape = tuple((source.data[0] if source.multiscale else source.data).shape)
+        return cls(source, axes, shape, _where(axes, shape, planes, at))
 
     @classmethod
     def in_viewer(cls, viewer: Any, source: Image, letters: str | None, planes: Planes) -> Region:
@@ -113,6 +111,16 @@ class Region:
         """
         axes, _ = axes_of(source, letters=letters)
         return cls.of(source, axes, planes, position(unwrap(viewer), source))
+
+    @property
+    def whole(self) -> bool:
+        """Whether they are all that the source has."""
+        return all(_is_all(part, size) for part, size in zip(self.where, self.shape, strict=True))
+
+    @functools.cached_property
+    def layer(self) -> Image:
+        """A layer that holds them: the source, or one in no viewer that lies where they lie in it."""
+        return self.source if self.whole else _excerpt(self.source, self.where)
 
     @property
     def said(self) -> str:
@@ -249,11 +257,11 @@ def _is_all(part: slice, size: int) -> bool:
     return (part.start or 0) == 0 and part.stop in (None, size)
 
 
-def _excerpt(source: Image, data: Any, where: tuple[slice, ...]) -> Image:
+def _excerpt(source: Image, where: tuple[slice, ...]) -> Image:
     """Return a layer with a part of the array of `source` that lies where that part lies."""
     _, state, _ = source.as_layer_data_tuple()
     kept = {name: value for name, value in dict(state).items() if name not in NOT_KEPT}
     pixels = Affine(scale=source.scale, rotate=source.rotate, shear=source.shear, ndim=source.ndim)
     start = [part.start for part in where[: source.ndim]]
     kept["translate"] = np.asarray(source.translate) + np.asarray(pixels.linear_matrix) @ start
-    return Image(data[where], **kept)
+    return Image((source.data[0] if source.multiscale else source.data)[where], **kept)
