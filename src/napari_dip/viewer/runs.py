@@ -126,6 +126,7 @@ class Run:
         self.result: Restoration | None = None
         self.error: Exception | None = None
         self.rule, self._usual_length = job.engine.stopping.name, job.engine.expected
+        self._warm = bool(job.settings["warm"])
         self._job: Job | None = job
         self._then = AFTERWARDS[then]
         self._time_left = TimeLeft()
@@ -181,6 +182,11 @@ class Run:
         """Whether the run has taken longer than runs usually do and still improves."""
         step = self.step
         return step is not None and step.runs == 1 and step.iterate.last_iteration > self._usual_length
+
+    @property
+    def will_be_quicker(self) -> bool:
+        """Whether planes are to come that start from a neighbour's network, and none has been done so yet."""
+        return self._warm and len(self.planes) > 1 and sum(self.planes.done) < 2
 
     def is_in(self, viewer: Any) -> bool:
         """Whether the run is live in `viewer`."""

@@ -50,7 +50,7 @@ def duration(seconds: float) -> str:
     return NARROW.join(f"{number}{NARROW}{unit}" for number, unit in parts if number)
 
 
-def time_left(seconds: float | None, at_least: bool) -> str:
+def time_left(seconds: float | None, at_least: bool, at_most: bool = False) -> str:
     """Return the time left as a person would say it.
 
     Parameters
@@ -59,6 +59,8 @@ def time_left(seconds: float | None, at_least: bool) -> str:
         An estimate; None when it is too early for one.
     at_least
         The run is past its usual length and still improving, so that the estimate is a lower bound.
+    at_most
+        What is to come will probably be quicker than what was, so that the estimate is an upper bound.
     """
     if seconds is None:
         return "estimating the time left"
@@ -66,6 +68,8 @@ def time_left(seconds: float | None, at_least: bool) -> str:
         return f"still improving, at least {duration(seconds)} left"
     if seconds < 2:
         return "nearly done"
+    if at_most:
+        return f"at most {duration(seconds)} left"
     return f"about {duration(seconds)} left"
 
 
@@ -85,7 +89,7 @@ def place(named: Sequence[tuple[str, int | slice]], kind: str) -> str:
         word, figures = PLACES.get(letter, kind), str(at)
         if isinstance(at, slice):
             figures = f"{at.start} to {at.stop - 1}" if at.stop - at.start > 1 else str(at.start)
-        parts.append(figures if word == before else f"{word}{NARROW}{figures}")
+        parts.append(figures if word == before else f"{word} {figures}")
         before = word
     return ", ".join(parts)
 

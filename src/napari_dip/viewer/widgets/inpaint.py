@@ -160,7 +160,7 @@ class InpaintWidget(TaskWidget):
 
     def _masked(self) -> bool:
         """Whether there is something to fill in on the planes that are chosen, as far as that is known."""
-        if self._mask is None:
+        if self._mask is None or not self.ready:
             return True
         try:
             return bool(self._mask[self._where()].any())
@@ -261,7 +261,7 @@ class InpaintWidget(TaskWidget):
 
     def _show_damage(self) -> None:
         before, self._seen, name = self._seen, None, DAMAGES[None][0]
-        if self._mask is not None and self.layer.layer is not None:
+        if self._mask is not None and self.ready:
             with suppress(ValueError):  # what is wrong with the image is said below
                 self._seen = damage_in(self._mask, self.stacks.axes())
         if self._seen is not None:

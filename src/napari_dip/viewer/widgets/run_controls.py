@@ -86,9 +86,9 @@ class RunControls(QWidget):
         self._plotted.setInterval(PLOT_EVERY)
 
         buttons = QHBoxLayout()
-        buttons.addWidget(self.main, 2)
-        buttons.addWidget(self.pause, 1)
-        buttons.addWidget(self.trial, 1)
+        buttons.addWidget(self.main, 3)
+        buttons.addWidget(self.pause, 2)
+        buttons.addWidget(self.trial, 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
@@ -246,7 +246,8 @@ class RunControls(QWidget):
             where = whereabouts(planes.say(planes.under_way), sum(planes.done), len(planes), iteration)
         else:
             where = f"Iteration {iteration}"
-        left = "paused" if run.paused else time_left(run.seconds_left, run.past_its_usual_length)
+        bounds = run.past_its_usual_length, run.will_be_quicker
+        left = "paused" if run.paused else time_left(run.seconds_left, *bounds)
         return f"{where} · {left}"
 
     def _show_curves(self) -> None:

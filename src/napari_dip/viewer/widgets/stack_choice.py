@@ -243,6 +243,7 @@ class StackChoice:
         for axis, box in self.kinds.items():
             assert chosen is not None
             offer(box, {k: (f"{chosen.shape[axis]} {t}", tip) for k, (t, tip) in MEANINGS.items()})
+            box.setToolTip("What this axis of the image is, if the choice is wrong.\n" + box.toolTip())
             _choose(box, letters[axis])
         form = self._form
         form.setRowVisible(self._axes, bool(free))
@@ -272,7 +273,7 @@ class StackChoice:
         }
         for axis in along:
             many = COUNTED[axes.names[axis]][1]
-            entries[axis] = (f"Some {many}…", f"From one of the {many} to another, in the slider's numbers.")
+            entries[axis] = (f"Some {many}", f"From one of the {many} to another, in the slider's numbers.")
         label = self._form.labelForField(self.planes)
         if isinstance(label, QLabel):
             label.setText(f"{kind.capitalize()}s")
@@ -385,6 +386,8 @@ def _choose(box: QComboBox, value: object) -> None:
 def _number(what: str) -> QSpinBox:
     box = QSpinBox()
     box.setToolTip(f"{what}, as the slider under the image numbers them.")
-    box.setMinimumWidth(60)
+    # As napari's style has them, two don't fit beside each other in a narrow dock.
+    box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+    box.setStyleSheet("min-width: 44px; padding: 1px 6px;")
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return box
