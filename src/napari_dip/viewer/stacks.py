@@ -34,7 +34,8 @@ def looped(axes: Axes) -> list[int]:
 
 def position(viewer: Any, layer: Image) -> tuple[float, ...]:
     """Return where the viewer's sliders are, in pixels of `layer`."""
-    return tuple(layer.world_to_data(viewer.dims.point[-layer.ndim :]))
+    point = (0.0,) * layer.ndim + tuple(viewer.dims.point)  # a layer that was removed may have more axes
+    return tuple(layer.world_to_data(point[-layer.ndim :]))
 
 
 def show_planes(viewer: Any, layer: Image, places: dict[int, int]) -> None:
@@ -169,6 +170,7 @@ class PlanesToDo:
         self._numbers = [numbers[at] for at in of_parts]  # a plane may be restored in several tiles
         self.kind = kind_of(job.axes)
         self.done = [False] * len(self._places)
+        self._finished: Sequence[int] = ()
         self.under_way: int | None = None
 
     def __len__(self) -> int:
@@ -176,10 +178,12 @@ class PlanesToDo:
 
     def update(self, finished: Sequence[int], run: int | None) -> None:
         """Take down which parts of the job are finished, and which one is under way."""
-        missing = set(range(len(self._numbers))).difference(finished)
-        unfinished = {self._numbers[part] for part in missing}
-        self.done = [number not in unfinished for number in range(len(self))]
-        self.under_way = None if run is None or run not in missing else self._numbers[run]
+        if finished != self._finished:
+            self._finished = finished
+            missing = set(range(len(self._numbers))).difference(finished)
+            unfinished = {self._numbers[part] for part in missing}
+            self.done = [number not in unfinished for number in range(len(self))]
+        self.under_way = None if run is None or run in finished else self._numbers[run]
 
     def say(self, number: int) -> str:
         """Return which plane that is, in the numbers that the sliders show."""
@@ -224,8 +228,8 @@ def _where(axes: Axes, shape: tuple[int, ...], planes: Planes, at: Sequence[floa
     given = planes if isinstance(planes, tuple) else (planes,)
     if len(given) > len(along):
         raise ValueError(
-            f"planes has {len(given)} entries, but the image is a stack along {len(along)} axes"
-            f"{_named(axes, along)}: give a number or a slice for each."
+            f"planes has {len(given)} entries, but the image is a stack along {len(along)} "
+            f"ax{'i' if len(along) == 1 else 'e'}s{_named(axes, along)}: give a number or a slice for each."
         )
     for axis, chosen in zip(along, given, strict=False):
         where[axis] = _part(chosen, axes.names[axis], shape[axis])

@@ -130,6 +130,12 @@ class InpaintWidget(TaskWidget):
         return str(self.damage.currentData() or self._seen or "scratches")
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
+        if (
+            self._mask is not None
+            and not region.whole
+            and not self._mask[region.where[: self._mask.ndim]].any()
+        ):
+            raise ValueError(NOT_HERE)
         run = super().begin(layer, settings, region)
         follow_mask(run, settings["mask"], settings["labels"])
         return run

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QMouseEvent, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
@@ -132,6 +134,13 @@ class PlaneStrip(QWidget):
             QToolTip.showText(event.globalPos(), self.say(self.plane_at(event.pos().x())), self)
             return True
         return bool(super().event(event))
+
+    def _alike(self, done: list[bool]) -> list[tuple[int, int]]:
+        """Return the first and last of cells that are drawn as one: thousands would take too long."""
+        if self.cell(0).width() > WIDE - GAP:
+            return [(number, number) for number in range(len(done))]
+        starts = [0, *(np.flatnonzero(np.diff(done)) + 1).tolist(), len(done)]
+        return [(first, after - 1) for first, after in itertools.pairwise(starts)]
 
     def _mark(self, number: int) -> QRectF:
         """Return a cell, as wide as can be seen."""
