@@ -190,6 +190,7 @@ class Job:
         self._starts: dict[str, Neighbour] = {}  # of each channel and tile, the run that was done last
         self.last: Step | None = None
         self._past: dict[int, Past] = {}  # of each run
+        self._finished: list[int] = []  # the parts that are done
         self._begun = 0.0  # seconds at the end of the run's first iteration
         self._place: tuple[float, ...] | None = None
         self._asked: Task | None = None  # for what, in place of the task at hand
@@ -204,6 +205,11 @@ class Job:
         return memory_of(problem, self.engine) + self._result.memory
 
     # ------------------------------------------------------------------------------------------ doing it
+
+    @property
+    def finished(self) -> tuple[int, ...]:
+        """Which of `parts` are done."""
+        return tuple(self._finished)
 
     def stop(self) -> None:
         """End the job after the iteration under way; what it has so far is kept."""
@@ -254,7 +260,7 @@ class Job:
 
     def __iter__(self) -> Generator[Step]:
         self._waiting = list(range(len(self.parts)))
-        self._finished: list[int] = []
+        self._finished = []
         try:
             self._take_up()
             while self._waiting and not self.stopped_by:

@@ -163,9 +163,7 @@ class OnDisk(Result):
     ) -> None:
         super().__init__(original)
         self._unfinished, self._made_from = unfinished, made_from
-        joint = axes.channel if axes.joint_channels else None
-        stack = [axis for axis in range(len(axes.names)) if axis not in (*axes.spatial, joint)]
-        self._growing = Growing(original.shape, original.dtype, stack, self._look_up)
+        self._growing = Growing(original.shape, original.dtype, axes.looped, self._look_up)
         self._file: Any = None  # the finished one's array
         self._changed = False  # the image, since another run was at it
         self._index: Index | None = None

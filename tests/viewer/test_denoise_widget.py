@@ -193,7 +193,7 @@ def test_a_stack_can_be_taken_plane_by_plane_or_as_a_volume(viewer, open_denoise
     assert widget.stack.currentText() == "Volumes (3-D)"
     assert widget.what.text() == "A volume of 4 x 16 x 16 voxels"
     widget.stack.setCurrentIndex(0)
-    assert widget.what.text() == "4 images, each a plane of 16 x 16 pixels"
+    assert widget.what.text() == "4 slices, each a plane of 16 x 16 pixels"
     _set(widget, "iterations", 2)
     run = widget.start()
     wait_until(lambda: run.done)

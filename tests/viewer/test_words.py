@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from napari_dip.restoration import Restoration
-from napari_dip.viewer.words import ENDINGS, becomes, duration, ending, need, number, steps, time_left
+from napari_dip.viewer.words import (
+    ENDINGS,
+    becomes,
+    duration,
+    ending,
+    need,
+    number,
+    place,
+    steps,
+    time_left,
+    unfinished,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +44,7 @@ def test_no_time_is_named_before_there_is_one_and_none_for_the_last_moments():
     assert time_left(None, at_least=False) == "estimating the time left"
     assert time_left(0.4, at_least=False) == "nearly done"
     assert time_left(23, at_least=False) == "about 25\xa0s left"
+    assert time_left(23, at_least=False, at_most=True) == "at most 25\xa0s left"
     assert time_left(23, at_least=True) == "still improving, at least 25\xa0s left"
 
 
@@ -109,3 +121,32 @@ def test_how_the_z_step_compares_with_the_pixel_size():
     assert steps(4.0).replace("\xa0", " ") == "Z step is 4 × the pixel size."
     assert steps(3.704).replace("\xa0", " ") == "Z step is 3.7 × the pixel size."
     assert "No larger Z step" in steps(1.0000001)
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ([("T", 5)], "time 5"),
+        ([("T", slice(3, 8)), ("C", 1)], "time 3 to 7, channel 1"),
+        ([("P", slice(3, 4)), ("Z", 0)], "position 3, slice 0"),
+        ([("Q", 2), ("Q", 7)], "plane 2, 7"),
+        ([], ""),
+    ],
+)
+def test_a_place_in_a_stack_is_told_by_its_axes(named, words):
+    assert place(named, "plane") == words
+
+
+@pytest.mark.parametrize(
+    ("done", "under_way", "words"),
+    [
+        (12, "", ""),
+        (3, "time 7", "3 of 12 planes are restored, time 7 as far as it got; the others are the original's."),
+        (11, "time 7", "11 of 12 planes are restored, time 7 as far as it got."),
+        (11, "", "11 of 12 planes are restored; the other one is the original's."),
+        (1, "", "1 of 12 planes is restored; the others are the original's."),
+        (0, "time 7", "Time 7 is restored as far as it got; the others are the original's."),
+    ],
+)
+def test_a_stack_that_ended_early_is_told(done, under_way, words):
+    assert unfinished(done, 12, "plane", under_way) == words

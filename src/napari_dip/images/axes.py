@@ -103,6 +103,12 @@ class Axes:
         """Every axis that is neither spatial nor the channel axis."""
         return tuple(a for a in range(len(self.names)) if a not in self.spatial and a != self.channel)
 
+    @property
+    def looped(self) -> tuple[int, ...]:
+        """The axes along which planes or volumes are restored one by one."""
+        joint = self.channel if self.joint_channels else None
+        return tuple(a for a in range(len(self.names)) if a not in (*self.spatial, joint))
+
     def runs(self, shape: Sequence[int]) -> list[tuple[int | slice, ...]]:
         """One index into the array for each run of the engine, in C order."""
         self._check(shape)

@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_dip.viewer.runs import Run
+    from napari_dip.viewer.stacks import Planes
 
 __all__ = ["denoise", "inpaint", "super_resolve"]
 
 
 def denoise(
-    viewer: napari.viewer.Viewer, layer: napari.layers.Image | str | None = None, **settings: Any
+    viewer: napari.viewer.Viewer,
+    layer: napari.layers.Image | str | None = None,
+    *,
+    planes: Planes = None,
+    **settings: Any,
 ) -> Run:
     """Denoise a layer with a deep image prior, live: return at once, and show the result as it grows.
 
@@ -25,6 +30,11 @@ def denoise(
         The viewer of the layer, in which the result appears as a new layer.
     layer
         An image layer or its name; None for the active one.
+    planes
+        Which planes (or volumes) of a stack: None for all; ``"current"`` for the one that the sliders show; a
+        number or a slice along the stack's first axis, as ``5`` or ``slice(3, 8)``; or a tuple with one of
+        these for each axis of the stack, as ``(slice(0, 4), 1)``. The result is a layer of these planes
+        alone, which lies over them.
     **settings
         As `napari_dip.denoise` takes them.
 
@@ -37,25 +47,31 @@ def denoise(
     Raises
     ------
     ValueError, TypeError
-        If there is no such layer, or an argument can't be used.
+        If there is no such layer, there are no such planes, or an argument can't be used.
 
     Examples
     --------
     >>> run = dip.viewer.denoise(viewer, "cell", preset="best")  # doctest: +SKIP
     >>> run.wait().image  # doctest: +SKIP
+    >>> trial = dip.viewer.denoise(viewer, "movie", planes="current")  # doctest: +SKIP
+    >>> run = dip.viewer.denoise(viewer, "movie", **trial.wait().settings)  # doctest: +SKIP
     """
     from napari_dip.api import plan_denoise
     from napari_dip.viewer.layers import find_image
     from napari_dip.viewer.runs import Run
+    from napari_dip.viewer.stacks import Region
 
     image = find_image(viewer, layer)
-    return Run(viewer, image, plan_denoise(image, **settings))
+    region = Region.in_viewer(viewer, image, settings.get("axes"), planes)
+    return Run(viewer, image, plan_denoise(region.layer, **settings), region=region)
 
 
 def inpaint(
     viewer: napari.viewer.Viewer,
     layer: napari.layers.Image | str | None = None,
     mask: napari.layers.Labels | napari.layers.Shapes | str | None = None,
+    *,
+    planes: Planes = None,
     **settings: Any,
 ) -> Run:
     """Fill in pixels of a layer with a deep image prior, live; the mask may be edited meanwhile.
@@ -69,6 +85,8 @@ def inpaint(
     mask
         A Labels or Shapes layer or its name, nonzero where pixels are to be filled in; None for the topmost.
         Until the run ends, each edit of it takes effect at the next iteration.
+    planes
+        Which planes (or volumes) of a stack, as `denoise` takes them.
     **settings
         As `napari_dip.inpaint` takes them.
 
@@ -90,10 +108,12 @@ def inpaint(
     from napari_dip.viewer.layers import find_image, find_mask
     from napari_dip.viewer.masks import follow_mask
     from napari_dip.viewer.runs import Run
+    from napari_dip.viewer.stacks import Region
 
     painted = find_mask(viewer, mask)
     image = find_image(viewer, layer, guess=True)
-    run = Run(viewer, image, plan_inpaint(image, painted, **settings))
+    region = Region.in_viewer(viewer, image, settings.get("axes"), planes)
+    run = Run(viewer, image, plan_inpaint(region.layer, painted, **settings), region=region)
     follow_mask(run, painted, settings.get("labels"))
     return run
 
@@ -102,6 +122,8 @@ def super_resolve(
     viewer: napari.viewer.Viewer,
     layer: napari.layers.Image | str | None = None,
     factor: int | Sequence[int] = 2,
+    *,
+    planes: Planes = None,
     **settings: Any,
 ) -> Run:
     """Increase a layer's resolution with a deep image prior, live.
@@ -114,6 +136,8 @@ def super_resolve(
         An image layer or its name; None for the active one.
     factor
         Enlargement, for all spatial axes or for each; ``(4, 1, 1)`` makes a volume finer in Z alone.
+    planes
+        Which planes (or volumes) of a stack, as `denoise` takes them.
     **settings
         As `napari_dip.super_resolve` takes them.
 
@@ -134,6 +158,8 @@ def super_resolve(
     from napari_dip.api import plan_super_resolve
     from napari_dip.viewer.layers import find_image
     from napari_dip.viewer.runs import Run
+    from napari_dip.viewer.stacks import Region
 
     image = find_image(viewer, layer)
-    return Run(viewer, image, plan_super_resolve(image, factor, **settings))
+    region = Region.in_viewer(viewer, image, settings.get("axes"), planes)
+    return Run(viewer, image, plan_super_resolve(region.layer, factor, **settings), region=region)

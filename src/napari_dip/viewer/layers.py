@@ -26,7 +26,9 @@ __all__ = [
     "is_result",
     "provenance",
     "result_layer",
+    "result_name",
     "unwrap",
+    "with_depth",
 ]
 
 # A result has one level, its own name, and is shown. All else of a layer's state is where it lies and how it
@@ -103,7 +105,7 @@ def is_result(layer: Layer) -> bool:
     return KEY in layer.metadata
 
 
-def axes_of(layer: Image, volumes: bool | None = None) -> Any:
+def axes_of(layer: Image, volumes: bool | None = None, letters: str | None = None) -> Any:
     """Return what the axes of `layer` mean (`napari_dip.images.axes.Axes`), and its shape.
 
     Parameters
@@ -112,21 +114,23 @@ def axes_of(layer: Image, volumes: bool | None = None) -> Any:
         An image layer.
     volumes
         Whether the last axis before the planes is depth; None to take it as its labels say.
+    letters
+        A letter for each axis, in place of what its labels say.
     """
     from napari_dip.images.axes import Axes
 
     shape = tuple(pixels_of(layer).shape)
-    axes = Axes.of(shape, layer_axes(layer), layer.rgb)
+    axes = Axes.of(shape, letters or layer_axes(layer), layer.rgb)
     if volumes is None:
         return axes, shape
-    names = axes.names.replace("Z", "Q")
-    if volumes:
-        names = axes.names if "Z" in axes.names else _with_depth(names)
+    names = letters or axes.names
+    names = with_depth(names) if volumes else names.replace("Z", "Q")
     return Axes.of(shape, names, layer.rgb), shape
 
 
-def _with_depth(names: str) -> str:
-    unnamed = names.rfind("Q")
+def with_depth(names: str) -> str:
+    """Return letters of axes of which one is depth: the last that has no name, where none is it."""
+    unnamed = -1 if "Z" in names else names.rfind("Q")
     return names[:unnamed] + "Z" + names[unnamed + 1 :] if unnamed >= 0 else names
 
 
@@ -140,10 +144,26 @@ def result_layer(source: Image, picture: np.ndarray, job: Job) -> Image:
         kept |= finer(source, factors)
     return Image(
         picture,
-        name=f"{source.name} [{PAST[job.task.name]}]",
+        name=result_name(source.name, job.task.name),
         metadata={**source.metadata, KEY: _origin(source, job.task.name) | {"settings": job.settings}},
         **kept,
     )
+
+
+def result_name(source: str, task: str, progress: str = "", planes: str = "") -> str:
+    """Return what a result is called.
+
+    Parameters
+    ----------
+    source, task
+        The source's name, and what is done to it.
+    progress
+        While it is being done, how far it is.
+    planes
+        Which planes of the source it is; empty for all.
+    """
+    what = f"{PAST[task]} {progress}".rstrip()
+    return f"{source} [{what}, {planes}]" if planes else f"{source} [{what}]"
 
 
 def finer(source: Image, factors: np.ndarray) -> dict[str, Any]:
@@ -159,9 +179,10 @@ def finer(source: Image, factors: np.ndarray) -> dict[str, Any]:
     }
 
 
-def provenance(source: Image, task: str, restoration: Restoration) -> dict[str, Any]:
-    """Return how a result came about, as plain JSON."""
-    return _origin(source, task) | restoration.to_dict()
+def provenance(source: Image, task: str, restoration: Restoration, planes: str = "") -> dict[str, Any]:
+    """Return how a result came about, as plain JSON; `planes` says which ones, and is empty for all."""
+    which = {"planes": planes} if planes else {}
+    return _origin(source, task) | which | restoration.to_dict()
 
 
 def _origin(source: Image, task: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 from skimage.measure import label as connected
 
+from napari_dip.given import pixels_of
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import FINDINGS, Suggestion, suggest_mask, worst_damage
 from napari_dip.images.masks import layer_mask
@@ -155,7 +156,7 @@ def label_entries(mask: Layer | None) -> dict[int, str]:
     """Return the labels that are there, each with what it is called and how many pixels it has."""
     if not isinstance(mask, Labels):
         return {}
-    data = mask.data[0] if mask.multiscale else mask.data
+    data = pixels_of(mask)
     counts: dict[int, int] = {}
     # Plane by plane: what is lazily loaded or memory-mapped need never be there as a whole.
     for index in np.ndindex(data.shape[:-2]):
@@ -204,7 +205,7 @@ def when_suggested(
     Return the worker, which the caller holds as long as it wants to be called.
     """
     axes, _ = axes_of(image)
-    worker = FunctionWorker(suggest_mask, image.data[0] if image.multiscale else image.data, axes)
+    worker = FunctionWorker(suggest_mask, pixels_of(image), axes)
     worker.returned.connect(ready)
     worker.errored.connect(failed)
     worker.start()
@@ -299,7 +300,7 @@ class _Follower:
     def __init__(self, run: Run, mask: Layer, labels: Any) -> None:
         self._run, self._mask, self._labels = run, unwrap(mask), labels
         self._usable = True
-        self._now, _ = read_mask(self._mask, run.source, labels)
+        self._now, _ = read_mask(self._mask, run.region.layer, labels)
         self._sight = _InSight(self._mask, run._viewer.layers)
         self._watch = MaskWatch(self._mask, run.source)
         self._watch.changed.connect(self._on_changed)
@@ -307,7 +308,7 @@ class _Follower:
         run.finished.connect(self._on_finished)
 
     def _on_changed(self) -> None:
-        mask, why_not = read_mask(self._mask, self._run.source, self._labels)
+        mask, why_not = read_mask(self._mask, self._run.region.layer, self._labels)
         if why_not and self._usable:
             show_warning(f"The run keeps its last mask. {why_not}")
         self._usable = mask is not None
@@ -378,6 +379,7 @@ def follow_mask(run: Run, mask: Layer, labels: Any = None) -> None:
     labels
         Which labels count, as `napari_dip.images.masks.layer_mask` takes them.
     """
+    run.mask = unwrap(mask), labels
     if not run.done:
         _FOLLOWERS.append(_Follower(run, mask, labels))
 
@@ -394,7 +396,7 @@ def _sentence(error: Exception) -> str:
 
 def _grid(image: Image) -> tuple[int, ...]:
     """Return the shape of an image layer without its colours."""
-    data = image.data[0] if image.multiscale else image.data
+    data = pixels_of(image)
     return tuple(data.shape[: image.ndim])
 
 

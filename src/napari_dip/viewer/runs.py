@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import notification_manager, show_error, show_warning
 from psygnal import Signal
@@ -20,7 +19,10 @@ from napari_dip.engine.devices import TURN
 from napari_dip.given import KEY
 from napari_dip.job import Job, Step
 from napari_dip.restoration import Restoration
-from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, unwrap
+from napari_dip.viewer.busy import BusyWindow
+from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, result_name, unwrap
+from napari_dip.viewer.stacks import PlanesToDo, Region, position
+from napari_dip.viewer.time_left import TimeLeft
 
 __all__ = ["RUNS", "News", "Run", "live_run"]
 
@@ -30,7 +32,7 @@ PICTURE_EVERY = 0.25
 # Drawing takes at most this part of the time: it and torch fight for the processor's cores.
 DRAWING_PART = 0.05
 # What is wrong with the input comes as one of these, with a sentence for the user.
-EXPECTED = (ValueError, TypeError, MemoryError)
+EXPECTED = (ValueError, TypeError, MemoryError, OSError)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class News:
     ----------
     step
         Where the job stands.
+    finished
+        Which of its parts are done.
     data_term
         The step's data term, already read from the device.
     picture
@@ -48,6 +52,7 @@ class News:
     """
 
     step: Step
+    finished: tuple[int, ...]
     data_term: float
     picture: np.ndarray | None
 
@@ -65,7 +70,9 @@ class Run:
     source
         The layer that is restored.
     job
-        The planned restoration of the layer's data.
+        The planned restoration of the layer's data, or of the region's.
+    region
+        Which of its planes are restored; None for all.
     then
         What to do with the window when it has finished, a key of `napari_dip.viewer.layers.AFTERWARDS`.
 
@@ -77,6 +84,12 @@ class Run:
         Emitted in the main thread when the run is `done`.
     source, layer
         The source's layer, and the result's, None before the first picture.
+    region
+        What of the source is restored.
+    planes
+        Its planes or volumes, and how far each of them is.
+    mask
+        For inpainting, the layer with the mask and which of its labels count, where the run follows one.
     task
         What is done, ``"denoise"``, ``"inpaint"`` or ``"super-resolve"``.
     trace
@@ -96,9 +109,14 @@ class Run:
     updated: ClassVar[Signal] = Signal()
     finished: ClassVar[Signal] = Signal()
 
-    def __init__(self, viewer: Any, source: Image, job: Job, *, then: str = "keep both") -> None:
+    def __init__(
+        self, viewer: Any, source: Image, job: Job, *, region: Region | None = None, then: str = "keep both"
+    ) -> None:
         self._viewer: Any = unwrap(viewer)
         self.source, self.task = unwrap(source), job.task.name
+        self.region = region or Region.of(self.source, job.axes)
+        self.planes = PlanesToDo(job, self.region)
+        self.mask: tuple[Layer, Any] | None = None
         self.layer: Image | None = None
         self.trace: list[tuple[int, float]] = []
         self.figures: list[tuple[int, float]] = []
@@ -106,14 +124,16 @@ class Run:
         self.result: Restoration | None = None
         self.error: Exception | None = None
         self.rule, self._usual_length = job.engine.stopping.name, job.engine.expected
+        self._warm = bool(job.settings["warm"])
         self._job: Job | None = job
         self._then = AFTERWARDS[then]
-        self._time_left = _TimeLeft()
+        self._time_left = TimeLeft()
         self._going = threading.Event()
         self._going.set()
         self._has_turn = False
         self._picture_due = 0.0
-        self._window = _Window(self)
+        self._called, self._name = "", ""  # what the result was called, and what napari made of it
+        self._window = BusyWindow(self)
         self._look()
         self._viewer.dims.events.current_step.connect(self._look)
         self._worker: _Worker | None = _Worker(self)
@@ -161,6 +181,11 @@ class Run:
         step = self.step
         return step is not None and step.runs == 1 and step.iterate.last_iteration > self._usual_length
 
+    @property
+    def will_be_quicker(self) -> bool:
+        """Whether planes are to come that start from a neighbour's network, and none has been done so yet."""
+        return self._warm and len(self.planes) > 1 and sum(self.planes.done) < 2
+
     def is_in(self, viewer: Any) -> bool:
         """Whether the run is live in `viewer`."""
         return self._viewer is unwrap(viewer)
@@ -200,7 +225,7 @@ class Run:
 
         Raises
         ------
-        ValueError, TypeError, MemoryError
+        ValueError, TypeError, MemoryError, OSError
             If the run failed.
         """
         if not self.done:
@@ -255,7 +280,7 @@ class Run:
         if now >= self._picture_due and (self.layer is None or self.layer.visible):
             self._picture_due = float("inf")  # until this one is drawn
             picture = job.picture()
-        return News(step, data_term, picture)
+        return News(step, job.finished, data_term, picture)
 
     def _take_turn(self) -> bool:
         while not self.stopping and not self._has_turn:
@@ -271,15 +296,17 @@ class Run:
 
     def _on_news(self, news: News) -> None:
         self.step = news.step
+        self.planes.update(news.finished, news.step.run)
         self._time_left.update(news.step, self.paused)
         if news.picture is not None:
             self._draw(news.picture)
+        self._rename()
         self.updated.emit()
 
     def _look(self) -> None:
         """What the user looks at is restored next."""
         if self._job is not None and self.source.ndim > 2:
-            self._job.look_at(self.source.world_to_data(self._viewer.dims.point[-self.source.ndim :]))
+            self._job.look_at(position(self._viewer, self.region.layer))
 
     def _draw(self, picture: np.ndarray) -> None:
         began = time.perf_counter()
@@ -287,12 +314,30 @@ class Run:
             return
         if self.layer is None:
             assert self._job is not None
-            self.layer = result_layer(self.source, picture, self._job)
-            self._viewer.add_layer(self.layer)
+            self._show(picture, self._job)
         elif self.layer in self._viewer.layers:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
         # A timer of 0 comes before the paint that the refresh has asked for; one begun there comes after it.
         QTimer.singleShot(0, lambda: QTimer.singleShot(0, lambda: self._drawn(began)))
+
+    def _show(self, picture: np.ndarray, job: Job) -> None:
+        """Put a picture into a layer of its own."""
+        self.layer = result_layer(self.region.layer, picture, job)
+        self._called = self.layer.name = self._what_it_is()
+        self._viewer.add_layer(self.layer)
+        self._name = self.layer.name  # napari makes it unique
+
+    def _rename(self) -> None:
+        """Say on the result how far it is, unless the user has given it a name."""
+        called = self._what_it_is()
+        if self.layer is not None and called != self._called and self.layer.name == self._name:
+            self._called = self.layer.name = called
+            self._name = self.layer.name
+
+    def _what_it_is(self) -> str:
+        several = len(self.planes) > 1 and not self.done
+        progress = f"{sum(self.planes.done)}/{len(self.planes)}" if several else ""
+        return result_name(self.source.name, self.task, progress, self.region.said)
 
     def _drawn(self, began: float) -> None:
         now = time.perf_counter()
@@ -302,6 +347,7 @@ class Run:
         job, self._job, self._worker = self._job, None, None
         self._viewer.dims.events.current_step.disconnect(self._look)
         assert job is not None
+        self.planes.update(job.finished, None if job.last is None else job.last.run)
         if self._window.is_open:
             if self.error is not None:
                 _tell(self.error)
@@ -317,12 +363,14 @@ class Run:
 
     def _show_result(self, result: Restoration, job: Job) -> None:
         if self.layer is None:
-            self.layer = result_layer(self.source, result.image, job)
+            self._show(result.image, job)
+        assert self.layer is not None
         if self.layer.data is not result.image:
             self.layer.data = result.image
         if self.layer not in self._viewer.layers:
             self._viewer.add_layer(self.layer)
-        self.layer.metadata[KEY] = provenance(self.source, self.task, result)
+        self._rename()
+        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.said)
         self.layer.refresh()
         self._then(self._viewer, self.source, self.layer)
 
@@ -366,82 +414,3 @@ class _Worker(GeneratorWorker):  # type: ignore[misc]
     def quit(self) -> None:
         """Stop the run, rather than the worker: what the run has so far is kept."""
         self._run.stop()
-
-
-class _Window:
-    """The viewer's window, as a run must know it: is it open, and what is running in it."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        # The one way to learn that a window goes is its own Qt object.
-        self._qt: Any = getattr(run._viewer.window, "_qt_window", None)
-        self.is_open = self._qt is not None
-        if self._qt is not None:
-            self._qt.destroyed.connect(self._on_destroyed)
-        self._task: Any = None
-        register = getattr(run._viewer.window, "_register_task_status", None)
-        if register is not None:  # napari 0.9 and later ask before they close a window that is busy
-            from napari.utils.task_status import Status
-
-            # The window keeps what it is told for as long as it lives; the run need not.
-            self._task = register("Deep Image Prior", Status.BUSY, self._sentence(), _stop_if_alive(run))
-
-    def _sentence(self) -> str:
-        return f"{self._run.task} {self._run.source.name!r}, not finished yet"
-
-    def forget(self) -> None:
-        """The run has ended."""
-        if self.is_open:
-            self._qt.destroyed.disconnect(self._on_destroyed)
-        self._qt, self.is_open = None, False
-        if self._task is not None:
-            from napari.utils.task_status import Status
-
-            status = Status.FAILED if self._run.error else Status.COMPLETED
-            self._run._viewer.window._update_task_status(self._task, status)
-
-    def _on_destroyed(self) -> None:
-        self.is_open = False
-        self._run.stop()
-
-
-def _stop_if_alive(run: Run) -> Callable[[], bool]:
-    reference = weakref.ref(run)
-
-    def stop() -> bool:
-        alive = reference()
-        if alive is not None:
-            alive.stop()
-        return alive is not None
-
-    return stop
-
-
-class _TimeLeft:
-    """An estimate of the time left that can be shown: it runs down evenly, and follows the job's own."""
-
-    # The job's estimate jumps with each new best iteration; what is shown follows within some seconds.
-    SETTLING = 3.0
-    # The first iterations say little: memory is being claimed, and threads started.
-    EARLY = 1.0
-
-    def __init__(self) -> None:
-        self.progress = 0.0
-        self.seconds: float | None = None
-        self._last = 0.0
-
-    def go_on(self) -> None:
-        """A pause has ended: its time does not count."""
-        self._last = time.perf_counter()
-
-    def update(self, step: Step, paused: bool) -> None:
-        now = time.perf_counter()
-        elapsed, self._last = (0.0 if paused else now - self._last), now
-        self.progress = max(self.progress, step.progress)
-        if self.seconds is None:
-            if step.done > 0 or step.iterate.seconds >= self.EARLY:
-                self.seconds = step.seconds_left
-            return
-        weight = min(1.0, elapsed / self.SETTLING)
-        self.seconds = max(0.0, self.seconds - elapsed)
-        self.seconds += weight * (step.seconds_left - self.seconds)

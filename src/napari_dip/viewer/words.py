@@ -7,7 +7,18 @@ from collections.abc import Sequence
 
 from napari_dip.restoration import Restoration
 
-__all__ = ["becomes", "duration", "ending", "need", "number", "steps", "time_left"]
+__all__ = [
+    "becomes",
+    "duration",
+    "ending",
+    "need",
+    "number",
+    "place",
+    "steps",
+    "time_left",
+    "unfinished",
+    "whereabouts",
+]
 
 ENDINGS = {
     "stopping rule": "Finished: stopped by itself before noise came back",
@@ -20,6 +31,9 @@ ENDINGS = {
 
 # Where pixels are filled in alone, there is no noise to come back.
 FILLED = "Finished: stopped by itself when no more was to be gained"
+
+# What the entries of a stack's axis are called beside their number; without a name, planes or volumes.
+PLACES = {"T": "time", "P": "position", "C": "channel", "Z": "slice"}
 
 # A number and its unit stay in one line.
 NARROW = "\N{NO-BREAK SPACE}"
@@ -36,7 +50,7 @@ def duration(seconds: float) -> str:
     return NARROW.join(f"{number}{NARROW}{unit}" for number, unit in parts if number)
 
 
-def time_left(seconds: float | None, at_least: bool) -> str:
+def time_left(seconds: float | None, at_least: bool, at_most: bool = False) -> str:
     """Return the time left as a person would say it.
 
     Parameters
@@ -45,6 +59,8 @@ def time_left(seconds: float | None, at_least: bool) -> str:
         An estimate; None when it is too early for one.
     at_least
         The run is past its usual length and still improving, so that the estimate is a lower bound.
+    at_most
+        What is to come will probably be quicker than what was, so that the estimate is an upper bound.
     """
     if seconds is None:
         return "estimating the time left"
@@ -52,7 +68,58 @@ def time_left(seconds: float | None, at_least: bool) -> str:
         return f"still improving, at least {duration(seconds)} left"
     if seconds < 2:
         return "nearly done"
+    if at_most:
+        return f"at most {duration(seconds)} left"
     return f"about {duration(seconds)} left"
+
+
+def place(named: Sequence[tuple[str, int | slice]], kind: str) -> str:
+    """Return where in a stack something lies, as ``"time 5, channel 1"``, or ``"time 3 to 7"``.
+
+    Parameters
+    ----------
+    named
+        Letters of the stack's axes, each with a number, as the slider shows it, or some numbers.
+    kind
+        What an axis without a name counts, ``"plane"`` or ``"volume"``.
+    """
+    parts: list[str] = []
+    before = ""
+    for letter, at in named:
+        word, figures = PLACES.get(letter, kind), str(at)
+        if isinstance(at, slice):
+            figures = f"{at.start} to {at.stop - 1}" if at.stop - at.start > 1 else str(at.start)
+        parts.append(figures if word == before else f"{word} {figures}")
+        before = word
+    return ", ".join(parts)
+
+
+def whereabouts(where: str, done: int, of: int, iteration: int) -> str:
+    """Return how far the run of a stack is: at which plane, how many of how many are done."""
+    return f"{where[:1].upper()}{where[1:]} · {done} of {of} done · iteration{NARROW}{iteration}"
+
+
+def unfinished(done: int, of: int, kind: str, under_way: str) -> str:
+    """Return, in a sentence, what became of a stack whose run has ended early, or nothing if it has not.
+
+    Parameters
+    ----------
+    done, of
+        How many planes are done, of how many.
+    kind
+        ``"plane"`` or ``"volume"``.
+    under_way
+        Which one was under way, as `place` says it, or nothing.
+    """
+    if done == of:
+        return ""
+    partly = f"{under_way} as far as it got" if under_way else ""
+    others = "the others are" if of - done - bool(under_way) > 1 else "the other one is"
+    rest = f"; {others} the original's" if of - done > bool(under_way) else ""
+    if not done and partly:
+        return f"{under_way[:1].upper()}{under_way[1:]} is restored as far as it got{rest}."
+    are = "is" if done == 1 else "are"
+    return f"{done} of {of} {kind}s {are} restored{', ' + partly if partly else ''}{rest}."
 
 
 def number(value: float) -> str:

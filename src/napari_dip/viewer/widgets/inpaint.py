@@ -11,7 +11,6 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QSizePolicy
 
 from napari_dip.job import Job
-from napari_dip.viewer.layers import axes_of
 from napari_dip.viewer.masks import (
     MASKS,
     MaskWatch,
@@ -29,12 +28,14 @@ from napari_dip.viewer.masks import (
     when_suggested,
 )
 from napari_dip.viewer.runs import Run
+from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
-from napari_dip.viewer.widgets.narrow import keep_narrow
-from napari_dip.viewer.widgets.task import Entries, TaskWidget, choice
+from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow
+from napari_dip.viewer.widgets.task import TaskWidget
 
 __all__ = ["InpaintWidget"]
 
+NOT_HERE = "Nothing is masked on the planes that are chosen."
 NO_MASK = "Paint a mask over what is damaged, or let one be suggested."
 
 PRESETS: Entries = {
@@ -108,35 +109,46 @@ class InpaintWidget(TaskWidget):
         self.tie(self._watch_no_more)
         self._watch_mask()
 
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {
+            "mask": self.mask_layer.layer,
+            "labels": self.labels.currentData(),
+            "damage": self.damage.currentData(),
+            "denoise": self.denoise.isChecked(),
+        }
+
+    def settings_of(self, run: Run) -> dict[str, Any]:
+        mask, labels = run.mask or (self.mask_layer.layer, self.labels.currentData())
+        return super().settings_of(run) | {"mask": mask, "labels": labels}
+
     def plan(self, layer: Image, settings: dict[str, Any]) -> Job:
         from napari_dip.api import plan_inpaint
 
-        return plan_inpaint(
-            layer,
-            self.mask_layer.layer,
-            labels=self.labels.currentData(),
-            damage=self.damage.currentData(),
-            denoise=self.denoise.isChecked(),
-            **settings,
-        )
+        return plan_inpaint(layer, **settings)
 
     def presets(self) -> str:
         return str(self.damage.currentData() or self._seen or "scratches")
 
-    def start(self) -> Run | None:
-        mask, labels = self.mask_layer.layer, self.labels.currentData()
-        run = super().start()
-        if run is not None and mask is not None:
-            follow_mask(run, mask, labels)
+    def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
+        if (
+            self._mask is not None
+            and not region.whole
+            and not self._mask[region.where[: self._mask.ndim]].any()
+        ):
+            raise ValueError(NOT_HERE)
+        run = super().begin(layer, settings, region)
+        follow_mask(run, settings["mask"], settings["labels"])
         return run
 
     def obstacle(self) -> str:
-        return NO_MASK if self.mask_layer.layer is None else self._why_not
+        if self.mask_layer.layer is None:
+            return NO_MASK
+        return self._why_not or ("" if self._masked() else NOT_HERE)
 
     def details(self) -> str:
         if self._mask is None:
             return "" if self.form.isEnabled() else "with the mask as it was"
-        return filled_in(self._mask)
+        return filled_in(self._mask[self._where()]) if self._masked() else ""
 
     def refresh(self) -> None:
         image, mask = self.layer.layer, self.mask_layer.layer
@@ -146,6 +158,20 @@ class InpaintWidget(TaskWidget):
         self._mask, self._why_not = read_mask(mask, image, self.labels.currentData())
         self._show_damage()
         super().refresh()
+
+    def _where(self) -> tuple[slice, ...]:
+        """Return which planes of the mask are chosen."""
+        assert self._mask is not None
+        return self.stacks.region().where[: self._mask.ndim]
+
+    def _masked(self) -> bool:
+        """Whether there is something to fill in on the planes that are chosen, as far as that is known."""
+        if self._mask is None or not self.ready:
+            return True
+        try:
+            return bool(self._mask[self._where()].any())
+        except ValueError:  # the axes make no sense, which is told
+            return True
 
     # --------------------------------------------------------------------------------------------- the mask
 
@@ -241,10 +267,9 @@ class InpaintWidget(TaskWidget):
 
     def _show_damage(self) -> None:
         before, self._seen, name = self._seen, None, DAMAGES[None][0]
-        if self._mask is not None and self.layer.layer is not None:
+        if self._mask is not None and self.ready:
             with suppress(ValueError):  # what is wrong with the image is said below
-                axes, _ = axes_of(self.layer.layer, self.volumes())
-                self._seen = damage_in(self._mask, axes)
+                self._seen = damage_in(self._mask, self.stacks.axes())
         if self._seen is not None:
             name = f"{name} ({self._seen})"  # in two words: more are cut off in a narrow dock
         self.damage.setItemText(0, name)

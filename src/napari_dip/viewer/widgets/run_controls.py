@@ -9,9 +9,10 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_dip.viewer.runs import Run
+from napari_dip.viewer.widgets.planes import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
-from napari_dip.viewer.words import ending, time_left
+from napari_dip.viewer.words import ending, time_left, whereabouts
 
 __all__ = ["RunControls"]
 
@@ -42,11 +43,17 @@ class RunControls(QWidget):
     ----------
     start_requested : psygnal.Signal
         The start button was pressed.
+    trial_requested : psygnal.Signal
+        A run of the plane that is looked at alone is wanted.
+    rest_requested : psygnal.Signal
+        After a run of some planes alone, one of all of them is wanted, with the same settings.
     live_changed : psygnal.Signal(bool)
         A run began or ended.
     """
 
     start_requested: ClassVar[Signal] = Signal()
+    trial_requested: ClassVar[Signal] = Signal()
+    rest_requested: ClassVar[Signal] = Signal()
     live_changed: ClassVar[Signal] = Signal(bool)
 
     def __init__(self, verb: str, explanation: str, viewer: Any, parent: QWidget | None = None) -> None:
@@ -58,6 +65,11 @@ class RunControls(QWidget):
         self.main.setMinimumHeight(32)
         self.pause = QPushButton("Pause")
         self.pause.setMinimumHeight(32)
+        self.trial, self._one = QPushButton(), ""
+        self.trial.setMinimumHeight(32)
+        self.rest = QPushButton()
+        self.rest.setMinimumHeight(28)
+        self.strip = PlaneStrip(viewer)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -74,17 +86,22 @@ class RunControls(QWidget):
         self._plotted.setInterval(PLOT_EVERY)
 
         buttons = QHBoxLayout()
-        buttons.addWidget(self.main, 2)
-        buttons.addWidget(self.pause, 1)
+        buttons.addWidget(self.main, 3)
+        buttons.addWidget(self.pause, 2)
+        buttons.addWidget(self.trial, 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
+        layout.addWidget(self.strip)
         layout.addWidget(self.status)
+        layout.addWidget(self.rest)
         layout.addWidget(self.plot)
 
         self.main.clicked.connect(self._on_main)
         self.pause.clicked.connect(self._on_pause)
+        self.trial.clicked.connect(self.trial_requested.emit)
+        self.rest.clicked.connect(self.rest_requested.emit)
         self.set_colours(Colours.of(viewer))
         self._show_state()
 
@@ -93,6 +110,11 @@ class RunControls(QWidget):
     def allow(self, obstacle: str = "") -> None:
         """Allow a start, or say in a sentence what stands in the way."""
         self._obstacle = obstacle
+        self._show_state()
+
+    def offer_trial(self, kind: str) -> None:
+        """Offer to try one alone: a ``"plane"``, a ``"volume"``, or nothing."""
+        self._one = kind
         self._show_state()
 
     def tell(self, sentence: str) -> None:
@@ -104,6 +126,7 @@ class RunControls(QWidget):
         """Show and control `run` from now on."""
         self.let_go()
         self.run, self._news = run, ""
+        self.strip.follow(run.planes)
         self.plot.show()
         run.updated.connect(self._on_updated)
         run.finished.connect(self._on_finished)
@@ -119,6 +142,7 @@ class RunControls(QWidget):
     def set_colours(self, colours: Colours) -> None:
         """Take the colours of a theme."""
         self.plot.set_colours(colours)
+        self.strip.set_colours(colours)
         self.main.setStyleSheet(
             f"QPushButton {{ background: {colours.accent}; color: {colours.on_accent}; font-weight: bold; }}"
             f"QPushButton:hover {{ background: {colours.accent_bright}; }}"
@@ -175,9 +199,34 @@ class RunControls(QWidget):
             if paused
             else "Free the processor for a while. Nothing is lost."
         )
+        self._show_trial()
+        self.strip.update()
         self.bar.setValue(round(1000 * run.progress) if run is not None and run.error is None else 0)
         self.bar.setEnabled(live)
         self.status.setText(self._sentence())
+
+    def _show_trial(self) -> None:
+        """Offer a trial where there is no run, and all the rest after it."""
+        run, live = self.run, self._live
+        self.trial.setVisible(bool(self._one) and not live)
+        self.trial.setEnabled(not self._obstacle)
+        self.trial.setText(f"Try this {self._one}")
+        self.trial.setToolTip(
+            self._obstacle
+            or f"{self._verb} the {self._one} that you are looking at, alone: to see what it will be like."
+        )
+        # A trial stands where a pause does during a run.
+        self.pause.setVisible(live or not self._one)
+        tried = run is not None and run.result is not None and not run.region.whole
+        if run is None or not tried or live or run.source not in self._viewer.layers:
+            self.rest.hide()
+            return
+        self.rest.setText(f"Apply to all {run.planes.kind}s")
+        self.rest.setToolTip(
+            f"Restore all of '{run.source.name}' with exactly the settings of this run, "
+            "whatever is chosen above."
+        )
+        self.rest.show()
 
     def _sentence(self) -> str:
         run = self.run
@@ -187,17 +236,19 @@ class RunControls(QWidget):
         if run.error is not None:
             return "Not finished: " + str(run.error)
         if run.result is not None and run.done:
-            return ending(run.result)
+            return " ".join(part for part in (ending(run.result), run.planes.unfinished()) if part)
         if run.stopping:
             return "Stopping after the iteration under way…"
         if run.step is None:
             return "Waiting for another run to end…" if run.waiting else "Preparing…"
-        step = run.step
-        where = "Iteration"
-        if step.runs > 1:
-            where = f"Image {step.run + 1} ({step.done} of {step.runs} done), iteration"
-        left = "paused" if run.paused else time_left(run.seconds_left, run.past_its_usual_length)
-        return f"{where} {step.iterate.iteration} · {left}"
+        iteration, planes = run.step.iterate.iteration, run.planes
+        if len(planes) > 1 and planes.under_way is not None:
+            where = whereabouts(planes.say(planes.under_way), sum(planes.done), len(planes), iteration)
+        else:
+            where = f"Iteration {iteration}"
+        bounds = run.past_its_usual_length, run.will_be_quicker
+        left = "paused" if run.paused else time_left(run.seconds_left, *bounds)
+        return f"{where} · {left}"
 
     def _show_curves(self) -> None:
         run = self.run

@@ -23,7 +23,9 @@ from napari_dip.job import Job
 from napari_dip.viewer.layers import axes_of
 from napari_dip.viewer.runs import EXPECTED
 from napari_dip.viewer.widgets.denoise import PRESETS
-from napari_dip.viewer.widgets.task import Entries, TaskWidget, choice
+from napari_dip.viewer.widgets.narrow import Entries, choice
+from napari_dip.viewer.widgets.stack_choice import StackChoice
+from napari_dip.viewer.widgets.task import TaskWidget
 from napari_dip.viewer.words import becomes, need, steps
 
 __all__ = ["SuperResolutionWidget"]
@@ -49,7 +51,7 @@ ANISOTROPIC = 1.5
 # Milliseconds from the last change of the form to a look at what it would take.
 PLAN_AFTER = 200
 # Which of a layer's properties the proposals are made from.
-GRID = ("scale", "units", "axis_labels")
+GRID = ("scale", "units")
 
 
 class SuperResolutionWidget(TaskWidget):
@@ -86,9 +88,10 @@ class SuperResolutionWidget(TaskWidget):
         self._soon.setInterval(PLAN_AFTER)
         self._soon.timeout.connect(self._plan_in_background)
         self.tie(self._follow_no_more)
-        self.finer.currentIndexChanged.connect(self._propose_rest)
-        for volumes in (self.finer, self.stack):
-            volumes.currentIndexChanged.connect(self.show_preset)
+        self._letters = ""  # of the axes that the proposals were made for
+        self.finer.currentIndexChanged.connect(self._on_finer)
+        self.finer.currentIndexChanged.connect(self.show_preset)
+        self.stacks.changed.connect(self._on_stack)
         self.measured.activated.connect(self._on_kernel_chosen)
         for field in (self.finer, self.measured, self.preset, *self.advanced.inputs.values()):
             changed = field.currentIndexChanged if isinstance(field, QComboBox) else field.valueChanged
@@ -96,13 +99,13 @@ class SuperResolutionWidget(TaskWidget):
         for number in (self.factor, self.lateral, self.axial):
             number.valueChanged.connect(self.refresh)
 
+    def settings(self) -> dict[str, Any]:
+        return self._asked() | super().settings()
+
     def plan(self, layer: Image, settings: dict[str, Any]) -> Job:
         from napari_dip.api import plan_super_resolve
 
-        return plan_super_resolve(layer, **self._asked(layer), **settings)
-
-    def volumes(self) -> bool | None:
-        return True if self.in_depth else super().volumes()
+        return plan_super_resolve(layer, **settings)
 
     def presets(self) -> str:
         return "super-resolve volumes" if self.volumes() else self.TASK
@@ -129,9 +132,9 @@ class SuperResolutionWidget(TaskWidget):
 
     # ----------------------------------------------------------------------------------- what the form says
 
-    def _asked(self, layer: Image) -> dict[str, Any]:
+    def _asked(self) -> dict[str, Any]:
         """Return what this part of the form says, as keywords of `napari_dip.super_resolve`."""
-        axes, _ = axes_of(layer, self.volumes())
+        axes = self.stacks.axes()
         finer = self.finer.currentData()
         letters = [axes.names[axis] for axis in axes.spatial]
         factor = tuple(self.factor.value() if letter in finer else 1 for letter in letters)
@@ -147,22 +150,19 @@ class SuperResolutionWidget(TaskWidget):
         if self._why_not:
             return ""
         try:
-            asked = self._asked(layer)
+            asked = self._asked()
         except ValueError:
             return sentence
-        axes, shape = axes_of(layer, self.volumes())
+        axes, (_, shape) = self.stacks.axes(), axes_of(layer)
         fine = [shape[axis] * factor for axis, factor in zip(axes.spatial, asked["factor"], strict=True)]
         return becomes(sentence, fine) + self._needs
 
     def _show_rows(self) -> None:
-        layer = self.layer.layer
         finer, optics = self.finer.currentData(), self.measured.currentData() == "gaussian"
         self.rows.setRowVisible(self.finer, self._grid is not None and self._grid.is_deep)
         self.rows.setRowVisible(self.hint, self.in_depth)
         self.rows.setRowVisible(self.lateral, optics and "X" in finer)
         self.rows.setRowVisible(self.axial, optics and "Z" in finer)
-        # What is finer in Z is taken as volumes: there is no other choice.
-        self.rows.setRowVisible(self.stack, layer is not None and layer.ndim > 2 and not self.in_depth)
 
     # ------------------------------------------------------------------------------------------- proposals
 
@@ -170,6 +170,7 @@ class SuperResolutionWidget(TaskWidget):
         """Fill in what suits the image: Z alone is made finer where it is labelled as such and coarse."""
         grid = self._grid
         coarse = grid is not None and grid.is_called_deep and grid.step >= ANISOTROPIC * grid.pixel
+        self._letters = self.stacks.named
         self.finer.setCurrentIndex(self.finer.findData("Z" if coarse else "YX"))
         self._propose_rest()
         if grid is not None:
@@ -190,7 +191,7 @@ class SuperResolutionWidget(TaskWidget):
         """Look at the voxels of another layer from now on."""
         self._follow_no_more()
         if layer is not None:
-            self._grid = _Grid(layer)
+            self._grid = _Grid(layer, self.stacks)
             self._grid.changed.connect(self._on_grid)
 
     def _follow_no_more(self) -> None:
@@ -201,6 +202,17 @@ class SuperResolutionWidget(TaskWidget):
     def _on_grid(self) -> None:
         self._propose()
         self.refresh()
+
+    def _on_finer(self) -> None:
+        # What is finer in Z is taken as volumes: there is no other choice.
+        self.stacks.deep = self.in_depth
+        self.stacks.refresh()
+        self._propose_rest()
+
+    def _on_stack(self) -> None:
+        if self.stacks.named != self._letters:
+            self._propose()
+        self.show_preset()
 
     def _on_kernel_chosen(self) -> None:
         self._kernel_is_proposed = False
@@ -215,11 +227,11 @@ class SuperResolutionWidget(TaskWidget):
             self._soon.start()
             return
         try:
-            settings = self._asked(layer) | self.settings()
+            settings, part = self.settings(), self.stacks.region().layer
         except ValueError as error:
             self._on_planned(("", _sentence(error)))
             return
-        self._planner = FunctionWorker(_look, layer, settings)
+        self._planner = FunctionWorker(_look, part, settings)
         self._planner.returned.connect(self._on_planned)
         self._planner.finished.connect(self._on_looked)
         self._planner.start()
@@ -250,7 +262,7 @@ def _sentence(error: Exception) -> str:
 
 
 class _Grid:
-    """The voxels of a layer, as its labels, scale and units say now.
+    """The voxels of a layer, as its scale and units, and what the user says of its axes, are now.
 
     Not the widget's own methods are called when those change: napari could not forget them any more when the
     widget is gone.
@@ -258,8 +270,8 @@ class _Grid:
 
     changed: ClassVar[Signal] = Signal()
 
-    def __init__(self, layer: Image) -> None:
-        self.layer = layer
+    def __init__(self, layer: Image, stacks: StackChoice) -> None:
+        self.layer, self._stacks = layer, stacks
         for name in GRID:
             getattr(layer.events, name).connect(self._on_changed)
 
@@ -278,8 +290,8 @@ class _Grid:
 
     @property
     def is_called_deep(self) -> bool:
-        """Whether an axis is depth by its label."""
-        return self.is_deep and "Z" in axes_of(self.layer)[0].names
+        """Whether an axis is called so."""
+        return self.is_deep and "Z" in self._stacks.named
 
     @property
     def pixel(self) -> float:
@@ -304,7 +316,7 @@ class _Grid:
     def _letters(self) -> str:
         """A letter for each axis, Z where it can be depth."""
         try:
-            axes, _ = axes_of(self.layer, True)
+            axes, _ = axes_of(self.layer, True, self._stacks.named or None)
         except ValueError:  # which is told where the image is described
             return ""
         return str(axes.names if len(axes.spatial) == 3 else axes.names.replace("Z", "Q"))

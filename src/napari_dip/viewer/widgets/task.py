@@ -2,49 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import napari.viewer
 from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QFrame,
-    QLabel,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_dip.job import Job
 from napari_dip.viewer.layers import axes_of, unwrap
 from napari_dip.viewer.runs import RUNS, Run, live_run
+from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
-from napari_dip.viewer.widgets.narrow import keep_narrow
+from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.widgets.run_controls import RunControls
+from napari_dip.viewer.widgets.stack_choice import StackChoice
 from napari_dip.viewer.widgets.theme import Colours
 
-__all__ = ["LOADING", "NO_IMAGE", "Entries", "TaskWidget", "choice"]
+__all__ = ["LOADING", "NO_IMAGE", "TaskWidget"]
 
 NO_IMAGE = "Open an image, or try File > Open Sample > Deep Image Prior."
 LOADING = "Getting ready…"
 
-Entries = Mapping[Any, tuple[str, str]]
-
 AFTERWARDS: Entries = {
     "keep both": ("Keep both layers", "The result lies on top of the original; press V to hide and show it."),
     "hide the original": ("Hide the original", "Only the result stays visible. Nothing is deleted."),
-}
-STACKS: Entries = {
-    False: ("Plane by plane", "Each plane is restored by itself: for time series, channels and few slices."),
-    True: ("Volumes (3-D)", "The last stack axis is depth: whole volumes are restored at once, in 3-D."),
 }
 
 
@@ -79,7 +66,8 @@ class TaskWidget(QWidget):
         self.layer = LayerChoice(self.viewer)
         self.layer.setToolTip(f"The image to {self.TASK}. It is not changed; the result is a new layer.")
         self.preset = choice(self.PRESETS)
-        self.stack = choice(STACKS)
+        self.stacks = StackChoice(self.viewer)
+        self.stack = self.stacks.how
         self.afterwards = choice(AFTERWARDS)
         self.what = QLabel()
         self.what.setWordWrap(True)
@@ -97,14 +85,19 @@ class TaskWidget(QWidget):
         self._lay_out()
 
         self.layer.currentIndexChanged.connect(self._on_layer)
-        self.stack.currentIndexChanged.connect(self.refresh)
+        self.stacks.changed.connect(self.refresh)
+        self.stacks.looked_at.connect(self.describe)
         self.preset.currentIndexChanged.connect(self.show_preset)
         self.controls.start_requested.connect(self.start)
+        self.controls.trial_requested.connect(self.try_one)
+        self.controls.rest_requested.connect(self.apply_to_all)
         self.controls.live_changed.connect(self._on_live)
         self.viewer.events.theme.connect(self._on_theme)
         RUNS.begun.connect(self._on_begun)
         self.tie(self.layer.let_go)
+        self.tie(self.stacks.let_go)
         self.tie(self.controls.let_go)
+        self.tie(self.controls.strip.let_go)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
         self._on_theme()
@@ -119,19 +112,27 @@ class TaskWidget(QWidget):
     def add_rows(self, form: QFormLayout) -> None:
         """Make what the task asks besides, in rows of its own between the image and the preset."""
 
+    def settings(self) -> dict[str, Any]:
+        """Return what the form says, as keywords of the task's call; a task adds what it asks besides."""
+        return {"preset": self.preset.currentData(), "axes": self.axes()} | self.advanced.settings()
+
+    def settings_of(self, run: Run) -> dict[str, Any]:
+        """Return the keywords of the task's call that make what `run`, which is done, has made."""
+        return {} if run.result is None else dict(run.result.settings)
+
     def plan(self, layer: Image, settings: dict[str, Any]) -> Job:
-        """Return the job that the form asks for.
+        """Return the job for an image.
 
         Parameters
         ----------
         layer
-            The chosen image.
+            The image, or the chosen part of it.
         settings
-            What the shared part of the form says, as keywords of the task's call.
+            Keywords of the task's call.
 
         Raises
         ------
-        ValueError, TypeError, MemoryError
+        ValueError, TypeError, MemoryError, OSError
             With a sentence for the user.
         """
         raise NotImplementedError
@@ -153,18 +154,45 @@ class TaskWidget(QWidget):
     def start(self) -> Run | None:
         """Begin a run with what is chosen; a notification says why not, when that can't be."""
         layer = self.layer.layer
+        return None if layer is None else self._begin(layer, self.settings, self.stacks.region)
+
+    def try_one(self) -> Run | None:
+        """Begin a run of the plane that is looked at alone."""
+        layer = self.layer.layer
         if layer is None:
             return None
+        return self._begin(layer, self.settings, lambda: self.stacks.region(current=True))
+
+    def apply_to_all(self) -> Run | None:
+        """Begin a run of the whole stack with the settings of the last run, which was of a part of it."""
+        run = self.controls.run
+        if run is None or run.result is None:
+            return None
+        axes = run.region.axes
+        return self._begin(run.source, lambda: self.settings_of(run), lambda: Region.of(run.source, axes))
+
+    def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
+        """Begin a run of a region of `layer`, with these keywords of the task's call."""
+        job = self.plan(region.layer, settings)
+        return Run(self.viewer, layer, job, region=region, then=self.afterwards.currentData())
+
+    def _begin(
+        self, layer: Image, settings: Callable[[], dict[str, Any]], region: Callable[[], Region]
+    ) -> Run | None:
         try:
-            job = self.plan(layer, self.settings())
-            return Run(self.viewer, layer, job, then=self.afterwards.currentData())
-        except (ValueError, TypeError, MemoryError) as error:
+            return self.begin(layer, settings(), region())
+        except (ValueError, TypeError, MemoryError, OSError) as error:
             show_error(str(error))
             return None
 
     def refresh(self) -> None:
-        """Say anew what will be restored, and what stands in the way."""
+        """Look anew at what is chosen, and say what will be restored, and what stands in the way."""
+        self.describe()
+
+    def describe(self) -> None:
+        """Say what will be restored, and what stands in the way."""
         self.controls.allow(self._obstacle())
+        self.controls.offer_trial(self._trial())
         self.what.setText(self._description())
 
     def show_preset(self) -> None:
@@ -186,19 +214,14 @@ class TaskWidget(QWidget):
     def volumes(self) -> bool | None:
         """Return whether a stack is taken as volumes; None where there is no stack."""
         layer = self.layer.layer
-        return bool(self.stack.currentData()) if layer is not None and layer.ndim > 2 else None
-
-    def settings(self) -> dict[str, Any]:
-        """Return what the shared part of the form says, as keywords of the task's call."""
-        return {"preset": self.preset.currentData(), "axes": self.axes()} | self.advanced.settings()
+        return self.stacks.volumes if layer is not None and layer.ndim > 2 else None
 
     def axes(self) -> str | None:
         """Return the axes, when the user wants them otherwise than the layer's labels say."""
         layer = self.layer.layer
         if layer is None or self.volumes() is None:
             return None
-        chosen, _ = axes_of(layer, self.volumes())
-        own, _ = axes_of(layer)
+        chosen, (own, _) = self.stacks.axes(), axes_of(layer)
         return None if chosen == own else chosen.names
 
     # ------------------------------------------------------------------------------------------------ layout
@@ -210,9 +233,9 @@ class TaskWidget(QWidget):
         self.rows.setVerticalSpacing(4)
         self.rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self.rows.addRow("Image", self.layer)
+        self.stacks.add_to(self.rows)
         self.add_rows(self.rows)
         self.rows.addRow("Preset", self.preset)
-        self.rows.addRow("Stack", self.stack)
         self.rows.addRow("Then", self.afterwards)
         frame = self.fold.layout()
         assert frame is not None
@@ -251,25 +274,26 @@ class TaskWidget(QWidget):
 
     def _on_layer(self) -> None:
         layer = self.layer.layer
-        self.rows.setRowVisible(self.stack, layer is not None and layer.ndim > 2)
-        if layer is not None and self.ready:
-            with suppress(ValueError):  # what is wrong with the image is said below
-                axes, _ = axes_of(layer)
-                self.stack.setCurrentIndex(self.stack.findData("Z" in axes.names))
+        self.stacks.show(layer if self.ready else None)
         self.refresh()
 
     def _obstacle(self) -> str:
         if self.layer.layer is None:
             return NO_IMAGE
-        return self._not_ready or self.obstacle()
+        return self._not_ready or self.stacks.problem or self.obstacle()
+
+    def _trial(self) -> str:
+        """Return what can be tried alone, or nothing where that is all there is, or is chosen already."""
+        if self.layer.layer is None or not self.ready or self.stacks.problem or self.stacks.runs() < 2:
+            return ""
+        return "" if self.stacks.current else self.stacks.kind
 
     def _description(self) -> str:
         layer = self.layer.layer
-        if layer is None or not self.ready:
+        if layer is None or not self.ready or self.stacks.problem:
             return ""
         try:
-            axes, shape = axes_of(layer, self.volumes())
-            sentence = ", ".join(part for part in (axes.describe(shape), self.details()) if part)
+            sentence = ", ".join(part for part in (self.stacks.describe(), self.details()) if part)
         except ValueError as error:
             sentence = str(error)
         return sentence[:1].upper() + sentence[1:]
@@ -289,14 +313,3 @@ class TaskWidget(QWidget):
         self.controls.set_colours(colours)
         self.fold.setExpandedIcon(colours.arrow(down=True))
         self.fold.setCollapsedIcon(colours.arrow(down=False))
-
-
-def choice(entries: Entries) -> QComboBox:
-    """Return a choice of values, each with what it is called and what it is."""
-    box = QComboBox()
-    for value, (text, tooltip) in entries.items():
-        box.addItem(text, value)
-        box.setItemData(box.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
-    box.setToolTip("\n".join(f"{text}: {tooltip}" for text, tooltip in entries.values()))
-    keep_narrow(box)
-    return box

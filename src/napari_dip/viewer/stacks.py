@@ -1,0 +1,266 @@
+"""Some planes of a stack as a layer of their own, and which planes of a run are done."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from napari.utils.transforms import Affine
+
+from napari_dip.given import pixels_of
+from napari_dip.images.axes import Axes
+from napari_dip.job import Job
+from napari_dip.viewer.layers import axes_of, unwrap
+from napari_dip.viewer.words import place, unfinished
+
+__all__ = ["Planes", "PlanesToDo", "Region", "position", "show_planes"]
+
+# What can be chosen of a stack: all of it, what the slider shows, or a number or slice for each of its axes.
+Planes = str | int | slice | tuple[int | slice, ...] | None
+
+# What of a layer's state has no meaning for a part of its finest level.
+NOT_KEPT = ("multiscale", "locked_data_level", "auto_contrast")
+
+
+def position(viewer: Any, layer: Image) -> tuple[float, ...]:
+    """Return where the viewer's sliders are, in pixels of `layer`."""
+    point = (0.0,) * layer.ndim + tuple(viewer.dims.point)  # a layer that was removed may have more axes
+    return tuple(layer.world_to_data(point[-layer.ndim :]))
+
+
+def show_planes(viewer: Any, layer: Image, places: dict[int, int]) -> None:
+    """Move the viewer's sliders to where the axes of `layer` have these values."""
+    beyond = viewer.dims.ndim - layer.ndim
+    if beyond < 0:  # the layer was removed, and what is left has fewer axes
+        return
+    point = list(position(viewer, layer))
+    for axis, at in places.items():
+        point[axis] = at
+    world = layer.data_to_world(point)
+    viewer.dims.set_point([beyond + axis for axis in places], [float(world[axis]) for axis in places])
+
+
+@dataclass(frozen=True)
+class Region:
+    """The planes of a layer that are to be restored.
+
+    Parameters
+    ----------
+    source
+        The layer with the whole stack.
+    axes
+        What its axes mean to the user.
+    shape
+        Its array's.
+    where
+        Where in its array they are.
+    """
+
+    source: Image
+    axes: Axes
+    shape: tuple[int, ...]
+    where: tuple[slice, ...]
+
+    @classmethod
+    def of(cls, source: Image, axes: Axes, planes: Planes = None, at: Sequence[float] = ()) -> Region:
+        """Choose planes of a stack.
+
+        Parameters
+        ----------
+        source
+            The layer with the whole stack.
+        axes
+            What its axes mean.
+        planes
+            None for all; ``"current"`` for what lies `at` a place; or for each axis of the stack, in their
+            order, a number or a slice, as of an array. What is left out at the end is taken whole.
+        at
+            A position along each axis of the source, in pixels.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there are no such planes.
+        """
+        shape = tuple(pixels_of(source).shape)
+        return cls(source, axes, shape, _where(axes, shape, planes, at))
+
+    @classmethod
+    def in_viewer(cls, viewer: Any, source: Image, letters: str | None, planes: Planes) -> Region:
+        """Choose planes of a stack in a viewer; ``"current"`` is what its sliders show.
+
+        Parameters
+        ----------
+        viewer
+            The viewer.
+        source
+            Its layer with the whole stack.
+        letters
+            What the axes of `source` are; None for what its labels say.
+        planes
+            As `of` takes them.
+        """
+        axes, _ = axes_of(source, letters=letters)
+        return cls.of(source, axes, planes, position(unwrap(viewer), source))
+
+    @property
+    def whole(self) -> bool:
+        """Whether they are all that the source has."""
+        return all(_is_all(part, size) for part, size in zip(self.where, self.shape, strict=True))
+
+    @functools.cached_property
+    def layer(self) -> Image:
+        """A layer that holds them: the source, or one in no viewer that lies where they lie in it."""
+        return self.source if self.whole else _excerpt(self.source, self.where)
+
+    @property
+    def said(self) -> str:
+        """Which planes they are, as ``"time 3 to 7"``; empty for all."""
+        chosen = [axis for axis in self.axes.looped if not _is_all(self.where[axis], self.shape[axis])]
+        return place([(self.axes.names[axis], self.where[axis]) for axis in chosen], self.kind)
+
+    @property
+    def kind(self) -> str:
+        """What is restored one by one."""
+        return kind_of(self.axes)
+
+
+def kind_of(axes: Axes) -> str:
+    """Return what is restored one by one, ``"plane"`` or ``"volume"``."""
+    return "plane" if len(axes.spatial) == 2 else "volume"
+
+
+class PlanesToDo:
+    """The planes or volumes of a run: where each of them lies, which are done, which one is under way.
+
+    Parameters
+    ----------
+    job
+        The run's.
+    region
+        What of the source it restores.
+
+    Attributes
+    ----------
+    done
+        Of each plane, whether it is done.
+    under_way
+        The number of the one that is being restored, None before the first and when all is done.
+    kind
+        ``"plane"`` or ``"volume"``.
+    """
+
+    def __init__(self, job: Job, region: Region) -> None:
+        self._region, self._axes = region, job.axes.looped
+        of_parts = [
+            tuple(at for axis in self._axes if isinstance(at := part.index[axis], int)) for part in job.parts
+        ]
+        self._places: list[tuple[int, ...]] = list(dict.fromkeys(of_parts))
+        numbers = {at: number for number, at in enumerate(self._places)}
+        self._numbers = [numbers[at] for at in of_parts]  # a plane may be restored in several tiles
+        self.kind = kind_of(job.axes)
+        self.done = [False] * len(self._places)
+        self._finished: Sequence[int] = ()
+        self.under_way: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def update(self, finished: Sequence[int], run: int | None) -> None:
+        """Take down which parts of the job are finished, and which one is under way."""
+        if finished != self._finished:
+            self._finished = finished
+            missing = set(range(len(self._numbers))).difference(finished)
+            unfinished = {self._numbers[part] for part in missing}
+            self.done = [number not in unfinished for number in range(len(self))]
+        self.under_way = None if run is None or run in finished else self._numbers[run]
+
+    def say(self, number: int) -> str:
+        """Return which plane that is, in the numbers that the sliders show."""
+        region = self._region
+        named = [
+            (region.axes.names[axis], at + (region.where[axis].start or 0))
+            for axis, at in zip(self._axes, self._places[number], strict=True)
+            if region.shape[axis] > 1
+        ]
+        return place(named, self.kind)
+
+    def unfinished(self) -> str:
+        """Return, in a sentence, how many planes are done when others are not."""
+        under_way = "" if self.under_way is None else self.say(self.under_way)
+        return unfinished(sum(self.done), len(self), self.kind, under_way)
+
+    def looked_at(self, viewer: Any) -> int | None:
+        """Return the number of the plane that the sliders show, None where they show none of them."""
+        if viewer.dims.ndim < self._region.layer.ndim:
+            return None
+        at = position(viewer, self._region.layer)
+        shown = tuple(int(np.floor(at[axis] + 0.5)) for axis in self._axes)
+        return self._places.index(shown) if shown in self._places else None
+
+    def show(self, viewer: Any, number: int) -> None:
+        """Move the sliders to a plane."""
+        show_planes(viewer, self._region.layer, dict(zip(self._axes, self._places[number], strict=True)))
+
+
+def _where(axes: Axes, shape: tuple[int, ...], planes: Planes, at: Sequence[float]) -> tuple[slice, ...]:
+    """Return which part of the array `planes` means."""
+    where, along = [slice(0, size) for size in shape], axes.looped
+    if planes is None:
+        return tuple(where)
+    if isinstance(planes, str):
+        if planes != "current":
+            raise ValueError(f'planes must be "current", a number or a slice, but is {planes!r}.')
+        planes = tuple(
+            min(max(int(np.floor(at[axis] + 0.5)), 0), shape[axis] - 1) if len(at) > axis else 0
+            for axis in along
+        )
+    given = planes if isinstance(planes, tuple) else (planes,)
+    if len(given) > len(along):
+        raise ValueError(
+            f"planes has {len(given)} entries, but the image is a stack along {len(along)} "
+            f"ax{'i' if len(along) == 1 else 'e'}s{_named(axes, along)}: give a number or a slice for each."
+        )
+    for axis, chosen in zip(along, given, strict=False):
+        where[axis] = _part(chosen, axes.names[axis], shape[axis])
+    return tuple(where)
+
+
+def _part(chosen: Any, name: str, size: int) -> slice:
+    if isinstance(chosen, slice):
+        start, stop, step = chosen.indices(size)
+        if step != 1 or stop <= start:
+            raise ValueError(
+                f"planes takes one or more neighbours along an axis, but {chosen} has none along {name}, "
+                f"which has {size}, or leaves some out."
+            )
+        return slice(start, stop)
+    if isinstance(chosen, bool) or not isinstance(chosen, Integral):
+        raise TypeError(f"planes takes numbers and slices, but {chosen!r} is neither.")
+    at = int(chosen) + (size if chosen < 0 else 0)
+    if not 0 <= at < size:
+        raise ValueError(f"planes asks for {chosen} along {name}, which goes from 0 to {size - 1}.")
+    return slice(at, at + 1)
+
+
+def _named(axes: Axes, along: Sequence[int]) -> str:
+    return f" ({', '.join(axes.names[axis] for axis in along)})" if along else ""
+
+
+def _is_all(part: slice, size: int) -> bool:
+    return (part.start or 0) == 0 and part.stop in (None, size)
+
+
+def _excerpt(source: Image, where: tuple[slice, ...]) -> Image:
+    """Return a layer with a part of the array of `source` that lies where that part lies."""
+    _, state, _ = source.as_layer_data_tuple()
+    kept = {name: value for name, value in dict(state).items() if name not in NOT_KEPT}
+    pixels = Affine(scale=source.scale, rotate=source.rotate, shear=source.shear, ndim=source.ndim)
+    start = [part.start for part in where[: source.ndim]]
+    kept["translate"] = np.asarray(source.translate) + np.asarray(pixels.linear_matrix) @ start
+    return Image(pixels_of(source)[where], **kept)
