@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -21,8 +19,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dip.images.axes import COUNTED, Axes
-from napari_dip.viewer.layers import axes_of, with_depth
-from napari_dip.viewer.stacks import Planes, Region, kind_of, position
+from napari_dip.viewer.stacking import ALL, CURRENT, Stacking
+from napari_dip.viewer.stacks import Region, position
 from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, offer
 
 __all__ = ["StackChoice"]
@@ -39,21 +37,6 @@ MEANINGS = {
     "P": ("positions", "Places on the stage, wells, or samples."),
     "Q": ("images", "None of these, or not known."),
 }
-NAMES = {"T": "time", "Z": "depth", "C": "channels", "P": "positions"}
-ALL, CURRENT = "all", "current"
-
-
-@dataclass
-class _Chosen:
-    """What was chosen for a layer."""
-
-    shape: tuple[int, ...]
-    letters: str
-    volumes: bool
-    corrected: bool = False
-    planes: str | int = ALL  # or the axis of a range
-    first: int = 0
-    last: int = 0
 
 
 class StackChoice:
@@ -70,8 +53,8 @@ class StackChoice:
         Emitted when the user chose something else, or the layer's axes were named otherwise.
     looked_at : psygnal.Signal
         Emitted when another plane is chosen by moving a slider.
-    deep
-        Whether the stack is taken as volumes, whatever is chosen here.
+    chosen
+        What is chosen for the layer; None where there is none that can be restored.
     kinds
         What each axis of the stack is: a choice for each that has more than one entry.
     how, planes, first, last
@@ -84,9 +67,9 @@ class StackChoice:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._layer: Image | None = None
-        self._chosen: _Chosen | None = None
-        self._remembered: WeakKeyDictionary[Image, _Chosen] = WeakKeyDictionary()
-        self.deep = False
+        self.chosen: Stacking | None = None
+        self._remembered: WeakKeyDictionary[Image, Stacking] = WeakKeyDictionary()
+        self._deep = False
         self.kinds: dict[int, QComboBox] = {}
         self._axes = QWidget()
         self._column = QVBoxLayout(self._axes)
@@ -124,33 +107,27 @@ class StackChoice:
     # ------------------------------------------------------------------------------------- what is chosen
 
     @property
-    def letters(self) -> str:
-        """A letter for each axis of the layer, as the user knows them; S for colours."""
-        chosen = self._chosen
-        if chosen is None:
-            return ""
-        return with_depth(chosen.letters) if self.volumes else chosen.letters
+    def deep(self) -> bool:
+        """Whether the stack has to be taken as volumes, whatever is chosen here."""
+        return self._deep
 
-    @property
-    def named(self) -> str:
-        """The letters, whether or not volumes are chosen: an axis is depth only where it is called so."""
-        return "" if self._chosen is None else self._chosen.letters
-
-    @property
-    def volumes(self) -> bool:
-        """Whether the stack is taken as volumes."""
-        return self._chosen is not None and (self.deep or self._chosen.volumes)
+    @deep.setter
+    def deep(self, deep: bool) -> None:
+        self._deep = deep
+        self.refresh()
 
     @property
     def problem(self) -> str:
         """What is wrong with the axes, in a sentence, or nothing."""
-        letters = self.letters
-        for letter, name in NAMES.items():
-            if letters.count(letter) > 1:
-                return f"Two axes are {name}. Say what the other one is."
-        if self.volumes and "Z" not in letters:
-            return "No axis is depth, as volumes need. Say which one is, or choose plane by plane."
-        return ""
+        return "" if self.chosen is None else self.chosen.problem
+
+    @property
+    def trial(self) -> str:
+        """What can be tried alone, or nothing where that is all there is, or is chosen already."""
+        chosen = self.chosen
+        if chosen is None or chosen.problem or chosen.runs < 2 or chosen.planes == CURRENT:
+            return ""
+        return chosen.kind
 
     def axes(self) -> Axes:
         """Return what a run takes the axes of the layer to be.
@@ -161,9 +138,9 @@ class StackChoice:
             If they can't be that.
         """
         assert self._layer is not None
-        axes: Axes
-        axes, _ = axes_of(self._layer, self.volumes if self._chosen else None, self.named or None)
-        return axes
+        if self.chosen is None:
+            self.chosen = Stacking.of(self._layer)  # which says why not
+        return self.chosen.axes
 
     def region(self, *, current: bool = False) -> Region:
         """Return the planes that are chosen, or with `current` the one that is looked at.
@@ -173,27 +150,12 @@ class StackChoice:
         ValueError
             If the axes can't be what is chosen.
         """
+        self.axes()
         assert self._layer is not None
-        axes = self._spoken()
-        planes = CURRENT if current else self._planes(axes)
-        return Region.of(self._layer, axes, planes, position(self._viewer, self._layer))
-
-    def runs(self) -> int:
-        """Return how many planes or volumes the whole stack has."""
-        try:
-            return math.prod(self._chosen.shape[axis] for axis in self.axes().looped) if self._chosen else 1
-        except ValueError:  # what is wrong is told elsewhere
-            return 1
-
-    @property
-    def kind(self) -> str:
-        """What is restored one by one, ``"plane"`` or ``"volume"``."""
-        return kind_of(self.axes())
-
-    @property
-    def current(self) -> bool:
-        """Whether what is looked at is chosen, alone."""
-        return self._chosen is not None and self._chosen.planes == CURRENT
+        assert self.chosen is not None
+        planes = CURRENT if current else self.chosen.wanted
+        at = position(self._viewer, self._layer)
+        return Region.of(self._layer, self.chosen.named_axes, planes, at)
 
     def describe(self) -> str:
         """Return what will be restored, for people.
@@ -203,82 +165,58 @@ class StackChoice:
         ValueError
             If the axes can't be what is chosen.
         """
-        assert self._layer is not None
-        axes, (_, shape) = self._spoken(), axes_of(self._layer)
-        said = self.region().said
-        return f"{said} of {axes.describe(shape)}" if said else axes.describe(shape)
-
-    def _spoken(self) -> Axes:
-        """Return the axes under the names that the user gave them."""
-        return replace(self.axes(), names=self.letters) if self._chosen else self.axes()
-
-    def _planes(self, axes: Axes) -> Planes:
-        chosen = self._chosen
-        if chosen is None or chosen.planes == ALL:
-            return None
-        if chosen.planes == CURRENT:
-            return CURRENT
-        return tuple(
-            slice(chosen.first, chosen.last + 1) if axis == chosen.planes else slice(None)
-            for axis in axes.looped
-        )
+        region = self.region()
+        whole = region.axes.describe(region.shape)
+        return f"{region.said} of {whole}" if region.said else whole
 
     # ------------------------------------------------------------------------------------- what is shown
 
     def show(self, layer: Image | None) -> None:
         """Show what is chosen for `layer`, or what its labels say."""
         self._follow(layer)
-        self._chosen = None if layer is None or layer.ndim < 3 else self._recall(layer)
+        self.chosen = None if layer is None else self._recall(layer)
         self.refresh()
 
     def refresh(self) -> None:
         """Show what is chosen."""
-        chosen, letters = self._chosen, self.letters
-        free = [
-            axis
-            for axis, letter in enumerate(letters)
-            if letter not in "YXS" and chosen is not None and chosen.shape[axis] > 1
-        ]
+        chosen, form = self.chosen, self._form
+        if chosen is not None:
+            chosen.deep = self.deep
+        free = [] if chosen is None else chosen.free
         self._make_kinds(free)
+        # What is asked to be finer in depth can only be taken as volumes.
+        form.setRowVisible(self.how, bool(free) and not self.deep)
+        form.setRowVisible(self._axes, bool(free))
+        several = chosen is not None and not chosen.problem and chosen.runs > 1
+        form.setRowVisible(self.planes, several)
+        form.setRowVisible(self._range, several and chosen is not None and chosen.planes in chosen.along)
+        if chosen is None:
+            return
         for axis, box in self.kinds.items():
-            assert chosen is not None
             offer(box, {k: (f"{chosen.shape[axis]} {t}", tip) for k, (t, tip) in MEANINGS.items()})
             box.setToolTip("What this axis of the image is, if the choice is wrong.\n" + box.toolTip())
-            _choose(box, letters[axis])
-        form = self._form
-        form.setRowVisible(self._axes, bool(free))
-        # What is asked to be finer in depth can only be taken as volumes.
-        form.setRowVisible(self.how, bool(letters) and not self.deep)
-        _choose(self.how, chosen is not None and chosen.volumes)
-        self._show_planes()
+            _choose(box, chosen.letters[axis])
+        _choose(self.how, chosen.volumes)
+        if several:
+            self._show_planes(chosen)
 
-    def _show_planes(self) -> None:
-        chosen, several = self._chosen, self.runs() > 1 and not self.problem
-        self._form.setRowVisible(self.planes, several)
-        self._form.setRowVisible(
-            self._range, several and chosen is not None and chosen.planes not in (ALL, CURRENT)
-        )
-        if chosen is None or not several:
-            return
-        axes = self._spoken()
-        kind, along = kind_of(axes), [axis for axis in axes.looped if chosen.shape[axis] > 1]
-        if chosen.planes not in (ALL, CURRENT, *along):
-            chosen.planes = ALL
+    def _show_planes(self, chosen: Stacking) -> None:
+        kind = chosen.kind
         entries: dict[str | int, tuple[str, str]] = {
-            ALL: (f"All {self.runs()}", f"Every {kind} of the stack."),
+            ALL: (f"All {chosen.runs}", f"Every {kind} of the stack."),
             CURRENT: (
                 "This one",
                 f"The {kind} that you are looking at, alone: to see what it will be like.",
             ),
         }
-        for axis in along:
-            many = COUNTED[axes.names[axis]][1]
+        for axis in chosen.along:
+            many = COUNTED[chosen.letters[axis]][1]
             entries[axis] = (f"Some {many}", f"From one of the {many} to another, in the slider's numbers.")
         label = self._form.labelForField(self.planes)
         if isinstance(label, QLabel):
             label.setText(f"{kind.capitalize()}s")
         offer(self.planes, entries)
-        _choose(self.planes, chosen.planes)
+        _choose(self.planes, chosen.planes if chosen.planes in entries else ALL)
         if isinstance(chosen.planes, int):
             for box, value in ((self.first, chosen.first), (self.last, chosen.last)):
                 box.blockSignals(True)
@@ -302,18 +240,14 @@ class StackChoice:
 
     # ------------------------------------------------------------------------------------- connections
 
-    def _recall(self, layer: Image) -> _Chosen | None:
+    def _recall(self, layer: Image) -> Stacking | None:
         try:
-            own, shape = axes_of(layer)
+            own = Stacking.of(layer)
         except ValueError:  # which is told where the image is described
             return None
-        chosen = self._remembered.get(layer)
-        letters = own.names[:-1] + "S" if own.joint_channels else own.names
-        if chosen is None or chosen.shape != shape:
-            chosen = _Chosen(shape, letters, "Z" in letters)
-            self._remembered[layer] = chosen
-        elif not chosen.corrected and letters != chosen.letters:
-            chosen.letters, chosen.volumes = letters, "Z" in letters
+        chosen = self._remembered.setdefault(layer, own)
+        if chosen.shape != own.shape or not (chosen.corrected or chosen.named == own.named):
+            self._remembered[layer] = chosen = own
         return chosen
 
     def _follow(self, layer: Image | None) -> None:
@@ -329,46 +263,34 @@ class StackChoice:
         self.changed.emit()
 
     def _on_kind(self) -> None:
-        chosen = self._chosen
-        assert chosen is not None
-        before = self.letters
-        letters = list(before)
-        for axis, box in self.kinds.items():
-            letters[axis] = box.currentData()
-        for axis, size in enumerate(chosen.shape):
-            # An axis of one entry gives way: what it is makes no difference.
-            if size == 1 and letters[axis] not in "YXS" and letters.count(letters[axis]) > 1:
-                letters[axis] = "Q"
-        chosen.letters, chosen.corrected = "".join(letters), True
-        if ("Z" in letters) != ("Z" in before):  # as a layer whose labels say so
-            chosen.volumes = "Z" in letters
-        self._tell()
+        if self.chosen is not None:
+            for axis, box in self.kinds.items():
+                if box.currentData() != self.chosen.letters[axis]:
+                    self.chosen.name(axis, box.currentData())
+            self._tell()
 
     def _on_how(self) -> None:
-        if self._chosen is not None:
-            self._chosen.volumes = bool(self.how.currentData())
+        if self.chosen is not None:
+            self.chosen.volumes = bool(self.how.currentData())
             self._tell()
 
     def _on_planes(self) -> None:
-        chosen = self._chosen
-        if chosen is not None and chosen.planes != self.planes.currentData():
-            chosen.planes = self.planes.currentData()
-            if isinstance(chosen.planes, int):
-                chosen.first, chosen.last = 0, chosen.shape[chosen.planes] - 1
+        if self.chosen is not None:
+            self.chosen.want(self.planes.currentData())
             self._tell()
 
     def _on_first(self, value: int) -> None:
-        if self._chosen is not None:
-            self._chosen.first, self._chosen.last = value, max(value, self._chosen.last)
+        if self.chosen is not None:
+            self.chosen.first, self.chosen.last = value, max(value, self.chosen.last)
             self._tell()
 
     def _on_last(self, value: int) -> None:
-        if self._chosen is not None:
-            self._chosen.first, self._chosen.last = min(value, self._chosen.first), value
+        if self.chosen is not None:
+            self.chosen.first, self.chosen.last = min(value, self.chosen.first), value
             self._tell()
 
     def _on_slider(self, event: Any = None) -> None:
-        if self._chosen is not None and self._chosen.planes == CURRENT:
+        if self.chosen is not None and self.chosen.planes == CURRENT:
             self.looked_at.emit()
 
     def _tell(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from napari.layers import Image
@@ -24,7 +25,6 @@ from napari_dip.viewer.layers import axes_of
 from napari_dip.viewer.runs import EXPECTED
 from napari_dip.viewer.widgets.denoise import PRESETS
 from napari_dip.viewer.widgets.narrow import Entries, choice
-from napari_dip.viewer.widgets.stack_choice import StackChoice
 from napari_dip.viewer.widgets.task import TaskWidget
 from napari_dip.viewer.words import becomes, need, steps
 
@@ -170,7 +170,7 @@ class SuperResolutionWidget(TaskWidget):
         """Fill in what suits the image: Z alone is made finer where it is labelled as such and coarse."""
         grid = self._grid
         coarse = grid is not None and grid.is_called_deep and grid.step >= ANISOTROPIC * grid.pixel
-        self._letters = self.stacks.named
+        self._letters = self._named
         self.finer.setCurrentIndex(self.finer.findData("Z" if coarse else "YX"))
         self._propose_rest()
         if grid is not None:
@@ -191,7 +191,7 @@ class SuperResolutionWidget(TaskWidget):
         """Look at the voxels of another layer from now on."""
         self._follow_no_more()
         if layer is not None:
-            self._grid = _Grid(layer, self.stacks)
+            self._grid = _Grid(layer, lambda: self._named)
             self._grid.changed.connect(self._on_grid)
 
     def _follow_no_more(self) -> None:
@@ -206,11 +206,14 @@ class SuperResolutionWidget(TaskWidget):
     def _on_finer(self) -> None:
         # What is finer in Z is taken as volumes: there is no other choice.
         self.stacks.deep = self.in_depth
-        self.stacks.refresh()
         self._propose_rest()
 
+    @property
+    def _named(self) -> str:
+        return "" if self.stacks.chosen is None else self.stacks.chosen.named
+
     def _on_stack(self) -> None:
-        if self.stacks.named != self._letters:
+        if self._named != self._letters:
             self._propose()
         self.show_preset()
 
@@ -270,8 +273,8 @@ class _Grid:
 
     changed: ClassVar[Signal] = Signal()
 
-    def __init__(self, layer: Image, stacks: StackChoice) -> None:
-        self.layer, self._stacks = layer, stacks
+    def __init__(self, layer: Image, named: Callable[[], str]) -> None:
+        self.layer, self._named = layer, named
         for name in GRID:
             getattr(layer.events, name).connect(self._on_changed)
 
@@ -291,7 +294,7 @@ class _Grid:
     @property
     def is_called_deep(self) -> bool:
         """Whether an axis is called so."""
-        return self.is_deep and "Z" in self._stacks.named
+        return self.is_deep and "Z" in self._named()
 
     @property
     def pixel(self) -> float:
@@ -316,7 +319,7 @@ class _Grid:
     def _letters(self) -> str:
         """A letter for each axis, Z where it can be depth."""
         try:
-            axes, _ = axes_of(self.layer, True, self._stacks.named or None)
+            axes, _ = axes_of(self.layer, True, self._named() or None)
         except ValueError:  # which is told where the image is described
             return ""
         return str(axes.names if len(axes.spatial) == 3 else axes.names.replace("Z", "Q"))

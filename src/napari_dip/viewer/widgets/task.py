@@ -154,12 +154,14 @@ class TaskWidget(QWidget):
     def start(self) -> Run | None:
         """Begin a run with what is chosen; a notification says why not, when that can't be."""
         layer = self.layer.layer
-        return None if layer is None else self._begin(layer, self.settings, self.stacks.region)
+        if layer is None or not self.ready:
+            return None
+        return self._begin(layer, self.settings, self.stacks.region)
 
     def try_one(self) -> Run | None:
         """Begin a run of the plane that is looked at alone."""
         layer = self.layer.layer
-        if layer is None:
+        if layer is None or not self.ready:
             return None
         return self._begin(layer, self.settings, lambda: self.stacks.region(current=True))
 
@@ -192,7 +194,7 @@ class TaskWidget(QWidget):
     def describe(self) -> None:
         """Say what will be restored, and what stands in the way."""
         self.controls.allow(self._obstacle())
-        self.controls.offer_trial(self._trial())
+        self.controls.offer_trial(self.stacks.trial)
         self.what.setText(self._description())
 
     def show_preset(self) -> None:
@@ -213,13 +215,13 @@ class TaskWidget(QWidget):
 
     def volumes(self) -> bool | None:
         """Return whether a stack is taken as volumes; None where there is no stack."""
-        layer = self.layer.layer
-        return self.stacks.volumes if layer is not None and layer.ndim > 2 else None
+        chosen = self.stacks.chosen
+        return None if chosen is None or not chosen.free else chosen.in_volumes
 
     def axes(self) -> str | None:
         """Return the axes, when the user wants them otherwise than the layer's labels say."""
         layer = self.layer.layer
-        if layer is None or self.volumes() is None:
+        if layer is None:
             return None
         chosen, (own, _) = self.stacks.axes(), axes_of(layer)
         return None if chosen == own else chosen.names
@@ -281,12 +283,6 @@ class TaskWidget(QWidget):
         if self.layer.layer is None:
             return NO_IMAGE
         return self._not_ready or self.stacks.problem or self.obstacle()
-
-    def _trial(self) -> str:
-        """Return what can be tried alone, or nothing where that is all there is, or is chosen already."""
-        if self.layer.layer is None or not self.ready or self.stacks.problem or self.stacks.runs() < 2:
-            return ""
-        return "" if self.stacks.current else self.stacks.kind
 
     def _description(self) -> str:
         layer = self.layer.layer
