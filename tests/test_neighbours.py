@@ -28,6 +28,17 @@ def test_what_a_neighbour_shows_counts_and_what_lies_farther_away_does_not():
     assert not np.array_equal(plain[0], near[0]) and np.array_equal(plain[0], far[0])
 
 
+def test_slices_that_are_named_so_are_restored_one_by_one_where_neighbours_are_given(tmp_path):
+    stack = np.random.default_rng(0).normal(100, 5, (3, 16, 16)).astype("float32")
+    runs = {n: dip.api.plan_denoise(stack, axes="ZYX", neighbours=n).parts for n in (None, 0, 2)}
+    assert [len(parts) for parts in runs.values()] == [1, 3, 3]
+    out = tmp_path / "a.ome.zarr"
+    result = dip.denoise(stack, axes="ZYX", neighbours=1, out=out, **QUICK)
+    assert dip.images.files.read(out)[1].axes == result.settings["axes"] == "ZYX"
+    again = dip.denoise(stack, **result.settings)
+    assert np.array_equal(again.image, result.image.compute())
+
+
 def test_missing_pixels_of_a_neighbour_are_not_looked_at():
     stack = np.random.default_rng(0).normal(100, 5, (3, 16, 16)).astype("float32")
     mask = np.zeros(stack.shape, bool)
@@ -39,7 +50,7 @@ def test_missing_pixels_of_a_neighbour_are_not_looked_at():
 
 @pytest.mark.parametrize(
     ("shape", "axes", "neighbours"),
-    [((16, 16), "YX", 1), ((3, 16, 16), "ZYX", 1), ((2, 16, 16, 3), "TYXC", 1), ((2, 16, 16), "TYX", -1)],
+    [((16, 16), "YX", 1), ((2, 16, 16, 3), "TYXC", 1), ((2, 16, 16), "TYX", -1)],
 )
 def test_where_there_are_no_neighbours_it_is_said(shape, axes, neighbours):
     with pytest.raises(ValueError, match="neighbours"):

@@ -98,7 +98,8 @@ def denoise(
         The noise: estimated from the image, its standard deviation in the image's units, or a dict of
         ``gain``, ``offset``, ``read_noise`` and ``correlation`` (`napari_dip.images.noise.Noise`).
     axes : str
-        A letter for each axis, such as ``"TCZYX"`` or ``"YXC"``. With Z, volumes are restored in 3-D.
+        A letter for each axis, such as ``"TCZYX"`` or ``"YXC"``. With Z, volumes are restored in 3-D, unless
+        `neighbours` says otherwise.
         Without `axes`, the last two are Y and X, a last one of 3 or 4 is colour, and leading ones are a
         stack that is restored plane by plane. A napari layer or file brings its own.
     device : str
@@ -136,9 +137,9 @@ def denoise(
         Whether a plane or volume of a stack starts from the network of the one before, where the two show
         much the same. It does by default, and takes a small part of the time then.
     neighbours : int
-        How many planes on each side of each plane of a stack are restored along with it by one generator, of
-        which the plane itself is kept; 0 by default. Where planes show much the same, as a finely stepped
-        focus does, the plane gains by what they say of it.
+        Restore a stack plane by plane, also along Z, each with this many planes on each side by one
+        generator, of which the plane itself is kept. 2 make a plane of a finely stepped focus as good as in
+        3-D, in a part of the time; with 0 each plane is by itself.
     out : path
         Write the result to this file (``.ome.zarr`` or ``.ome.tif``), plane by plane, with axes, pixel sizes
         and settings: memory holds one plane or volume. A file that exists is never overwritten. Until all is
@@ -356,7 +357,7 @@ def plan_super_resolve(image: Any, factor: int | Sequence[int], **settings: Any)
 
 def _asked_to_denoise(image: Any, *, preset: str = "fast", axes: str | None = None, **settings: Any) -> Plan:
     given = take(image, axes)
-    return _plan(Denoise(), "denoise", given, given.meaning(), preset, settings)
+    return _plan(Denoise(), "denoise", given, given.meaning(_in_volumes(settings)), preset, settings)
 
 
 def _asked_to_inpaint(
@@ -371,7 +372,7 @@ def _asked_to_inpaint(
     **settings: Any,
 ) -> Plan:
     given = take(image, axes)
-    meaning, shape = given.meaning(), given.array.shape
+    meaning, shape = given.meaning(_in_volumes(settings)), given.array.shape
     if is_layer(mask) and is_layer(image):
         missing = layer_mask(mask, image, labels)
     else:
@@ -398,7 +399,7 @@ def _asked_to_super_resolve(
     given = take(image, axes)
     if given.axes is None and not given.rgb and given.array.ndim == 3 and np.size(factor) == 3:
         given = replace(given, axes="ZYX")
-    meaning = given.meaning()
+    meaning = given.meaning(_in_volumes(settings))
     factors = _factors(factor, meaning)
     kernels = _kernels(kernel, psf, meaning, getattr(given.layer, "scale", None))
     presets = "super-resolve" if len(factors) == 2 else "super-resolve volumes"
@@ -415,7 +416,7 @@ def _plan(
 ) -> Plan:
     names = ("noise", "dtype", "tile", "warm", "neighbours", "out")
     noise, dtype, tile, warm, neighbours, out = (settings.pop(name, None) for name in names)
-    if neighbours is not None and (isinstance(neighbours, bool) or neighbours not in range(9)):
+    if isinstance(neighbours, bool) or neighbours not in (None, *range(9)):
         raise ValueError(f"neighbours must be a whole number of planes from 0 to 8, but is {neighbours!r}.")
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
         raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
@@ -429,11 +430,15 @@ def _plan(
         dtype=None if dtype is None else np.dtype(dtype),
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),
-        neighbours=int(neighbours or 0),
+        neighbours=neighbours,
         out=out,
         description=None if out is None else given.description(axes),
         lazy=given.lazy and out is None,
     )
+
+
+def _in_volumes(settings: Mapping[str, Any]) -> bool:
+    return settings.get("neighbours") is None
 
 
 def _restore(plan: Plan, progress: bool, callback: Callable[[Step], object] | None) -> Restoration:

@@ -43,9 +43,9 @@ class Given:
         """Whether the user works with arrays that are computed when they are asked for."""
         return isinstance(self.array, da.Array) and self.file is None
 
-    def meaning(self) -> Axes:
-        """Return what the axes mean."""
-        return Axes.of(self.array.shape, self.axes, self.rgb)
+    def meaning(self, volumes: bool = True) -> Axes:
+        """Return what the axes mean; a named Z makes volumes, or counts planes."""
+        return Axes.of(self.array.shape, self.axes, self.rgb, volumes)
 
     def description(self, axes: Axes) -> Description:
         """Return what a file made of the image should say of it, with these axes."""

@@ -98,7 +98,8 @@ class Job:
         Whether a plane or volume of a stack starts from the weights of the one before, if the two show much
         the same.
     neighbours
-        How many planes on each side are restored along with each plane of a stack, which they say more about.
+        How many planes on each side are restored along with each plane of a stack, which they say more about;
+        None and 0 for none. With a number, the axes have no depth.
     out
         The file that the result goes to, plane by plane; None to keep it in memory.
     description
@@ -133,14 +134,14 @@ class Job:
         dtype: np.dtype[Any] | None = None,
         tile: int | None = None,
         warm: bool = True,
-        neighbours: int = 0,
+        neighbours: int | None = None,
         out: str | os.PathLike[str] | None = None,
         description: Description | None = None,
     ) -> None:
         check_image(image)
         self.task = task = task or Denoise()
         self.image, self.axes, self.noise = image, axes, noise
-        self._source = Source(image, axes, neighbours)
+        self._source = Source(image, axes, neighbours or 0)
         self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
         if self.dtype.kind not in "biuf":
             raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {self.dtype}.")
@@ -200,7 +201,7 @@ class Job:
 
     def _memory(self, size: Sequence[int]) -> int:
         """Return about how many bytes a run on so many pixels of the image would take, with the result."""
-        channels = 3 if self.axes.joint_channels else 1 + 2 * self._source.neighbours
+        channels = 3 if self.axes.joint_channels else 1 + 2 * self._source.reach
         problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
         return memory_of(problem, self.engine) + self._result.memory
 
@@ -466,8 +467,8 @@ class Job:
     def _restored(self, estimate: torch.Tensor) -> np.ndarray:
         """Return what stands in the result for an estimate of the part at hand."""
         assert self._measured is not None
-        if self._source.neighbours:
-            estimate = estimate[self._source.neighbours][None]
+        if self._source.reach:
+            estimate = estimate[self._source.reach][None]
         restored = self._measured.intensities.restore(self.axes.from_engine(estimate.numpy()), self.dtype)
         if self._part.tile is not None and self._under is not None:
             opacity = self._part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])
@@ -558,7 +559,7 @@ class Plan:
     dtype: np.dtype[Any] | None = None
     tile: int | None = None
     warm: bool = True
-    neighbours: int = 0
+    neighbours: int | None = None
     out: str | os.PathLike[str] | None = None
     description: Description | None = None
     lazy: bool = False

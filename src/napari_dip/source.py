@@ -47,24 +47,32 @@ class Source:
     neighbours: int = 0
 
     def __post_init__(self) -> None:
-        if self.neighbours and (len(self.axes.spatial) != 2 or self.axes.joint_channels or not self._lengths):
+        if self.neighbours and (
+            len(self.axes.spatial) != 2 or self.axes.joint_channels or not self.axes.stack
+        ):
             raise ValueError(
                 f"neighbours={self.neighbours} is for a stack that is restored plane by plane, but this is "
                 f"{self.axes.describe(self.shape)}. Leave it out, or name the axes otherwise."
             )
 
     @property
-    def _lengths(self) -> list[int]:
-        return [self.shape[axis] for axis in self.axes.stack if self.shape[axis] > 1]
+    def reach(self) -> int:
+        """How many planes there are on each side that go with a plane."""
+        return self.neighbours if self._along is not None else 0
+
+    @property
+    def _along(self) -> int | None:
+        """The axis along which the neighbours lie: the last of the stack's that has several planes."""
+        return max((axis for axis in self.axes.stack if self.shape[axis] > 1), default=None)
 
     def beside(self, index: Index) -> list[Index]:
         """Return where a part of a plane and the same parts of its neighbours lie, itself in the middle.
 
         Beyond the ends of the stack the planes are mirrored.
         """
-        if not self.neighbours:
+        axis = self._along
+        if not self.neighbours or axis is None:
             return [index]
-        axis = [axis for axis in self.axes.stack if self.shape[axis] > 1][-1]
         at, last = index[axis], self.shape[axis] - 1
         assert isinstance(at, int)
         reach = range(at - self.neighbours, at + self.neighbours + 1)

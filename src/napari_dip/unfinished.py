@@ -30,7 +30,7 @@ from napari_dip.images.files import Description, ZarrFile, kind_of, read, write
 from napari_dip.parts import Index, Place
 from napari_dip.restoration import Past, plain
 
-__all__ = ["Entry", "Unfinished", "fingerprint"]
+__all__ = ["Entry", "Unfinished", "fingerprint", "folder_of"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Unfinished:
         self.path, self._description = Path(path), description
         kind_of(self.path)
         self._refuse_existing()
-        self.folder = self.path.with_name(self.path.name + ".unfinished")
+        self.folder = folder_of(self.path)
         self._asked = json.loads(json.dumps(asked))
         self.settings: dict[str, Any] | None = None
         self.done: dict[Place, Entry] = {}
@@ -235,6 +235,11 @@ class Unfinished:
                 f"{self.path} can't be written: {error.strerror or error}. Make that right, or choose "
                 f"another place.{kept if self.done else ''}"
             ) from error
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder in which the result is on its way to a file."""
+    return path.with_name(path.name + ".unfinished")
 
 
 def fingerprint(*arrays: NDArray[Any]) -> str:

@@ -128,7 +128,7 @@ def test_results_of_one_source_have_names_of_their_own():
         ((5, 16, 16), None, None, "QYX"),
         ((5, 16, 16), None, True, "ZYX"),
         ((5, 16, 16), ("z", "y", "x"), None, "ZYX"),
-        ((5, 16, 16), ("z", "y", "x"), False, "QYX"),
+        ((5, 16, 16), ("z", "y", "x"), False, "ZYX"),
         ((5, 16, 16), ("t", "y", "x"), None, "TYX"),
         ((2, 5, 16, 16), None, True, "QZYX"),
         ((2, 5, 16, 16), ("z", "c", "y", "x"), None, "ZCYX"),
@@ -141,6 +141,7 @@ def test_axes_are_what_the_labels_and_the_user_say(shape, labels, volumes, names
     layer = napari.layers.Image(np.zeros(shape), rgb=rgb, **({"axis_labels": labels} if labels else {}))
     axes, measured = axes_of(layer, volumes)
     assert axes.names == names
+    assert (len(axes.spatial) == 3) == ("Z" in names and volumes is not False)
     assert measured == shape
 
 

@@ -63,11 +63,15 @@ def test_the_axes_can_be_corrected_and_the_sentence_follows_at_once(viewer, open
     choose(kinds[1], "C")
     assert widget.what.text() == "4 time points x 2 channels x 3 images, each a plane of 8 x 8 pixels"
     choose(kinds[2], "Z")
+    planes = "4 time points x 2 channels x 3 slices, each a plane of 8 x 8 pixels"
+    assert widget.what.text() == f"{planes}, along with 2 neighbours on each side"
+    choose(widget.stack, None)
     assert widget.what.text() == "4 time points x 2 channels, each a volume of 3 x 8 x 8 voxels"
-    assert plan_denoise(layer, **widget.settings()).axes.names == "TCZYX"
-    choose(widget.stack, False)
-    assert widget.what.text() == "4 time points x 2 channels x 3 slices, each a plane of 8 x 8 pixels"
-    assert plan_denoise(layer, **widget.settings()).axes.spatial == (3, 4)
+    assert plan_denoise(layer, **widget.settings()).axes.spatial == (2, 3, 4)
+    choose(widget.stack, 0)
+    assert widget.what.text() == planes
+    axes = plan_denoise(layer, **widget.settings()).axes
+    assert axes.names == "TCZYX" and axes.spatial == (3, 4)
 
 
 def test_what_cannot_be_is_told_in_a_sentence_and_cannot_be_started(viewer, open_denoise, choose):
@@ -82,11 +86,11 @@ def test_what_cannot_be_is_told_in_a_sentence_and_cannot_be_started(viewer, open
     assert widget.controls.trial.isHidden()
     choose(widget.stacks.kinds[1], "P")
     assert main.isEnabled()
-    choose(widget.stack, True)
+    choose(widget.stack, None)
     assert status.text().startswith("No axis is depth")
     assert not main.isEnabled()
     choose(widget.stacks.kinds[1], "Q")  # what has no name may be depth
-    choose(widget.stack, True)
+    choose(widget.stack, None)
     assert main.isEnabled()
     assert widget.stacks.kinds[1].currentText() == "3 slices (depth)"
 
@@ -96,7 +100,7 @@ def test_the_axes_begin_as_the_labels_say_and_corrections_are_remembered(viewer,
     other = viewer.add_image(np.zeros((3, 8, 8), "uint16"))
     widget = open_denoise()
     choose(widget.stacks.kinds[0], "Z")
-    choose(widget.stacks.how, False)
+    choose(widget.stacks.how, 0)
     choose(widget.stacks.planes, "current")
     viewer.dims.set_current_step(0, 2)
     viewer.layers.selection.active = one
@@ -208,11 +212,12 @@ def test_a_trial_follows_the_slider_and_is_said_before(viewer, stack, open_denoi
     assert widget.stacks.region().layer.data.base is stack
 
 
-def test_volumes_are_tried_as_volumes(viewer, open_denoise, click, wait_until):
+def test_volumes_are_tried_as_volumes(viewer, open_denoise, choose, click, wait_until):
     movie = np.random.default_rng(0).random((3, 2, 8, 8)).astype("float32")
     viewer.add_image(movie, name="cells", axis_labels=("t", "z", "y", "x"))
     widget = open_denoise()
     _set(widget, **SHORT)
+    choose(widget.stack, None)
     viewer.dims.set_point((0, 1), (1, 1))
     assert widget.controls.trial.text() == "Try this volume"
     click(widget.controls.trial)

@@ -125,7 +125,7 @@ def test_slices_are_taken_as_seen_through_optics_unless_the_user_knows_better(
 
 def test_choices_that_contradict_one_another_cannot_be_made(stack, open_super_resolution):
     widget = open_super_resolution()
-    _choose(widget.stack, False)
+    _choose(widget.stack, 0)
     for finer in FINER:
         _choose(widget.finer, finer)
         assert ("stack" in _shown(widget)) == ("Z" not in finer)
@@ -152,10 +152,10 @@ def test_z_is_offered_where_an_axis_can_be_depth(viewer, open_super_resolution):
 @pytest.mark.parametrize(
     ("finer", "volumes", "axes", "factor", "widths"),
     [
-        ("YX", False, "QYX", [3, 3], [1.5, 1.5]),
-        ("YX", True, "ZYX", [1, 3, 3], [None, 1.5, 1.5]),
-        ("Z", False, "ZYX", [3, 1, 1], [0.5, None, None]),
-        ("ZYX", True, "ZYX", [3, 3, 3], [0.5, 1.5, 1.5]),
+        ("YX", 0, "ZYX", [3, 3], [1.5, 1.5]),
+        ("YX", None, "ZYX", [1, 3, 3], [None, 1.5, 1.5]),
+        ("Z", 0, "ZYX", [3, 1, 1], [0.5, None, None]),
+        ("ZYX", None, "ZYX", [3, 3, 3], [0.5, 1.5, 1.5]),
     ],
 )
 def test_the_plan_is_what_the_form_says(stack, open_super_resolution, finer, volumes, axes, factor, widths):

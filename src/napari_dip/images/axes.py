@@ -49,7 +49,13 @@ class Axes:
     joint_channels: bool
 
     @classmethod
-    def of(cls, shape: Sequence[int], axes: str | None = None, rgb: bool | None = None) -> Axes:
+    def of(
+        cls,
+        shape: Sequence[int],
+        axes: str | None = None,
+        rgb: bool | None = None,
+        volumes: bool = True,
+    ) -> Axes:
         """Work out the axes of an array.
 
         Parameters
@@ -62,6 +68,8 @@ class Axes:
         rgb : bool, optional
             Whether the last axis holds RGB or RGBA colours. By default it does if it is named S, or C or not
             at all, and has 3 or 4 entries (without a name, fewer than the two axes before it).
+        volumes : bool
+            Whether a named Z makes volumes; otherwise it counts planes.
 
         Raises
         ------
@@ -88,9 +96,8 @@ class Axes:
             # Files may have both stains (C) and colour samples (S); there can be one channel axis.
             names = names.replace("C", "Q").replace("S", "C")
         # A volume of one slice is a plane: there is nothing to see along Z.
-        spatial = tuple(
-            names.index(n) for n in "ZYX" if n != "Z" or ("Z" in names and shape[names.index("Z")] > 1)
-        )
+        deep = volumes and "Z" in names and shape[names.index("Z")] > 1
+        spatial = tuple(names.index(n) for n in ("ZYX" if deep else "YX"))
         if np.prod([shape[a] for a in spatial]) < 2:
             raise ValueError(
                 f"shape {shape} with axes {names!r} has one pixel a plane, but at least two are needed. "

@@ -124,8 +124,7 @@ def axes_of(layer: Image, volumes: bool | None = None, letters: str | None = Non
     if volumes is None:
         return axes, shape
     names = letters or axes.names
-    names = with_depth(names) if volumes else names.replace("Z", "Q")
-    return Axes.of(shape, names, layer.rgb), shape
+    return Axes.of(shape, with_depth(names) if volumes else names, layer.rgb, volumes), shape
 
 
 def with_depth(names: str) -> str:

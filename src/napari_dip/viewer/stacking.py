@@ -11,7 +11,7 @@ from napari_dip.images.axes import Axes
 from napari_dip.viewer.layers import axes_of, with_depth
 from napari_dip.viewer.stacks import Planes, kind_of
 
-__all__ = ["ALL", "CURRENT", "Stacking"]
+__all__ = ["ALL", "BESIDE", "CURRENT", "Stacking"]
 
 # What an axis is called of which there can be one alone.
 ONLY = {"T": "time", "Z": "depth", "C": "channels", "P": "positions"}
@@ -19,6 +19,9 @@ ONLY = {"T": "time", "Z": "depth", "C": "channels", "P": "positions"}
 ALL, CURRENT = "all", "current"
 # Letters of axes that are not the user's to name.
 FIXED = "YXS"
+
+BESIDE = 2
+"""Planes on each side that say as much about a plane as a volume does, by ``benchmarks/volumes.py``."""
 
 
 @dataclass
@@ -31,8 +34,10 @@ class Stacking:
         The image's shape, and whether its last axis holds colours.
     named
         A letter for each axis, Q where it has no name, S for colours.
-    volumes
-        Whether volumes are restored, not planes.
+    neighbours
+        How many planes on each side are restored along with each plane; None to restore volumes.
+    usual
+        The same, where an axis is depth and nothing else is said.
     corrected
         Whether the user has named an axis.
     planes
@@ -46,7 +51,8 @@ class Stacking:
     shape: tuple[int, ...]
     rgb: bool
     named: str
-    volumes: bool
+    neighbours: int | None = 0
+    usual: int | None = None
     corrected: bool = False
     planes: str | int = ALL
     first: int = 0
@@ -54,8 +60,8 @@ class Stacking:
     deep: bool = False
 
     @classmethod
-    def of(cls, layer: Image) -> Stacking:
-        """Return what the labels of a layer say.
+    def of(cls, layer: Image, usual: int | None = None) -> Stacking:
+        """Return what the labels of a layer say: where one is depth, it is restored as is `usual`.
 
         Raises
         ------
@@ -64,7 +70,10 @@ class Stacking:
         """
         own, shape = axes_of(layer)
         named = own.names[:-1] + "S" if own.joint_channels else own.names
-        return cls(shape, bool(layer.rgb), named, "Z" in named)
+        rgb = bool(layer.rgb)
+        said = cls(shape, rgb, named, usual=None if rgb else usual)
+        said.neighbours = said.usual if "Z" in named else 0
+        return said
 
     @property
     def letters(self) -> str:
@@ -74,7 +83,7 @@ class Stacking:
     @property
     def in_volumes(self) -> bool:
         """Whether volumes are restored."""
-        return self.volumes or self.deep
+        return self.neighbours is None or self.deep
 
     @property
     def problem(self) -> str:
@@ -96,8 +105,7 @@ class Stacking:
     @property
     def axes(self) -> Axes:
         """What a run takes the axes to be."""
-        letters = self.letters if self.in_volumes else self.named.replace("Z", "Q")
-        return Axes.of(self.shape, letters, self.rgb)
+        return Axes.of(self.shape, self.letters, self.rgb, self.in_volumes)
 
     @property
     def named_axes(self) -> Axes:
@@ -137,7 +145,7 @@ class Stacking:
                 letters[other] = "Q"
         self.named, self.corrected = "".join(letters), True
         if ("Z" in self.named) != ("Z" in before):  # as in a layer whose labels say so
-            self.volumes = "Z" in self.named
+            self.neighbours = self.usual if "Z" in self.named else 0
 
     def want(self, planes: str | int) -> None:
         """Say which planes; along an axis, at first all of them."""

@@ -7,6 +7,7 @@ from typing import Any
 from napari.layers import Image
 
 from napari_dip.job import Job
+from napari_dip.viewer.stacking import BESIDE
 from napari_dip.viewer.widgets.task import TaskWidget
 
 __all__ = ["DenoiseWidget"]
@@ -25,6 +26,7 @@ class DenoiseWidget(TaskWidget):
     VERB = "Denoise"
     EXPLANATION = "Remove the noise of this image, using nothing but the image itself."
     PRESETS = PRESETS
+    NEIGHBOURS = BESIDE
 
     def plan(self, layer: Image, settings: dict[str, Any]) -> Job:
         from napari_dip.api import plan_denoise

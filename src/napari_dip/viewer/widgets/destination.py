@@ -7,6 +7,7 @@ from pathlib import Path
 from psygnal import Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
+from napari_dip.unfinished import folder_of
 from napari_dip.viewer.widgets.narrow import keep_narrow
 
 __all__ = ["Destination"]
@@ -40,6 +41,12 @@ class Destination(QComboBox):
         keep_narrow(self)
         self.setToolTip(TOOLTIP)
         self.activated.connect(self._on_activated)
+
+    @property
+    def details(self) -> str:
+        """What is to be said of the place, or nothing."""
+        begun = self.path is not None and folder_of(self.path).exists()
+        return "continuing where an earlier run ended" if begun else ""
 
     def choose(self, path: Path | None) -> None:
         """Let results go to a file, or into memory."""

@@ -18,6 +18,7 @@ from napari_dip.viewer.runs import RUNS, Run, live_run
 from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
+from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.widgets.run_controls import RunControls
@@ -53,12 +54,15 @@ class TaskWidget(QWidget):
         The button's text and its tooltip.
     PRESETS
         The presets that are offered, with what they are called and what they are.
+    NEIGHBOURS
+        Along with how many planes on each side a slice is restored unless the user chooses; None for volumes.
     """
 
     TASK: ClassVar[str]
     VERB: ClassVar[str]
     EXPLANATION: ClassVar[str]
     PRESETS: ClassVar[Entries]
+    NEIGHBOURS: ClassVar[int | None] = None
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,8 +70,9 @@ class TaskWidget(QWidget):
         self.layer = LayerChoice(self.viewer)
         self.layer.setToolTip(f"The image to {self.TASK}. It is not changed; the result is a new layer.")
         self.preset = choice(self.PRESETS)
-        self.stacks = StackChoice(self.viewer)
+        self.stacks = StackChoice(self.viewer, self.NEIGHBOURS)
         self.stack = self.stacks.how
+        self.destination = Destination()
         self.afterwards = choice(AFTERWARDS)
         self.what = QLabel()
         self.what.setWordWrap(True)
@@ -86,6 +91,7 @@ class TaskWidget(QWidget):
 
         self.layer.currentIndexChanged.connect(self._on_layer)
         self.stacks.changed.connect(self.refresh)
+        self.destination.changed.connect(self.describe)
         self.stacks.looked_at.connect(self.describe)
         self.preset.currentIndexChanged.connect(self.show_preset)
         self.controls.start_requested.connect(self.start)
@@ -114,7 +120,11 @@ class TaskWidget(QWidget):
 
     def settings(self) -> dict[str, Any]:
         """Return what the form says, as keywords of the task's call; a task adds what it asks besides."""
-        return {"preset": self.preset.currentData(), "axes": self.axes()} | self.advanced.settings()
+        return {
+            "preset": self.preset.currentData(),
+            "axes": self.axes(),
+            "neighbours": self.stacks.neighbours,
+        } | self.advanced.settings()
 
     def settings_of(self, run: Run) -> dict[str, Any]:
         """Return the keywords of the task's call that make what `run`, which is done, has made."""
@@ -156,7 +166,7 @@ class TaskWidget(QWidget):
         layer = self.layer.layer
         if layer is None or not self.ready:
             return None
-        return self._begin(layer, self.settings, self.stacks.region)
+        return self._begin(layer, lambda: self.settings() | self._out, self.stacks.region)
 
     def try_one(self) -> Run | None:
         """Begin a run of the plane that is looked at alone."""
@@ -171,7 +181,9 @@ class TaskWidget(QWidget):
         if run is None or run.result is None:
             return None
         axes = run.region.axes
-        return self._begin(run.source, lambda: self.settings_of(run), lambda: Region.of(run.source, axes))
+        return self._begin(
+            run.source, lambda: self.settings_of(run) | self._out, lambda: Region.of(run.source, axes)
+        )
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
         """Begin a run of a region of `layer`, with these keywords of the task's call."""
@@ -186,6 +198,10 @@ class TaskWidget(QWidget):
         except (ValueError, TypeError, MemoryError, OSError) as error:
             show_error(str(error))
             return None
+
+    @property
+    def _out(self) -> dict[str, Any]:
+        return {"out": self.destination.path}
 
     def refresh(self) -> None:
         """Look anew at what is chosen, and say what will be restored, and what stands in the way."""
@@ -224,7 +240,7 @@ class TaskWidget(QWidget):
         if layer is None:
             return None
         chosen, (own, _) = self.stacks.axes(), axes_of(layer)
-        return None if chosen == own else chosen.names
+        return None if chosen.names == own.names else chosen.names
 
     # ------------------------------------------------------------------------------------------------ layout
 
@@ -238,6 +254,7 @@ class TaskWidget(QWidget):
         self.stacks.add_to(self.rows)
         self.add_rows(self.rows)
         self.rows.addRow("Preset", self.preset)
+        self.rows.addRow("Result", self.destination)
         self.rows.addRow("Then", self.afterwards)
         frame = self.fold.layout()
         assert frame is not None
@@ -277,6 +294,10 @@ class TaskWidget(QWidget):
     def _on_layer(self) -> None:
         layer = self.layer.layer
         self.stacks.show(layer if self.ready else None)
+        stack = layer is not None and layer.ndim > 2
+        self.rows.setRowVisible(self.destination, stack)
+        if not stack:
+            self.destination.choose(None)
         self.refresh()
 
     def _obstacle(self) -> str:
@@ -289,7 +310,8 @@ class TaskWidget(QWidget):
         if layer is None or not self.ready or self.stacks.problem:
             return ""
         try:
-            sentence = ", ".join(part for part in (self.stacks.describe(), self.details()) if part)
+            parts = (self.stacks.describe(), self.details(), self.destination.details)
+            sentence = ", ".join(part for part in parts if part)
         except ValueError as error:
             sentence = str(error)
         return sentence[:1].upper() + sentence[1:]
@@ -303,6 +325,8 @@ class TaskWidget(QWidget):
     def _on_live(self, live: bool) -> None:
         self.form.setEnabled(not live)
         self.advanced.setEnabled(not live)
+        if not live and self.destination.path is not None and self.destination.path.exists():
+            self.destination.choose(None)  # it is finished, and the next result is another
 
     def _on_theme(self, event: object = None) -> None:
         colours = Colours.of(self.viewer)
