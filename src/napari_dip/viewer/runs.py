@@ -347,7 +347,7 @@ class Run:
         job, self._job, self._worker = self._job, None, None
         self._viewer.dims.events.current_step.disconnect(self._look)
         assert job is not None
-        self.planes.update(job.finished, None if job.last is None else job.last.run)
+        self.planes.update(job.finished, None if job.last is None else job.last.run, over=True)
         if self._window.is_open:
             if self.error is not None:
                 _tell(self.error)

@@ -151,6 +151,8 @@ class PlanesToDo:
         Of each plane, whether it is done.
     under_way
         The number of the one that is being restored, None before the first and when all is done.
+    over
+        Whether the run has ended.
     kind
         ``"plane"`` or ``"volume"``.
     """
@@ -167,12 +169,14 @@ class PlanesToDo:
         self.done = [False] * len(self._places)
         self._finished: Sequence[int] = ()
         self.under_way: int | None = None
+        self.over = False
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def update(self, finished: Sequence[int], run: int | None) -> None:
-        """Take down which parts of the job are finished, and which one is under way."""
+    def update(self, finished: Sequence[int], run: int | None, *, over: bool = False) -> None:
+        """Take down which parts of the job are finished, which one is under way, and whether it is over."""
+        self.over = over
         if finished != self._finished:
             self._finished = finished
             missing = set(range(len(self._numbers))).difference(finished)

@@ -62,9 +62,15 @@ class PlaneStrip(QWidget):
         """Return what is to be known of a plane, in words."""
         planes = self.planes
         assert planes is not None
-        where = planes.say(number)
-        how = "done" if planes.done[number] else "under way" if number == planes.under_way else "to do"
-        return f"{where[:1].upper()}{where[1:]}: {how}.\nClick to look at it; it is restored next."
+        where, click = planes.say(number), "Click to look at it."
+        if planes.done[number]:
+            how = "done"
+        elif number == planes.under_way:
+            how = "restored as far as it got" if planes.over else "under way"
+        else:
+            how = "as it was" if planes.over else "to do"
+            click = click if planes.over else "Click to look at it, and it is next."
+        return f"{where[:1].upper()}{where[1:]}: {how}.\n{click}"
 
     def plane_at(self, x: float) -> int:
         """Return the number of the plane whose cell is at `x`."""
