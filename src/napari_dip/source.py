@@ -92,6 +92,8 @@ class Source:
         except MemoryError:
             raise
         except Exception as error:  # each kind of array has its own
+            if isinstance(error, OSError) and error.errno is None:
+                raise  # a sentence of `napari_dip.images.files`
             raise OSError(
                 f"{self.name(index)} can't be read: {_sentence(error)} Check where the image comes from, or "
                 "leave this part out."

@@ -75,7 +75,6 @@ def test_a_file_is_chosen_in_the_widget_and_what_was_stopped_goes_on(
     run.updated.connect(lambda: run.step and run.step.run == 1 and not run.stopping and run.stop())
     wait_until(lambda: run.done)
     assert run.result.stopped_by == "user" and not (tmp_path / "b.ome.zarr").exists()
-    widget.describe()
     assert widget.what.text().endswith("continuing where an earlier run ended")
     run = widget.start()
     wait_until(lambda: run.done)

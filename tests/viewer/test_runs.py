@@ -173,7 +173,7 @@ def test_a_run_that_fails_tells_the_user_in_a_sentence(viewer, notifications, wa
         shape, dtype, ndim = (32, 32), np.dtype("float32"), 2
 
         def __getitem__(self, index):
-            raise ValueError("the file is truncated: copy it again.")
+            raise ValueError("the file is truncated")
 
     layer = viewer.add_image(np.zeros((32, 32), "float32"))
     from napari_dip.api import plan_denoise
@@ -183,9 +183,12 @@ def test_a_run_that_fails_tells_the_user_in_a_sentence(viewer, notifications, wa
     wait_until(lambda: run.done)
     assert run.result is None
     told = [(n.severity.value, n.message) for n in notifications]
-    assert told == [("error", "the file is truncated: copy it again.")]
+    sentence = (
+        "the image can't be read: the file is truncated. Check where the image comes from, or leave this"
+    )
+    assert told == [("error", f"{sentence} part out.")]
     assert len(viewer.layers) == 1
-    with pytest.raises(ValueError, match="truncated"):
+    with pytest.raises(OSError, match="truncated"):
         run.wait()
 
 

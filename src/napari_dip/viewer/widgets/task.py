@@ -327,6 +327,7 @@ class TaskWidget(QWidget):
         self.advanced.setEnabled(not live)
         if not live and self.destination.path is not None and self.destination.path.exists():
             self.destination.choose(None)  # it is finished, and the next result is another
+        self.describe()
 
     def _on_theme(self, event: object = None) -> None:
         colours = Colours.of(self.viewer)
