@@ -102,6 +102,30 @@ def test_a_line_of_the_journal_that_was_cut_short_does_no_harm(stack, in_memory,
     assert np.array_equal(dip.denoise(stack, out=out, **QUICK).image.compute(), in_memory.image)
 
 
+def test_a_journal_that_is_none_is_left_alone(stack, tmp_path):
+    journal = tmp_path / "a.ome.zarr.unfinished" / "journal.jsonl"
+    journal.parent.mkdir()
+    for text in ("mine\n", '{"asked": 3}\n', "[1]\n"):
+        journal.write_text(text)
+        with pytest.raises(ValueError, match="not what this version of napari-dip writes"):
+            dip.denoise(stack, out=tmp_path / "a.ome.zarr", **QUICK)
+        assert journal.read_text() == text
+
+
+def test_a_mask_that_is_edited_meanwhile_is_no_other_image(stack, tmp_path):
+    mask = np.zeros(stack.shape, bool)
+    mask[:, 4:6, 3:12] = True
+    job = dip.api.plan_inpaint(stack, mask, out=tmp_path / "a.ome.zarr", iterations=4, device="cpu")
+    for step in job:
+        if step.run == 1 and step.iterate.iteration == 2:
+            mask[0, 9:11, 3:12] = mask[1, 9:11, 3:12] = True
+            job.change_mask(mask)
+    result = job.result().image.compute()
+    assert (result[:2][mask[:2]] != stack[:2][mask[:2]]).any()
+    assert np.array_equal(result[~mask], stack[~mask])
+    assert list(dict.fromkeys(job.result().history["run"])) == [1, 2, 0]
+
+
 def test_planes_in_tiles_go_on_too(tmp_path):
     image = np.random.default_rng(0).normal(100, 9, (2, 150, 24)).astype("float32")
     settings = {"iterations": 2, "tile": 144, "device": "cpu"}

@@ -280,7 +280,7 @@ class Job:
         for past in done.values():
             self._past |= past
         if self._warm:
-            self._starts |= self._result.neighbours()
+            self._starts |= self._result.starts()
 
     def _restore(self, run: int) -> Iterator[Step]:
         """Restore a part, and note that its plane or volume is done if it was the last of it."""
@@ -427,11 +427,11 @@ class Job:
             ),
         )
 
-    def _made_from(self, index: Index) -> str:
-        """Return a text that changes with what a plane or volume is made from."""
+    def _made_from(self, index: Index) -> tuple[str, str]:
+        """Return a text that changes with the image at a plane, and one that changes with what is known."""
         beside = self._source.beside(index)
         known = [self.task.known(self._source[where], where) for where in beside]
-        return fingerprint(*(self._source[whole(where)] for where in beside), *known)
+        return fingerprint(*(self._source[whole(where)] for where in beside)), fingerprint(*known)
 
     def _step(self, run: int, index: Index, it: Iterate) -> Step:
         usual = self._judged[-1].length if self._judged else self.engine.expected

@@ -25,6 +25,9 @@ from napari_dip.unfinished import Unfinished
 
 __all__ = ["Growing", "OnDisk", "Original", "Result", "as_it_is", "whole"]
 
+Pasts = dict[int, Past]  # of the runs of a plane or volume
+Starts = Mapping[str, Neighbour]  # of each kin
+
 
 def inside(index: Index) -> tuple[slice, ...]:
     """Return where an index lies in its plane or volume."""
@@ -117,11 +120,11 @@ class Result:
         """Let the part of the image at `where` stand in the result, at `goes`."""
         self[goes] = self._original[where]
 
-    def take_up(self, indices: Sequence[Index], settings: Mapping[str, Any]) -> dict[Place, dict[int, Past]]:
+    def take_up(self, indices: Sequence[Index], settings: Mapping[str, Any]) -> dict[Place, Pasts]:
         """Make ready; return which planes or volumes are done already, and the past of their runs."""
         return {}
 
-    def neighbours(self) -> dict[str, Neighbour]:
+    def starts(self) -> dict[str, Neighbour]:
         """Return what the next run of each kin may start from."""
         return {}
 
@@ -131,7 +134,7 @@ class Result:
     def keep(self) -> None:
         """What there is of the plane or volume under way is to last."""
 
-    def complete(self, index: Index, past: dict[int, Past], neighbours: Mapping[str, Neighbour]) -> None:
+    def complete(self, index: Index, past: Pasts, starts: Starts) -> None:
         """The plane or volume at `index` is done; its runs' past, and what the next runs may start from."""
 
     def finish(self, record: Mapping[str, Any]) -> None:
@@ -153,13 +156,18 @@ class OnDisk(Result):
     unfinished
         The file.
     made_from
-        Returns, for a plane or volume, a text that changes with what it is made from.
+        Returns, for a plane or volume, a text that changes with the image there, and one that changes with
+        what of it is to be looked at.
     """
 
     lasts = True
 
     def __init__(
-        self, original: Original, axes: Axes, unfinished: Unfinished, made_from: Callable[[Index], str]
+        self,
+        original: Original,
+        axes: Axes,
+        unfinished: Unfinished,
+        made_from: Callable[[Index], tuple[str, str]],
     ) -> None:
         super().__init__(original)
         self._unfinished, self._made_from = unfinished, made_from
@@ -167,10 +175,12 @@ class OnDisk(Result):
         self._file: Any = None  # the finished one's array
         self._changed = False  # the image, since another run was at it
         self._index: Index | None = None
-        self._source = ""
+        self._seen = ""  # of the image, when the plane was begun
         self._plane: NDArray[Any] = np.empty(0)
 
     def _look_up(self, at: Place, index: Index) -> NDArray[Any]:
+        if self._file is not None:
+            return np.asarray(self._file[index])
         if self._index is not None and at == place(self._index):
             return self._plane
         if at in self._unfinished.done:
@@ -192,37 +202,39 @@ class OnDisk(Result):
     def __getitem__(self, index: Index) -> NDArray[Any]:
         return self._plane[inside(index)]
 
-    def take_up(self, indices: Sequence[Index], settings: Mapping[str, Any]) -> dict[Place, dict[int, Past]]:
-        original, done = self._original, self._unfinished.done
+    def take_up(self, indices: Sequence[Index], settings: Mapping[str, Any]) -> dict[Place, Pasts]:
+        original = self._original
         self._unfinished.begin(original.shape, original.dtype, original.factors, settings)
+        done = self._unfinished.done
         for index in indices:
             entry = done.get(place(index))
-            if entry is not None and entry.source != self._made_from(index):
+            if entry is not None and entry.source != " ".join(self._made_from(index)):
                 del done[place(index)]
                 self._changed = True
         return {at: entry.past for at, entry in done.items()}
 
-    def neighbours(self) -> dict[str, Neighbour]:
+    def starts(self) -> dict[str, Neighbour]:
         # What was made from another image is no start for this one.
-        return {} if self._changed else self._unfinished.neighbours()
+        return {} if self._changed else self._unfinished.starts()
 
     def begin(self, index: Index) -> None:
         if self._index is None or place(index) != place(self._index):
             self._plane, self._index = np.array(self._look_up(place(index), whole(index))), whole(index)
-            self._source = self._made_from(index)
+            self._seen, _ = self._made_from(index)
 
     def keep(self) -> None:
         if self._index is not None:
             self._unfinished.write(self._index, self._plane)
 
-    def complete(self, index: Index, past: dict[int, Past], neighbours: Mapping[str, Neighbour]) -> None:
-        if self._made_from(index) != self._source:
+    def complete(self, index: Index, past: Pasts, starts: Starts) -> None:
+        seen, known = self._made_from(index)
+        if seen != self._seen:
             raise OSError(
                 f"the image changed while plane {place(index)} of it was being restored. Run the same again "
                 "when nothing writes to it; what was done before is kept."
             )
         self.keep()
-        self._unfinished.enter(place(index), self._source, past, neighbours)
+        self._unfinished.enter(place(index), f"{seen} {known}", past, starts)
 
     def finish(self, record: Mapping[str, Any]) -> None:
         self._index = None

@@ -83,7 +83,7 @@ class Unfinished:
         self.done: dict[Place, Entry] = {}
         self._journal, self._image = self.folder / "journal.jsonl", self.folder / "image.ome.zarr"
         self._file: ZarrFile | None = None
-        self._newest: dict[str, str] = {}  # of each kin, the name of its neighbour's file
+        self._newest: dict[str, str] = {}  # of each kin, the file that its next run starts from
         self._named = 0
         self._lock = FileLock(self.folder / "lock", blocking=False)
         self._look_back()
@@ -95,24 +95,33 @@ class Unfinished:
             )
 
     def _look_back(self) -> None:
+        """Read the journal, if there is one."""
         lines = _whole_lines(self._journal)
         if not lines:
             return
-        begun = lines[0]
-        if begun["asked"] != self._asked:
-            before, now = begun["asked"], self._asked
-            names = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
-            was = ", ".join(f"{k}={before.get(k)!r}" for k in names)
+        try:
+            asked, settings = lines[0]["asked"], lines[0]["settings"]
+            done: dict[Place, Entry] = {}
+            newest: dict[str, str] = {}
+            named = 0
+            for line in lines[1:]:
+                past = {int(run): Past(**past) for run, past in line["past"].items()}
+                done[tuple(line["place"])] = Entry(line["source"], past)
+                newest |= line["starts"]
+                named += len(line["starts"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{self._journal} is not what this version of napari-dip writes. Choose another name for the "
+                f"result, or move {self.folder} away."
+            ) from error
+        if asked != self._asked:
+            names = sorted(k for k in asked.keys() | self._asked.keys() if asked.get(k) != self._asked.get(k))
+            was = ", ".join(f"{k}={asked.get(k)!r}" for k in names)
             raise ValueError(
                 f"{self.folder} was begun with other settings ({was}). Go on with the same ones, choose "
                 "another name for the result, or move that folder away."
             )
-        self.settings = begun["settings"]
-        for line in lines[1:]:
-            past = {int(run): Past(**past) for run, past in line["past"].items()}
-            self.done[tuple(line["place"])] = Entry(line["source"], past)
-            self._newest |= line["neighbours"]
-            self._named += len(line["neighbours"])
+        self.settings, self.done, self._newest, self._named = settings, done, newest, named
 
     # ------------------------------------------------------------------------------------------- writing it
 
@@ -175,24 +184,24 @@ class Unfinished:
         place: Place,
         source: str,
         past: Mapping[int, Past],
-        neighbours: Mapping[str, Neighbour],
+        starts: Mapping[str, Neighbour],
     ) -> None:
         """Take down that a plane or volume is done, and from what the next ones of its kin start."""
         named = {}
         with self._room():
-            for kin, neighbour in neighbours.items():
+            for kin, start in starts.items():
                 self._named += 1
-                named[kin] = f"neighbour-{self._named}.npz"
-                _save(self.folder / named[kin], neighbour)
+                named[kin] = f"start-{self._named}.npz"
+                _save(self.folder / named[kin], start)
             told = {run: _as_json(one) for run, one in past.items()}
-            self._append({"place": place, "source": source, "past": told, "neighbours": named})
+            self._append({"place": place, "source": source, "past": told, "starts": named})
         self.done[place] = Entry(source, dict(past))
         for kin, name in named.items():
             if kin in self._newest:
                 (self.folder / self._newest[kin]).unlink(missing_ok=True)
             self._newest[kin] = name
 
-    def neighbours(self) -> dict[str, Neighbour]:
+    def starts(self) -> dict[str, Neighbour]:
         """Return what the next run of each kin may start from, as the last one left it."""
         there = {kin: self.folder / name for kin, name in self._newest.items()}
         return {kin: _load(path) for kin, path in there.items() if path.exists()}
@@ -254,7 +263,11 @@ def fingerprint(*arrays: NDArray[Any]) -> str:
 def _whole_lines(journal: Path) -> list[dict[str, Any]]:
     """Return what the lines of a journal say, but not of a last one that a sudden end cut short."""
     content = journal.read_bytes() if journal.exists() else b""
-    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+    whole = content[: content.rfind(b"\n") + 1].splitlines()
+    try:
+        return [json.loads(line) for line in whole]
+    except ValueError:
+        return [{}]  # no journal of ours
 
 
 def _cut_to_whole_lines(journal: Path) -> None:
