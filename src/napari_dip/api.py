@@ -22,9 +22,11 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
-from napari_dip.job import Job, Plan, Step
+from napari_dip.job import Job
 from napari_dip.lazy import restore_lazily
+from napari_dip.plan import Plan
 from napari_dip.restoration import Restoration
+from napari_dip.step import Step
 from napari_dip.tasks import Denoise, Inpaint, SuperResolve, Task
 
 __all__ = [

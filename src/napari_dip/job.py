@@ -10,7 +10,6 @@ import functools
 import math
 import os
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, fields
 from importlib.metadata import version
 from typing import Any
 
@@ -31,45 +30,17 @@ from napari_dip.parts import Cutting, Index, Part, place
 from napari_dip.restoration import Past, Restoration, plain
 from napari_dip.results import OnDisk, Original, Result, whole
 from napari_dip.source import Measured, Source
+from napari_dip.step import Pace, Step
 from napari_dip.tasks import Denoise, Inpaint, Task
 from napari_dip.unfinished import Unfinished, fingerprint
 
-__all__ = ["Job", "Plan", "Step"]
+__all__ = ["RECORDED", "Job"]
 
 # A run may take this part of the memory that is free when it is planned.
 SPARE = 0.8
 
 # What the history keeps of each iterate.
 RECORDED = ("iteration", "data_term", "figure", "best_iteration", "seconds", "warm")
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where a job stands after one iteration.
-
-    Parameters
-    ----------
-    run, runs
-        Which plane or volume is being restored, from 0, and how many there are.
-    done
-        How many of them are done.
-    index
-        Where it lies in the array.
-    iterate
-        The engine's iterate.
-    progress
-        Part of the job that is done, 0 to 1: an estimate, since the stopping rule decides.
-    seconds_left
-        Estimate of the time until the end.
-    """
-
-    run: int
-    runs: int
-    done: int
-    index: Index
-    iterate: Iterate
-    progress: float
-    seconds_left: float
 
 
 class Job:
@@ -192,7 +163,7 @@ class Job:
         self.last: Step | None = None
         self._past: dict[int, Past] = {}  # of each run
         self._finished: list[int] = []  # the parts that are done
-        self._begun = 0.0  # seconds at the end of the run's first iteration
+        self._pace = Pace(self.engine, len(self.parts))
         self._place: tuple[float, ...] | None = None
         self._asked: Task | None = None  # for what, in place of the task at hand
         self._measured: Measured | None = None
@@ -331,7 +302,8 @@ class Job:
 
     def _run(self, run: int, problem: Problem, settings: Settings) -> Iterator[Step]:
         for it in self._iterate(problem, settings):
-            self.last = self._step(run, self._part.goes, it)
+            usual = self._judged[-1].length if self._judged else None
+            self.last = self._pace.step(run, self._part.goes, it, len(self._waiting), usual)
             self._take_down(self.last)
             yield self.last
             if self.stopped_by:
@@ -433,25 +405,6 @@ class Job:
         known = [self.task.known(self._source[where], where) for where in beside]
         return fingerprint(*(self._source[whole(where)] for where in beside)), fingerprint(*known)
 
-    def _step(self, run: int, index: Index, it: Iterate) -> Step:
-        usual = self._judged[-1].length if self._judged else self.engine.expected
-        expected = min(max(it.last_iteration, usual), self.engine.iterations + self.engine.finish)
-        expected = max(expected, it.iteration)
-        if it.stopped_by is not None:
-            expected = it.iteration
-        part = it.iteration / expected
-        runs, waiting = len(self.parts), len(self._waiting)
-        # The first iteration also waits for the weights, the memory and the threads to be there.
-        if it.iteration == 1:
-            self._begun = it.seconds
-        per_iteration = (it.seconds - self._begun) / max(1, it.iteration - 1) or it.seconds
-        left = per_iteration * ((expected - it.iteration) + waiting * float(usual))
-        if self.engine.seconds is not None:
-            left = min(left, self.engine.seconds - it.seconds + waiting * self.engine.seconds)
-            part = max(part, min(1.0, it.seconds / self.engine.seconds))
-        done = runs - waiting - 1
-        return Step(run, runs, done, index, it, (done + part) / runs, max(0.0, left))
-
     def _take_down(self, step: Step) -> None:
         # The numbers alone: an iterate would keep its run's whole state in memory. Of a tensor too where that
         # makes nobody wait: thousands of small ones would pin down the memory that is freed around them.
@@ -536,38 +489,6 @@ class Job:
         record = {"version": version("napari-dip"), "task": self.task.name} | self.result().to_dict()
         del record["history"]
         return record
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a `Job` is made of, which is the same on every machine: no device has been looked for.
-
-    Parameters
-    ----------
-    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, out, description
-        As `Job` takes them.
-    lazy
-        Whether it is to be done only when the result's pixels are asked for.
-    """
-
-    image: Any
-    axes: Axes
-    settings: Settings
-    task: Task
-    noise: Noise | None = None
-    preset: str = "fast"
-    dtype: np.dtype[Any] | None = None
-    tile: int | None = None
-    warm: bool = True
-    neighbours: int | None = None
-    out: str | os.PathLike[str] | None = None
-    description: Description | None = None
-    lazy: bool = False
-
-    def job(self) -> Job:
-        """Check what is planned, and return the job that does it here."""
-        names = {field.name for field in fields(self)} - {"lazy"}
-        return Job(**{name: getattr(self, name) for name in names})
 
 
 def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -17,8 +17,9 @@ from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_dip.engine.devices import TURN
 from napari_dip.given import KEY
-from napari_dip.job import Job, Step
+from napari_dip.job import Job
 from napari_dip.restoration import Restoration
+from napari_dip.step import Step
 from napari_dip.viewer.busy import BusyWindow
 from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, result_name, unwrap
 from napari_dip.viewer.stacks import PlanesToDo, Region, position

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from napari_dip.job import Step
+from napari_dip.step import Step
 
 __all__ = ["TimeLeft"]
 

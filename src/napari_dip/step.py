@@ -1,0 +1,86 @@
+"""Where a job stands, and how long it may take yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_dip.engine.settings import Settings
+from napari_dip.engine.solver import Iterate
+from napari_dip.parts import Index
+
+__all__ = ["Pace", "Step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a job stands after one iteration.
+
+    Parameters
+    ----------
+    run, runs
+        Which plane or volume is being restored, from 0, and how many there are.
+    done
+        How many of them are done.
+    index
+        Where it lies in the array.
+    iterate
+        The engine's iterate.
+    progress
+        Part of the job that is done, 0 to 1: an estimate, since the stopping rule decides.
+    seconds_left
+        Estimate of the time until the end.
+    """
+
+    run: int
+    runs: int
+    done: int
+    index: Index
+    iterate: Iterate
+    progress: float
+    seconds_left: float
+
+
+class Pace:
+    """Foresees how long a job takes, by how its runs go.
+
+    Parameters
+    ----------
+    settings
+        The engine's.
+    runs
+        How many runs there are.
+    """
+
+    def __init__(self, settings: Settings, runs: int) -> None:
+        self._settings, self._runs = settings, runs
+        self._begun = 0.0  # seconds at the end of a run's first iteration
+
+    def step(self, run: int, index: Index, it: Iterate, waiting: int, usual: int | None) -> Step:
+        """Return where the job stands.
+
+        Parameters
+        ----------
+        run, index
+            Which run is under way, and where its part lies in the result.
+        it
+            Its newest iterate.
+        waiting
+            How many runs come after it.
+        usual
+            How many iterations the last one took that came to its end, None before there is one.
+        """
+        settings = self._settings
+        usual = settings.expected if usual is None else usual
+        expected = min(max(it.last_iteration, usual), settings.iterations + settings.finish)
+        expected = it.iteration if it.stopped_by is not None else max(expected, it.iteration)
+        part = it.iteration / expected
+        # The first iteration also waits for the weights, the memory and the threads to be there.
+        if it.iteration == 1:
+            self._begun = it.seconds
+        per_iteration = (it.seconds - self._begun) / max(1, it.iteration - 1) or it.seconds
+        left = per_iteration * ((expected - it.iteration) + waiting * float(usual))
+        if settings.seconds is not None:
+            left = min(left, settings.seconds - it.seconds + waiting * settings.seconds)
+            part = max(part, min(1.0, it.seconds / settings.seconds))
+        done = self._runs - waiting - 1
+        return Step(run, self._runs, done, index, it, (done + part) / self._runs, max(0.0, left))
