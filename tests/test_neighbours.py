@@ -14,7 +14,7 @@ def test_beyond_the_ends_of_a_stack_the_planes_are_mirrored():
     stack = np.zeros((2, 4, 8, 8))
     source = Source(stack, Axes.of(stack.shape, "TQYX"), neighbours=2)
     planes = [[where[1] for where in source.beside((1, z, slice(None), slice(None)))] for z in range(4)]
-    assert planes == [[2, 1, 0, 1, 2], [1, 0, 1, 2, 3], [0, 1, 2, 3, 2], [1, 2, 3, 2, 1]]
+    assert planes == [[0, 1, 1, 2, 2], [1, 0, 2, 1, 3], [2, 1, 3, 0, 2], [3, 2, 2, 1, 1]]
     assert all(where[0] == 1 for where in source.beside((1, 0, slice(None), slice(None))))
 
 
@@ -55,3 +55,39 @@ def test_missing_pixels_of_a_neighbour_are_not_looked_at():
 def test_where_there_are_no_neighbours_it_is_said(shape, axes, neighbours):
     with pytest.raises(ValueError, match="neighbours"):
         dip.denoise(np.random.default_rng(0).random(shape), axes=axes, neighbours=neighbours)
+
+
+def test_channels_together_gain_by_one_another_whatever_their_brightness():
+    y, x = np.mgrid[:48, :48]
+    light = 0.5 + 0.5 * np.sin(x / 3) * np.sin(y / 4)
+    rng = np.random.default_rng(0)
+    truth = np.stack([100 * light, 5000 + 20_000 * light, 3 * light])
+    noisy = (truth + rng.normal(size=truth.shape) * np.array([30, 6000, 0.9])[:, None, None]).astype(
+        "float32"
+    )
+    settings = {"axes": "CYX", "iterations": 60, "device": "cpu", "precision": "float32"}
+    apart, together = (dip.denoise(noisy, channels=how, **settings) for how in ("apart", "together"))
+    span = np.ptp(truth, axis=(1, 2))
+    errors = [np.sqrt(((r.image - truth) ** 2).mean((1, 2))) / span for r in (apart, together)]
+    assert errors[1].mean() < 0.95 * errors[0].mean() and (errors[1] < 1.05 * errors[0]).all()
+    assert together.settings["channels"] == "together"
+    assert np.array_equal(dip.denoise(noisy, **together.settings).image, together.image)
+
+
+@pytest.mark.filterwarnings("ignore:Nothing is known of some planes")
+def test_a_channel_with_nothing_in_it_does_no_harm():
+    stack = np.random.default_rng(0).normal(100, 5, (3, 16, 16)).astype("float32")
+    stack[1], stack[2] = 7, np.nan
+    result = dip.denoise(stack, axes="CYX", channels="together", **QUICK).image
+    assert np.isfinite(result[0]).all() and (result[1] == 7).all() and np.isnan(result[2]).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [((16, 16), "YX"), ((16, 16, 3), "YXC"), ((2, 16, 16), "TYX")],
+)
+def test_where_there_are_no_channels_it_is_said(shape, axes):
+    with pytest.raises(ValueError, match="channels='together' is for an image with a channel axis"):
+        dip.denoise(np.random.default_rng(0).random(shape), axes=axes, channels="together")
+    with pytest.raises(ValueError, match="'apart' or 'together'"):
+        dip.denoise(np.random.default_rng(0).random(shape), axes=axes, channels="both")

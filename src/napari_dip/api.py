@@ -72,6 +72,7 @@ def denoise(
     tile: int | None = None,
     warm: bool | None = None,
     neighbours: int | None = None,
+    channels: str | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     callback: Callable[[Step], object] | None = None,
@@ -142,6 +143,9 @@ def denoise(
         Restore a stack plane by plane, also along Z, each with this many planes on each side by one
         generator, of which the plane itself is kept. 2 make a plane of a finely stepped focus as good as in
         3-D, in a part of the time; with 0 each plane is by itself.
+    channels : {'apart', 'together'}
+        Restore each channel (a named C that is no colour) by itself, or along with the others, which it gains
+        by where they show some of the same structures.
     out : path
         Write the result to this file (``.ome.zarr`` or ``.ome.tif``), plane by plane, with axes, pixel sizes
         and settings: memory holds one plane or volume. A file that exists is never overwritten. Until all is
@@ -416,8 +420,10 @@ def _plan(
     preset: str,
     settings: dict[str, Any],
 ) -> Plan:
-    names = ("noise", "dtype", "tile", "warm", "neighbours", "out")
-    noise, dtype, tile, warm, neighbours, out = (settings.pop(name, None) for name in names)
+    names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "out")
+    noise, dtype, tile, warm, neighbours, channels, out = (settings.pop(name, None) for name in names)
+    if channels not in (None, "apart", "together"):
+        raise ValueError(f"channels must be 'apart' or 'together', but is {channels!r}.")
     if isinstance(neighbours, bool) or neighbours not in (None, *range(9)):
         raise ValueError(f"neighbours must be a whole number of planes from 0 to 8, but is {neighbours!r}.")
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
@@ -433,6 +439,7 @@ def _plan(
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),
         neighbours=neighbours,
+        together=channels == "together",
         out=out,
         description=None if out is None else given.description(axes),
         lazy=given.lazy and out is None,

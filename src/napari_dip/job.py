@@ -71,6 +71,8 @@ class Job:
     neighbours
         How many planes on each side are restored along with each plane of a stack, which they say more about;
         None and 0 for none. With a number, the axes have no depth.
+    together
+        Whether the channels of a plane or volume are restored along with one another.
     out
         The file that the result goes to, plane by plane; None to keep it in memory.
     description
@@ -106,13 +108,14 @@ class Job:
         tile: int | None = None,
         warm: bool = True,
         neighbours: int | None = None,
+        together: bool = False,
         out: str | os.PathLike[str] | None = None,
         description: Description | None = None,
     ) -> None:
         check_image(image)
         self.task = task = task or Denoise()
         self.image, self.axes, self.noise = image, axes, noise
-        self._source = Source(image, axes, neighbours or 0)
+        self._source = Source(image, axes, neighbours or 0, together)
         self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
         if self.dtype.kind not in "biuf":
             raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {self.dtype}.")
@@ -128,6 +131,7 @@ class Job:
                 "tile": tile,
                 "warm": warm,
                 "neighbours": neighbours,
+                "channels": "together" if together else "apart",
             }
 
         settings = task.suit(settings)
@@ -172,7 +176,7 @@ class Job:
 
     def _memory(self, size: Sequence[int]) -> int:
         """Return about how many bytes a run on so many pixels of the image would take, with the result."""
-        channels = 3 if self.axes.joint_channels else 1 + 2 * self._source.reach
+        channels = 3 if self.axes.joint_channels else 1 + self._source.company
         problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
         return memory_of(problem, self.engine) + self._result.memory
 
@@ -387,8 +391,9 @@ class Job:
         all_known, normal = [], []
         for where in self._source.beside(self._part.where):
             block = self._source[where]
-            all_known.append(self.axes.to_engine(self.task.known(block, where)))
-            normal.append(self._measured.intensities.normalise(self.axes.to_engine(block)))
+            known = self.task.known(block, where)
+            all_known.append(self.axes.to_engine(known))
+            normal.append(self._normalised(where, self.axes.to_engine(np.where(known, block, np.nan))))
         known = np.concatenate(all_known)
         return Problem(
             torch.from_numpy(np.where(known, np.concatenate(normal), 0).astype(np.float32)),
@@ -398,6 +403,22 @@ class Job:
                 self._measured.intensities.zero, self._measured.intensities.unit
             ),
         )
+
+    def _normalised(self, where: Index, planes: np.ndarray) -> np.ndarray:
+        """Return what goes with the part at hand, or itself, in the engine's intensities."""
+        measured, channel = self._measured, self.axes.channel
+        assert measured is not None
+        if not self._source.together or channel is None or where[channel] == self._part.where[channel]:
+            return measured.intensities.normalise(planes)
+        if not np.isfinite(planes).any():
+            return np.full(planes.shape, 0.5, np.float32)
+        index = self._part.index
+        of_channel = (*index[:channel], where[channel], *index[channel + 1 :])
+        other = self._source.measure(of_channel, self.task, None)
+        # Another stain has its own brightness, and is shrunk until its noise is not above this one's.
+        noise = [one.level / one.intensities.unit for one in (measured, other)]
+        part = min(1.0, noise[0] / noise[1]) if noise[1] > 0 else 1.0
+        return np.asarray(0.5 + part * (other.intensities.normalise(planes) - 0.5), dtype=np.float32)
 
     def _made_from(self, index: Index) -> tuple[str, str]:
         """Return a text that changes with the image at a plane, and one that changes with what is known."""
@@ -420,8 +441,8 @@ class Job:
     def _restored(self, estimate: torch.Tensor) -> np.ndarray:
         """Return what stands in the result for an estimate of the part at hand."""
         assert self._measured is not None
-        if self._source.reach:
-            estimate = estimate[self._source.reach][None]
+        if self._source.company:
+            estimate = estimate[:1]
         restored = self._measured.intensities.restore(self.axes.from_engine(estimate.numpy()), self.dtype)
         if self._part.tile is not None and self._under is not None:
             opacity = self._part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])

@@ -24,7 +24,7 @@ class Plan:
 
     Parameters
     ----------
-    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, out, description
+    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, out, description
         As `Job` takes them.
     lazy
         Whether it is to be done only when the result's pixels are asked for.
@@ -40,6 +40,7 @@ class Plan:
     tile: int | None = None
     warm: bool = True
     neighbours: int | None = None
+    together: bool = False
     out: str | os.PathLike[str] | None = None
     description: Description | None = None
     lazy: bool = False

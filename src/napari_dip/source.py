@@ -40,11 +40,14 @@ class Source:
         Which axis is which.
     neighbours
         How many planes on each side of each plane go with it.
+    together
+        Whether the other channels of a plane or volume go with it.
     """
 
     image: Any
     axes: Axes
     neighbours: int = 0
+    together: bool = False
 
     def __post_init__(self) -> None:
         if self.neighbours and (
@@ -54,11 +57,18 @@ class Source:
                 f"neighbours={self.neighbours} is for a stack that is restored plane by plane, but this is "
                 f"{self.axes.describe(self.shape)}. Leave it out, or name the axes otherwise."
             )
+        if self.together and (self.axes.channel is None or self.axes.joint_channels):
+            raise ValueError(
+                "channels='together' is for an image with a channel axis, but this is "
+                f"{self.axes.describe(self.shape)}. Leave it out, or call an axis C, as in axes='CYX'."
+            )
 
     @property
-    def reach(self) -> int:
-        """How many planes there are on each side that go with a plane."""
-        return self.neighbours if self._along is not None else 0
+    def company(self) -> int:
+        """How many planes or volumes go with each."""
+        channel = self.axes.channel
+        others = self.shape[channel] - 1 if self.together and channel is not None else 0
+        return others + (2 * self.neighbours if self._along is not None else 0)
 
     @property
     def _along(self) -> int | None:
@@ -66,18 +76,23 @@ class Source:
         return max((axis for axis in self.axes.stack if self.shape[axis] > 1), default=None)
 
     def beside(self, index: Index) -> list[Index]:
-        """Return where a part of a plane and the same parts of its neighbours lie, itself in the middle.
+        """Return where a part lies, and then the same part of what goes with it.
 
         Beyond the ends of the stack the planes are mirrored.
         """
-        axis = self._along
-        if not self.neighbours or axis is None:
-            return [index]
-        at, last = index[axis], self.shape[axis] - 1
-        assert isinstance(at, int)
-        reach = range(at - self.neighbours, at + self.neighbours + 1)
-        mirrored = [last - abs(last - abs(i) % (2 * last)) for i in reach]
-        return [(*index[:axis], i, *index[axis + 1 :]) for i in mirrored]
+        found = [index]
+        axis, channel = self._along, self.axes.channel
+        if self.neighbours and axis is not None:
+            at, last = index[axis], self.shape[axis] - 1
+            assert isinstance(at, int)
+            for away in range(1, self.neighbours + 1):
+                for i in (at - away, at + away):
+                    mirrored = last - abs(last - abs(i) % (2 * last))
+                    found.append((*index[:axis], mirrored, *index[axis + 1 :]))
+        if self.together and channel is not None:
+            others = (i for i in range(self.shape[channel]) if i != index[channel])
+            found += [(*index[:channel], i, *index[channel + 1 :]) for i in others]
+        return found
 
     def __getitem__(self, index: Index) -> NDArray[Any]:
         """Return a part of the image.

@@ -188,6 +188,13 @@ FIELDS = (
         default="Where its neighbour ended",
     ),
     Field(
+        "channels",
+        "Channels",
+        "Each channel by itself, or along with the others: it gains where they show the same structures.",
+        choices=(("together", "Together"),),
+        default="One by one",
+    ),
+    Field(
         "dtype",
         "Result's type",
         "The numbers of the result: as the image has them, or 32-bit floating point, which keeps fractions.",
