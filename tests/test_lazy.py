@@ -314,3 +314,15 @@ def test_the_current_scheduler_runs_it():
     with dask.config.set(scheduler=scheduler):
         dip.denoise(chunked(image, 2, 24, 28), **QUICK).image.compute()
     assert seen
+
+
+def test_neighbours_need_their_axis_in_one_chunk():
+    image = da.from_array(np.random.default_rng(0).random((4, 16, 16)).astype("float32"), chunks=(1, 16, 16))
+    with pytest.raises(
+        ValueError, match=r"neighbours=1 needs all of the axis Q in one chunk, but the image has 4"
+    ):
+        dip.denoise(image, neighbours=1)
+    settings = {"neighbours": 1, "iterations": 2, "device": "cpu"}
+    whole = image.rechunk({0: -1})
+    expected = dip.denoise(whole.compute(), **settings).image
+    np.testing.assert_array_equal(dip.denoise(whole, **settings).image.compute(), expected)

@@ -138,7 +138,8 @@ def test_planes_in_tiles_go_on_too(tmp_path):
 
 def test_a_stopped_run_keeps_what_it_has_and_goes_on(stack, in_memory, tmp_path):
     out = tmp_path / "a.ome.zarr"
-    stopped = dip.denoise(stack, out=out, callback=lambda step: step.run == 1, **QUICK)
+    with pytest.warns(UserWarning, match="is not finished"):
+        stopped = dip.denoise(stack, out=out, callback=lambda step: step.run == 1, **QUICK)
     assert stopped.stopped_by == "user" and not out.exists()
     image = stopped.image.compute()
     assert np.array_equal(image[0], in_memory.image[0]) and np.array_equal(image[2], stack[2])
@@ -305,3 +306,50 @@ def test_the_example_of_the_page_runs(stack, tmp_path, monkeypatch):
     exec(example.replace(", out=", ", iterations=1, out="), {})
     restored, description = dip.images.files.read("restored.ome.zarr")
     assert restored.shape == stack.shape and description.axes == "TYX"
+
+
+def test_what_a_stopped_run_gave_back_shows_its_planes_later_too(stack, in_memory, tmp_path):
+    out = tmp_path / "a.ome.zarr"
+    with pytest.warns(UserWarning, match=r"a.ome.zarr is not finished: 1 of 3 planes are done and kept"):
+        stopped = dip.denoise(stack, out=out, callback=lambda step: step.run == 1, **QUICK)
+    dip.denoise(stack, out=out, **QUICK)
+    assert np.array_equal(stopped.image[0].compute(), in_memory.image[0])
+
+
+def test_a_place_that_is_none_is_refused_before_anything_is_made(stack, tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        dip.denoise(stack, out=tmp_path / "none" / "a.ome.zarr", **QUICK)
+    with pytest.raises(TypeError, match="out must be the path"):
+        dip.denoise(stack, out=3, **QUICK)
+    positions = np.stack([[stack] * 2] * 2)
+    with pytest.raises(ValueError, match="axes"):
+        dip.denoise(positions, axes="PCTYX", out=tmp_path / "a.ome.zarr", **QUICK)
+    assert os.listdir(tmp_path) == []
+    monkeypatch.setenv("HOME", str(tmp_path))
+    dip.denoise(stack[:1], out="~/b.ome.zarr", **QUICK)
+    assert (tmp_path / "b.ome.zarr").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "written"),
+    [((1, 2, 8, 8), "QCYX", "TCYX"), ((2, 3, 8, 8), "QQYX", "TQYX"), ((2, 8, 8, 3), "QYXC", "TYXC")],
+)
+def test_axes_without_a_name_find_a_place_in_a_file(tmp_path, shape, axes, written):
+    image = np.random.default_rng(0).integers(0, 255, shape, "uint8")
+    result = dip.denoise(image, axes=axes, out=tmp_path / "a.ome.zarr", iterations=1, device="cpu")
+    assert result.image.shape == shape
+    assert dip.images.files.read(tmp_path / "a.ome.zarr")[1].axes in (written, written.replace("C", "S"))
+
+
+def test_a_mask_may_be_a_file(stack, tmp_path):
+    mask = np.zeros((16, 20), "uint8")
+    mask[5:9, 3:15] = 1
+    dip.images.files.write(tmp_path / "mask.tif", mask, dip.images.files.Description.plain("YX"))
+    expected = dip.inpaint(stack, mask, **QUICK).image
+    assert np.array_equal(dip.inpaint(stack, tmp_path / "mask.tif", **QUICK).image, expected)
+
+
+@pytest.mark.parametrize("image", [None, ["a.tif", "b.tif"], object()])
+def test_what_is_no_image_is_refused_in_a_sentence(image):
+    with pytest.raises(TypeError, match="an image is an array, a napari layer or the path of a file, but"):
+        dip.denoise(image)

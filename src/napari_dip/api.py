@@ -20,6 +20,7 @@ from napari_dip.engine.presets import preset as preset_named
 from napari_dip.given import Given, is_layer, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
+from napari_dip.images.files import is_path, read
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
 from napari_dip.job import Job
@@ -174,7 +175,8 @@ def denoise(
 
     Notes
     -----
-    Ctrl-C ends the run and returns the best estimate so far, as ``callback`` returning True does.
+    Ctrl-C ends the run and returns the best estimate so far, as ``callback`` returning True does: planes that
+    were not reached are the image's, and the file of `out` is not there yet. A warning says so.
 
     The restoration of a dask array is lazy: its ``image`` is a dask array too, computed by whichever dask
     scheduler is current when it is asked for, on this machine or on many. Each chunk along the stack's axes
@@ -224,10 +226,10 @@ def inpaint(
 
     Parameters
     ----------
-    image : array_like or napari layer, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
+    image : array_like, napari layer or path, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
         Any real dtype, in any intensity unit. NaN and infinite pixels are filled in too. A dask array is
         restored when the result is computed, as by `denoise`.
-    mask : array_like of bool or int, or napari Labels, Shapes or Image layer
+    mask : array_like of bool or int, path, or napari Labels, Shapes or Image layer
         Nonzero where pixels are to be filled in. Of the image's shape without its colours; or of one plane or
         volume, for all of a stack. Two layers may differ in scale, translation and shape: they are reconciled
         in world coordinates. A dask array is computed at once: all of it tells the kind of damage.
@@ -295,7 +297,7 @@ def super_resolve(
 
     Parameters
     ----------
-    image : array_like or napari layer, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
+    image : array_like, napari layer or path, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
         Any real dtype, in any intensity unit. NaN marks missing pixels. A dask array is restored when the
         result is computed, as by `denoise`.
     factor : int or sequence of int
@@ -378,6 +380,8 @@ def _asked_to_inpaint(
     **settings: Any,
 ) -> Plan:
     given = take(image, axes)
+    if is_path(mask):
+        mask, _ = read(mask)
     meaning, shape = given.meaning(_in_volumes(settings)), given.array.shape
     if is_layer(mask) and is_layer(image):
         missing = layer_mask(mask, image, labels)
@@ -422,6 +426,8 @@ def _plan(
 ) -> Plan:
     names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "out")
     noise, dtype, tile, warm, neighbours, channels, out = (settings.pop(name, None) for name in names)
+    if out is not None and not is_path(out):
+        raise TypeError(f"out must be the path of a file to write to, but is {out!r}.")
     if channels not in (None, "apart", "together"):
         raise ValueError(f"channels must be 'apart' or 'together', but is {channels!r}.")
     if isinstance(neighbours, bool) or neighbours not in (None, *range(9)):
@@ -480,9 +486,10 @@ def finish_job(
         job.stop()
     finally:
         bar.close()
+    result = job.result()
     if job.warning:
         warnings.warn(job.warning, stacklevel=4)
-    return job.result()
+    return result
 
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"

@@ -50,7 +50,8 @@ class Given:
     def description(self, axes: Axes) -> Description:
         """Return what a file made of the image should say of it, with these axes."""
         known = self.file if self.layer is None else description_of(self.layer)
-        return Description.plain(axes.names) if known is None else replace(known, axes=axes.names)
+        names = _distinct(axes.names, self.array.shape)
+        return Description.plain(names) if known is None else replace(known, axes=names)
 
 
 def take(image: Any, axes: str | None) -> Given:
@@ -62,8 +63,23 @@ def take(image: Any, axes: str | None) -> Given:
         rgb = bool(getattr(image, "rgb", False))
         return Given(pixels_of(image), axes or layer_axes(image), rgb, layer=image)
     if not (hasattr(image, "shape") and hasattr(image, "dtype")):
-        image = np.asarray(image)
+        array = np.asarray(image)
+        if array.ndim == 0 or array.dtype.kind in "OSU":
+            raise TypeError(
+                f"an image is an array, a napari layer or the path of a file, but {image!r} was given."
+            )
+        image = array
     return Given(image, axes)
+
+
+def _distinct(names: str, shape: tuple[int, ...]) -> str:
+    """Return letters of which files can have each: axes without a name become time or depth where need be."""
+    letters = list(names)
+    for axis, letter in enumerate(names):
+        others = sum(other in "CSPQ" for other in letters)
+        if letter == "Q" and (shape[axis] == 1 or others > 1):
+            letters[axis] = next((free for free in "TZ" if free not in letters), letter)
+    return "".join(letters)
 
 
 def is_layer(thing: Any) -> bool:

@@ -149,6 +149,7 @@ class Job:
         original = Original(self._source, self.factors, self.dtype)
         self.shape = original.shape
         self._result: Result
+        self._unfinished = unfinished
         if unfinished is None:
             _refuse_too_large(self.shape, self.dtype)
             self._result = Result(original)
@@ -243,6 +244,7 @@ class Job:
                 yield from self._restore(self._next())
             if not self.stopped_by:
                 self._result.finish(self._record())
+                self._unfinished = None
         finally:
             self._result.close()
 
@@ -484,6 +486,13 @@ class Job:
 
     def result(self) -> Restoration:
         """Return what has been restored so far; parts that were not reached are the original's."""
+        if self._unfinished is not None and self.stopped_by:
+            done, there = len(self._unfinished.done), len({place(part.index) for part in self.parts})
+            kind = "planes" if len(self.axes.spatial) == 2 else "volumes"
+            self.warning = (
+                f"{self._unfinished.path} is not finished: {done} of {there} {kind} are done and kept in "
+                f"{self._unfinished.folder.name} beside it. Do the same again to go on."
+            )
         ended = "stopping rule"  # nothing had to be done
         if self.last is not None:
             ended = self.last.iterate.stopped_by or "user"

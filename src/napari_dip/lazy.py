@@ -46,6 +46,7 @@ def restore_lazily(plan: Plan) -> Restoration:
     axes, settings = plan.axes, plan.settings
     check_image(plan.image)
     check_device_name(settings.device)
+    _refuse_cut(plan)
     joint = [axes.channel] if axes.joint_channels and axes.channel is not None else []
     image = plan.image.rechunk(dict.fromkeys([*axes.spatial, *joint], -1))
     # Tiles, where they are needed, are told by the memory that is free here: were it the worker's, the result
@@ -74,6 +75,20 @@ def restore_lazily(plan: Plan) -> Restoration:
     )
     history: dict[str, list[Any]] = {name: [] for name in ("run", *RECORDED)}
     return Restoration(restored, 0, NOT_COMPUTED, history, asked)
+
+
+def _refuse_cut(plan: Plan) -> None:
+    """Refuse chunks that part planes from their neighbours, or channels from the others."""
+    along = [axis for axis in plan.axes.stack if plan.image.shape[axis] > 1][-1:] if plan.neighbours else []
+    along += [plan.axes.channel] if plan.together and plan.axes.channel is not None else []
+    cut = [axis for axis in along if len(plan.image.chunks[axis]) > 1]
+    if cut:
+        what = f"neighbours={plan.neighbours}" if plan.neighbours else "channels='together'"
+        name, count = plan.axes.names[cut[0]], len(plan.image.chunks[cut[0]])
+        raise ValueError(
+            f"{what} needs all of the axis {name} in one chunk, but the image has {count}. Rechunk it, as in "
+            f"image.rechunk({{{cut[0]}: -1}}), or leave it out."
+        )
 
 
 def _mask_beside(image: da.Array, mask: NDArray[np.bool_]) -> da.Array:

@@ -30,7 +30,9 @@ from napari_dip.images.files import Description, ZarrFile, kind_of, read, write
 from napari_dip.parts import Index, Place
 from napari_dip.restoration import Past, plain
 
-__all__ = ["Entry", "Unfinished", "fingerprint", "folder_of"]
+__all__ = ["Entry", "Unfinished", "fingerprint", "is_begun"]
+
+JOURNAL = "journal.jsonl"
 
 
 @dataclass(frozen=True)
@@ -74,18 +76,18 @@ class Unfinished:
     def __init__(
         self, path: str | os.PathLike[str], asked: Mapping[str, Any], description: Description
     ) -> None:
-        self.path, self._description = Path(path), description
+        self.path, self._description = Path(path).expanduser(), description
         kind_of(self.path)
         self._refuse_existing()
         self.folder = folder_of(self.path)
         self._asked = json.loads(json.dumps(asked))
         self.settings: dict[str, Any] | None = None
         self.done: dict[Place, Entry] = {}
-        self._journal, self._image = self.folder / "journal.jsonl", self.folder / "image.ome.zarr"
+        self._journal, self._image = self.folder / JOURNAL, self.folder / "image.ome.zarr"
         self._file: ZarrFile | None = None
         self._newest: dict[str, str] = {}  # of each kin, the file that its next run starts from
         self._named = 0
-        self._lock = FileLock(self.folder / "lock", blocking=False)
+        self._lock, self._busy = FileLock(self.folder / "lock", blocking=False), False
         self._look_back()
 
     def _refuse_existing(self) -> None:
@@ -139,17 +141,25 @@ class Unfinished:
         OSError
             If there is no room for it, or another run writes to it.
         """
-        needed = math.prod(shape) * dtype.itemsize
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"there is no folder {self.path.parent} to write {self.path.name} to. Check the name, or "
+                "make the folder."
+            )
+        needed = math.prod(shape) * dtype.itemsize / 2**20
         with self._room():
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(self.folder.parent).free
+            free = shutil.disk_usage(self.path.parent).free / 2**20
             if self.settings is None and needed > free:
-                raise OSError(f"{needed / 2**30:.1f} GiB are needed, but {free / 2**30:.1f} GiB are free")
+                raise OSError(f"{needed:,.1f} MiB are needed, but {free:,.1f} MiB are free")
             self.folder.mkdir(exist_ok=True)
             try:
                 self._lock.acquire()
             except Timeout:
-                raise OSError("another run is writing to it") from None
+                self._busy = True
+        if self._busy:
+            raise OSError(
+                f"another run is writing to {self.path} already. Wait for its end, or choose another name."
+            )
         self._refuse_existing()
         self._look_back()  # again, now that nobody else writes
         _cut_to_whole_lines(self._journal)
@@ -169,8 +179,10 @@ class Unfinished:
                 )
 
     def read(self, index: Index) -> NDArray[Any]:
-        """Return what has been written at an index."""
+        """Return what has been written at an index; since another run has finished it, to the file."""
         assert self._file is not None
+        if not self._image.exists() and self.path.exists():
+            return np.asarray(read(self.path)[0][index])
         return np.asarray(self._file.array[index])
 
     def write(self, index: Index, plane: NDArray[Any]) -> None:
@@ -222,8 +234,11 @@ class Unfinished:
         return done
 
     def close(self) -> None:
-        """Let others write to it."""
-        self._lock.release()
+        """Let others write to it; a folder in which nothing was begun goes."""
+        if self._lock.is_locked:
+            self._lock.release()
+            if not self._journal.exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---------------------------------------------------------------------------------------------- its parts
 
@@ -244,6 +259,11 @@ class Unfinished:
                 f"{self.path} can't be written: {error.strerror or error}. Make that right, or choose "
                 f"another place.{kept if self.done else ''}"
             ) from error
+
+
+def is_begun(path: Path) -> bool:
+    """Whether a run to this file was begun and is not finished."""
+    return (folder_of(path) / JOURNAL).exists()
 
 
 def folder_of(path: Path) -> Path:

@@ -52,7 +52,8 @@ def test_every_value_that_can_be_chosen_can_be_used(form, field):
         else:
             widget.setValue(value)
         assert form.settings() == {field.name: value}
-        job = plan_denoise(image, **form.settings())
+        stack, axes = (image[None], "CYX") if field.name == "channels" else (image, None)
+        job = plan_denoise(stack, axes=axes, **form.settings())
         kept = job.settings[field.name]
         if field.name == "noise":
             assert kept["read_noise"] == pytest.approx(value)

@@ -190,7 +190,7 @@ def test_a_stack_can_be_taken_plane_by_plane_or_as_a_volume(viewer, open_denoise
     viewer.add_image(stack, axis_labels=("z", "y", "x"))
     widget = open_denoise()
     assert not widget.stack.isHidden()
-    assert widget.stack.currentText() == "Planes with neighbours"
+    assert widget.stack.currentText() == "With neighbours"
     widget.stack.setCurrentIndex(2)
     assert widget.stack.currentText() == "Volumes (3-D)"
     assert widget.what.text() == "A volume of 4 x 16 x 16 voxels"

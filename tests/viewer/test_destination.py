@@ -80,7 +80,10 @@ def test_a_file_is_chosen_in_the_widget_and_what_was_stopped_goes_on(
     wait_until(lambda: run.done)
     assert np.array_equal(np.asarray(run.result.image), dip.denoise(stack, **SHORT).image)
     assert (tmp_path / "b.ome.zarr").exists()
-    assert widget.destination.path is None and widget.destination.currentText() == MEMORY
+    assert widget.start() is None
+    assert "exists already" in widget.controls.status.text()
+    widget.destination.choose(None)
+    assert widget.destination.currentText() == MEMORY
 
 
 def test_a_file_that_exists_is_told_and_nothing_is_overwritten(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import napari
 import numpy as np
 import pytest
@@ -145,3 +147,12 @@ def test_a_unit_that_napari_does_not_know_is_left_out(viewer, tmp_path):
 
 def test_several_files_are_left_to_others():
     assert reader_of(["a.ome.tif", "b.ome.tif"]) is None
+
+
+def test_what_is_opened_is_shown_at_its_own_contrast(viewer, tmp_path):
+    stack = np.random.default_rng(0).integers(300, 900, (3, 2, 8, 8), "uint16")
+    stack[:, 1] *= 10
+    write(tmp_path / "a.ome.zarr", stack, replace(Description.plain("ZCYX"), translate=(70.0, 0.0, 0.0, 0.0)))
+    layers = viewer.open(tmp_path / "a.ome.zarr", plugin="napari-dip")
+    for channel, layer in enumerate(layers):
+        assert tuple(layer.contrast_limits) == (stack[1, channel].min(), stack[1, channel].max())

@@ -34,7 +34,7 @@ def refuse_unknown(given: Mapping[str, Any], known: list[str], what: str) -> Non
     unknown = [str(key) for key in given if key not in known]
     if unknown:
         raise TypeError(
-            f"{what} does not know {', '.join(map(repr, unknown))}. It takes: {', '.join(known)}."
+            f"{what}: {', '.join(map(repr, unknown))} is not known. Known are {', '.join(known)}."
         )
 
 

@@ -180,6 +180,8 @@ def _guess(shape: tuple[int, ...], rgb: bool | None) -> str:
 
 def _read(axes: str, shape: tuple[int, ...]) -> str:
     """Check the letters that were given."""
+    if not isinstance(axes, str):
+        raise TypeError(f"axes must be a letter for each axis, such as 'TCZYX', but is {axes!r}.")
     names = axes.upper()
     problem = ""
     if unknown := sorted(set(names) - set("TPCZYXSQ")):

@@ -104,7 +104,7 @@ class Description:
             places = ", ".join(" or ".join(place) for place in letters)
             raise ValueError(
                 f"the axes {self.axes!r} can't be written to {kind}, which has at most {places}, each once. "
-                f"Give the axes other names, as in layer.axis_labels = ('t', 'z', 'y', 'x'), or {advice}"
+                f"Say what each axis is, as in axes='TCZYX', or {advice}"
             )
         channels = shape[self.axes.index("C")] if "C" in self.axes else 0
         if self.channels and len(self.channels) != channels:

@@ -78,7 +78,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dask.array.Array, Description]:
     OSError, ValueError
         If it is not there, or no image. Where only a plane is damaged, an OSError when that is computed.
     """
-    path = Path(path)
+    if not os.fspath(path):
+        raise ValueError("the path of the image is empty: give the name of a file")
+    path = Path(path).expanduser()
     if path.is_dir():
         return read_zarr(path)
     if not path.is_file():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.layers import Layer
 
 from napari_dip.given import KEY, description_of, pixels_of
@@ -38,10 +40,25 @@ def read_layers(path: str) -> list[LayerData]:
         "rgb": colours is not None,
         "metadata": {} if said.record is None else {KEY: dict(said.record)},
     }
+    if colours is None:
+        # napari would look where its slider happens to be, or take 0 to 1.
+        with suppress(OSError):  # a damaged plane is told of when it is looked at
+            state["contrast_limits"] = _limits(array, channel)
     if channel is not None:
         named = said.channels or tuple(f"{name} {i}" for i in range(array.shape[channel]))
         state |= {"channel_axis": channel, "name": list(named)}
     return [(array, state, "image")]
+
+
+def _limits(array: Any, channel: int | None) -> Any:
+    """Return the lowest and highest intensity in the middle of a stack, or of each of its channels."""
+    if channel is not None:
+        whole = (slice(None),) * channel
+        return [_limits(array[(*whole, i)], None) for i in range(array.shape[channel])]
+    middle = np.asarray(array[tuple(size // 2 for size in array.shape[:-2])])
+    finite = middle[np.isfinite(middle)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return [low, high if high > low else low + 1]
 
 
 def _known_unit(unit: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from psygnal import Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
-from napari_dip.unfinished import folder_of
+from napari_dip.unfinished import is_begun
 from napari_dip.viewer.widgets.narrow import keep_narrow
 
 __all__ = ["Destination"]
@@ -45,7 +45,7 @@ class Destination(QComboBox):
     @property
     def details(self) -> str:
         """What is to be said of the place, or nothing."""
-        begun = self.path is not None and folder_of(self.path).exists()
+        begun = self.path is not None and is_begun(self.path)
         return "continuing where an earlier run ended" if begun else ""
 
     def choose(self, path: Path | None) -> None:

@@ -28,7 +28,7 @@ __all__ = ["StackChoice"]
 STACKS: Entries = {
     0: ("Plane by plane", "Each plane is restored by itself: for time series, channels and few slices."),
     BESIDE: (
-        "Planes with neighbours",
+        "With neighbours",
         "Each plane is restored along with the two before and the two after it, which say more about it: for "
         "finely stepped focus and quick movies.",
     ),

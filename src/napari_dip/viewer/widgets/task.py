@@ -197,6 +197,7 @@ class TaskWidget(QWidget):
             return self.begin(layer, settings(), region())
         except (ValueError, TypeError, MemoryError, OSError) as error:
             show_error(str(error))
+            self.controls.tell(str(error))
             return None
 
     @property
@@ -325,8 +326,6 @@ class TaskWidget(QWidget):
     def _on_live(self, live: bool) -> None:
         self.form.setEnabled(not live)
         self.advanced.setEnabled(not live)
-        if not live and self.destination.path is not None and self.destination.path.exists():
-            self.destination.choose(None)  # it is finished, and the next result is another
         self.describe()
 
     def _on_theme(self, event: object = None) -> None:
