@@ -52,7 +52,7 @@ def test_no_time_is_named_before_there_is_one_and_none_for_the_last_moments():
 def test_every_ending_has_a_sentence(stopped_by):
     history = {"run": [0] * 3, "best_iteration": [0, 2, 2], "seconds": [1.0, 2.0, 3.04]}
     result = Restoration(np.zeros((2, 2)), 3, stopped_by, history, {})
-    assert ending(result).endswith("(iteration 2, 3.0\xa0s).")
+    assert ending(result).endswith("(best at iteration 2, 3.0\xa0s).")
 
 
 @pytest.mark.parametrize(

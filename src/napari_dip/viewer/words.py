@@ -165,7 +165,7 @@ def ending(result: Restoration) -> str:
     planes = sorted(set(result.history["run"]))
     seconds = f"{result.seconds:.1f}{NARROW}s" if result.seconds < 10 else duration(result.seconds)
     if len(planes) == 1:
-        what = f"iteration {result.history['best_iteration'][-1] or result.iterations}, {seconds}"
+        what = f"best at iteration {result.history['best_iteration'][-1] or result.iterations}, {seconds}"
     else:
         what = f"{result.iterations} iterations, {seconds}"
     how = ENDINGS[result.stopped_by]

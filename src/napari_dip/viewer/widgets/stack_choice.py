@@ -226,8 +226,13 @@ class StackChoice:
             ),
         }
         for axis in chosen.along:
-            many = COUNTED[chosen.letters[axis]][1]
-            entries[axis] = (f"Some {many}", f"From one of the {many} to another, in the slider's numbers.")
+            letter = chosen.letters[axis]
+            many = COUNTED[letter][1]
+            which = f" of axis {axis}" if chosen.letters.count(letter) > 1 else ""
+            entries[axis] = (
+                f"Some {many}{which}",
+                f"From one of the {many} to another, in the slider's numbers.",
+            )
         label = self._form.labelForField(self.planes)
         if isinstance(label, QLabel):
             label.setText(f"{kind.capitalize()}s")
