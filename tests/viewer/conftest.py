@@ -8,6 +8,18 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 
 
+@pytest.fixture(scope="session", autouse=True)
+def opengl(qapp):
+    """Have OpenGL say what it can do before there is a viewer.
+
+    napari asks once, whatever canvas is current then: one that a test has closed does not answer.
+    """
+    from napari._vispy.utils import gl
+
+    gl.get_gl_extensions()
+    gl.get_max_texture_sizes()
+
+
 @pytest.fixture
 def noisy():
     y, x = np.mgrid[:32, :32]
