@@ -10,7 +10,6 @@ import functools
 import math
 import os
 from collections.abc import Generator, Iterator, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from napari_dip.images.files import Description
 from napari_dip.images.intensities import cast, check_image
 from napari_dip.images.noise import Noise
 from napari_dip.parts import Cutting, Index, Part, place
-from napari_dip.restoration import Past, Restoration, plain
+from napari_dip.restoration import Past, Restoration, origin, plain
 from napari_dip.results import OnDisk, Original, Result, whole
 from napari_dip.source import Measured, Source
 from napari_dip.step import Pace, Step
@@ -386,17 +385,16 @@ class Job:
 
     def _problem(self) -> Problem:
         """Return the engine's view of the part at hand."""
-        block = self._source[self._part.where]
-        self._view = self._part, block
-        self._known = self.task.known(block, self._part.where)
         assert self._measured is not None
-        all_known, normal = [], []
-        for where in self._source.beside(self._part.where):
-            block = self._source[where]
-            known = self.task.known(block, where)
-            all_known.append(self.axes.to_engine(known))
-            normal.append(self._normalised(where, self.axes.to_engine(np.where(known, block, np.nan))))
-        known = np.concatenate(all_known)
+        places = self._source.beside(self._part.where)
+        blocks = [self._source[where] for where in places]
+        knowns = [self.task.known(block, where) for block, where in zip(blocks, places, strict=True)]
+        self._view, self._known = (self._part, blocks[0]), knowns[0]
+        normal = [
+            self._normalised(where, self.axes.to_engine(block), bool(known.any()))
+            for where, block, known in zip(places, blocks, knowns, strict=True)
+        ]
+        known = np.concatenate([self.axes.to_engine(one) for one in knowns])
         return Problem(
             torch.from_numpy(np.where(known, np.concatenate(normal), 0).astype(np.float32)),
             None if known.all() else torch.from_numpy(known),
@@ -406,14 +404,13 @@ class Job:
             ),
         )
 
-    def _normalised(self, where: Index, planes: np.ndarray) -> np.ndarray:
+    def _normalised(self, where: Index, planes: np.ndarray, known: bool) -> np.ndarray:
         """Return what goes with the part at hand, or itself, in the engine's intensities."""
         measured, channel = self._measured, self.axes.channel
         assert measured is not None
-        if not self._source.together or channel is None or where[channel] == self._part.where[channel]:
+        another = channel is not None and where[channel] != self._part.where[channel]
+        if channel is None or not another or not known:  # what is not known has no brightness of its own
             return measured.intensities.normalise(planes)
-        if not np.isfinite(planes).any():
-            return np.full(planes.shape, 0.5, np.float32)
         index = self._part.index
         of_channel = (*index[:channel], where[channel], *index[channel + 1 :])
         other = self._source.measure(of_channel, self.task, None)
@@ -424,9 +421,10 @@ class Job:
 
     def _made_from(self, index: Index) -> tuple[str, str]:
         """Return a text that changes with the image at a plane, and one that changes with what is known."""
-        beside = self._source.beside(index)
-        known = [self.task.known(self._source[where], where) for where in beside]
-        return fingerprint(*(self._source[whole(where)] for where in beside)), fingerprint(*known)
+        places = [whole(where) for where in self._source.beside(index)]
+        blocks = [self._source[where] for where in places]
+        knowns = [self.task.known(block, where) for block, where in zip(blocks, places, strict=True)]
+        return fingerprint(*blocks), fingerprint(*knowns)
 
     def _take_down(self, step: Step) -> None:
         # The numbers alone: an iterate would keep its run's whole state in memory. Of a tensor too where that
@@ -516,7 +514,7 @@ class Job:
 
     def _record(self) -> dict[str, Any]:
         """Return how the result came about, as plain JSON, without every iteration."""
-        record = {"version": version("napari-dip"), "task": self.task.name} | self.result().to_dict()
+        record = origin(self.task.name) | self.result().to_dict()
         del record["history"]
         return record
 

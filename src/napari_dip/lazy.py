@@ -23,6 +23,7 @@ from napari_dip.job import RECORDED
 from napari_dip.plan import Plan
 from napari_dip.restoration import NOT_COMPUTED, Restoration
 from napari_dip.results import as_it_is
+from napari_dip.source import Source
 from napari_dip.tasks import Inpaint
 
 __all__ = ["restore_lazily"]
@@ -79,9 +80,10 @@ def restore_lazily(plan: Plan) -> Restoration:
 
 def _refuse_cut(plan: Plan) -> None:
     """Refuse chunks that part planes from their neighbours, or channels from the others."""
-    along = [axis for axis in plan.axes.stack if plan.image.shape[axis] > 1][-1:] if plan.neighbours else []
-    along += [plan.axes.channel] if plan.together and plan.axes.channel is not None else []
-    cut = [axis for axis in along if len(plan.image.chunks[axis]) > 1]
+    source = Source(plan.image, plan.axes, plan.neighbours or 0, plan.together)
+    along = [source.along] if plan.neighbours else []
+    along += [plan.axes.channel] if plan.together else []
+    cut = [axis for axis in along if axis is not None and len(plan.image.chunks[axis]) > 1]
     if cut:
         what = f"neighbours={plan.neighbours}" if plan.neighbours else "channels='together'"
         name, count = plan.axes.names[cut[0]], len(plan.image.chunks[cut[0]])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
-__all__ = ["NOT_COMPUTED", "Past", "Restoration", "plain"]
+__all__ = ["NOT_COMPUTED", "Past", "Restoration", "origin", "plain"]
 
 NOT_COMPUTED = "not computed"
 """What a lazy restoration is stopped by."""
@@ -101,6 +102,11 @@ class Past:
     def length(self) -> int:
         """Iterations that the run took."""
         return int(self.rows[-1]["iteration"])
+
+
+def origin(task: str) -> dict[str, str]:
+    """Return by what a result was made, and as what, for its record."""
+    return {"version": version("napari-dip"), "task": task}
 
 
 def plain(value: Any) -> float | None:

@@ -68,10 +68,10 @@ class Source:
         """How many planes or volumes go with each."""
         channel = self.axes.channel
         others = self.shape[channel] - 1 if self.together and channel is not None else 0
-        return others + (2 * self.neighbours if self._along is not None else 0)
+        return others + (2 * self.neighbours if self.along is not None else 0)
 
     @property
-    def _along(self) -> int | None:
+    def along(self) -> int | None:
         """The axis along which the neighbours lie: the last of the stack's that has several planes."""
         return max((axis for axis in self.axes.stack if self.shape[axis] > 1), default=None)
 
@@ -81,7 +81,7 @@ class Source:
         Beyond the ends of the stack the planes are mirrored.
         """
         found = [index]
-        axis, channel = self._along, self.axes.channel
+        axis, channel = self.along, self.axes.channel
         if self.neighbours and axis is not None:
             at, last = index[axis], self.shape[axis] - 1
             assert isinstance(at, int)

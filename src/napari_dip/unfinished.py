@@ -87,7 +87,7 @@ class Unfinished:
         self._file: ZarrFile | None = None
         self._newest: dict[str, str] = {}  # of each kin, the file that its next run starts from
         self._named = 0
-        self._lock, self._busy = FileLock(self.folder / "lock", blocking=False), False
+        self._lock = FileLock(self.folder / "lock", blocking=False)
         self._look_back()
 
     def _refuse_existing(self) -> None:
@@ -152,14 +152,7 @@ class Unfinished:
             if self.settings is None and needed > free:
                 raise OSError(f"{needed:,.1f} MiB are needed, but {free:,.1f} MiB are free")
             self.folder.mkdir(exist_ok=True)
-            try:
-                self._lock.acquire()
-            except Timeout:
-                self._busy = True
-        if self._busy:
-            raise OSError(
-                f"another run is writing to {self.path} already. Wait for its end, or choose another name."
-            )
+            self._lock.acquire()
         self._refuse_existing()
         self._look_back()  # again, now that nobody else writes
         _cut_to_whole_lines(self._journal)
@@ -253,6 +246,10 @@ class Unfinished:
         """Say in a sentence what keeps the result from being written."""
         try:
             yield
+        except Timeout:
+            raise OSError(
+                f"another run is writing to {self.path} already. Wait for its end, or choose another name."
+            ) from None
         except OSError as error:
             kept = f" What is done is kept in {self.folder}: run the same again to go on."
             raise OSError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import napari
@@ -14,7 +13,7 @@ from napari.utils.transforms import Affine
 
 from napari_dip.given import KEY, layer_axes, pixels_of
 from napari_dip.job import Job
-from napari_dip.restoration import Restoration
+from napari_dip.restoration import Restoration, origin
 
 __all__ = [
     "AFTERWARDS",
@@ -185,7 +184,7 @@ def provenance(source: Image, task: str, restoration: Restoration, planes: str =
 
 
 def _origin(source: Image, task: str) -> dict[str, Any]:
-    return {"version": version("napari-dip"), "task": task, "source": source.name}
+    return origin(task) | {"source": source.name}
 
 
 def _keep_both(viewer: Any, source: Image, result: Image) -> None:
