@@ -181,7 +181,7 @@ def iterate(
                 fit.show(fit.problem.weights)
         if iteration == finished:
             stopped_by = "stopping rule"
-            fit.settle()
+            fit.settle(warm)
         with clock.paused():
             changed = yield Iterate(
                 iteration,
@@ -326,16 +326,18 @@ class Fit:
             self.parts.append(part)
         return judge.figure(iteration, operator(self.last), operator(estimate))
 
-    def settle(self) -> None:
+    def settle(self, warm: bool) -> None:
         """Let the average become the estimate that the run ends with."""
-        if self.settings.correction == "patches" and self.problem.noise is not None:
+        if self.settings.correction != "patches" or self.problem.noise is None:
+            return
+        self.patches = None  # with all pixels, those that the rule watched as well
+        estimate = self.estimate
+        if not (warm and self._corrections):  # after a warm start it is hardly better, and takes as long
             # Which patches are similar is seen best in the best estimate. Where it heeds them already, it and
             # what they say now err differently: their mean is better than either.
             part = 0.5 if self._corrections else 1.0
-            self.patches = None  # with all pixels, those that the rule watched as well
-            estimate = self.estimate
-            again = self._by_patches(estimate, self.problem.weights)
-            self.average, self.parts = estimate.lerp(again, part), []
+            estimate = estimate.lerp(self._by_patches(estimate, self.problem.weights), part)
+        self.average, self.parts = estimate, []
 
     @property
     def _corrections(self) -> list[Callable[[Tensor, Tensor], Tensor]]:

@@ -231,12 +231,14 @@ class _HeldOutJudge(Judge):
         self.tolerance = 0.02 if rule.tolerance is None else rule.tolerance
         if self.variance is None:
             self.tolerance = 0.0
-        self.wait = (40 if self.variance is None else 200) if rule.wait is None else rule.wait
+        self.wait = (Judge.wait if self.variance is None else 200) if rule.wait is None else rule.wait
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(y)
         self.every, self.start = rule.every, rule.start or 0
 
     def hurry(self, times: int) -> None:
+        if self.rule.wait is None:  # such a generator is better than an explicit prior at once
+            self.wait = Judge.wait
         super().hurry(times)
         self.start //= times
 
