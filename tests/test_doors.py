@@ -29,6 +29,8 @@ OURS = {
     "engine": {"engine"},
     "images": {"images", "engine"},
     "viewer": {"viewer", *BETWEEN, "images", "engine"},
+    "cli": {"cli", *BETWEEN, "images", "engine"},
+    "__main__": {"cli"},
 } | {room: {*BETWEEN[:n], "images", "engine"} for n, room in enumerate(BETWEEN)}
 WINDOW = {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "pyqtgraph", "psygnal", "vispy"}
 THEIRS = {
