@@ -66,9 +66,7 @@ def find(names: Sequence[str]) -> Found:
             missing = "no image has a name like this"
         else:
             images = []
-            missing = (
-                f"there is no such file or folder. Check the name; to write a result to it, say -o {name}"
-            )
+            missing = "there is no such file or folder. Check the name"
         found.images += images
         if not images:
             found.failures.append(Failure(name, missing))

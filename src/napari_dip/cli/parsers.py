@@ -79,8 +79,8 @@ def verb_parser(verb: Verb) -> Parser:
         "--out",
         help="Where the result goes: a file (.ome.tif, .ome.zarr, or .png for a plane), a folder, or a name "
         "in which {stem} stands for the image's, without its ending. By default beside the image, as "
-        f"NAME.{past}.ome.tif, or NAME.{past}.ome.zarr of an OME-Zarr and of what has more than 4 GiB. Until all "
-        "is done it lies in OUT.unfinished; the same command again goes on from there.",
+        f"NAME.{past}.ome.tif, or NAME.{past}.ome.zarr of an OME-Zarr and of what has more than 4 GiB. Until "
+        "all is done it lies in OUT.unfinished; the same command again goes on from there.",
     )
     existing = files.add_mutually_exclusive_group()
     existing.add_argument(

@@ -19,9 +19,9 @@ from tqdm import tqdm
 from napari_dip.cli.files import Failure, Work
 from napari_dip.cli.told import Speaker, UsageError, sentence_of
 from napari_dip.images.files import read, readable, stem_of
+from napari_dip.restoration import Restoration, plain
 
 if TYPE_CHECKING:
-    from napari_dip.restoration import Restoration
     from napari_dip.step import Step
 
 __all__ = ["DONE", "FAILED", "INTERRUPTED", "restore"]
@@ -51,7 +51,9 @@ class CtrlC(AbstractContextManager["CtrlC"]):
         self._before: Any = None
 
     def __enter__(self) -> CtrlC:
-        if threading.current_thread() is threading.main_thread():
+        # Where it is ignored, as in the background of a script, it stays so.
+        here = threading.current_thread() is threading.main_thread()
+        if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._before = signal.signal(signal.SIGINT, self._hear)
         return self
 
@@ -154,24 +156,22 @@ def restore(
         _check(verb, settings)
     with CtrlC() as ctrl_c:
         for number, work in enumerate(todo, 1):
-            label = f"{number}/{len(todo)} {work.image.name}" if len(todo) > 1 else work.image.name
+            name = work.image.name if len(work.image.name) < 40 else f"{work.image.name[:36]}..."
+            label = f"{number}/{len(todo)} {name}" if len(todo) > 1 else name
             try:
                 fitting = settings if same_axes else _fitting(settings, work.image)
                 with Bar(label, speaker.bar) as bar:
-                    result = _restore(verb, work, fitting, bar, ctrl_c, speaker)
+                    result, made = _restore(verb, work, fitting, bar, ctrl_c, speaker)
             except KeyboardInterrupt:
                 speaker.warn(work.image, "interrupted. Do the same again to go on")
                 return INTERRUPTED
             except Exception as error:
                 failed(work.image, work.out, error)
                 continue
-            there = work.out.exists()
-            speaker.say(_line(work, result) if there else "", _facts(work, result, there))
+            speaker.say(_line(work, result) if made else "", _facts(work, result, made))
             if ctrl_c.asked:
-                if there and result.stopped_by == "user":
-                    speaker.warn(work.image, f"stopped; {work.out} is the best until then. {AGAIN}")
                 return INTERRUPTED
-            counts["failed" if result.stopped_by in CUT_SHORT or not there else "restored"] += 1
+            counts["failed" if result.stopped_by in CUT_SHORT or not made else "restored"] += 1
     if len(works) + len(failures) > 1:
         speaker.say(", ".join(f"{count} {what}" for what, count in counts.items() if count), None)
     return FAILED if counts["failed"] else DONE
@@ -194,10 +194,12 @@ def _check(verb: str, settings: Mapping[str, Any]) -> None:
 
 def _restore(
     verb: str, work: Work, settings: Mapping[str, Any], bar: Bar, ctrl_c: CtrlC, speaker: Speaker
-) -> Restoration:
-    """Restore an image into its file."""
-    from napari_dip import api
+) -> tuple[Restoration, bool]:
+    """Restore an image into its file; return what became of it, and whether the file is there."""
+    from napari_dip import api  # takes seconds
 
+    if ctrl_c.asked:
+        raise KeyboardInterrupt
     first = True
 
     def follow(step: Step) -> bool:
@@ -217,9 +219,17 @@ def _restore(
     for warning in warned:
         if warning.category is UserWarning:
             speaker.warn(work.image, str(warning.message))
-    if new != work.out and new.exists():
-        _replace(work.out, new)
-    return result
+    made = new.exists()
+    ended_early = made and result.stopped_by in ("user", *CUT_SHORT)
+    if ended_early:
+        what = f"{new} is the best until then. {AGAIN}" if new == work.out else f"the old {work.out} stays"
+        speaker.warn(work.image, f"ended by {result.stopped_by}; {what}")
+    if made and new != work.out:
+        _remove(new if ended_early else work.out)
+        if ended_early:
+            return result, False
+        new.rename(work.out)
+    return result, made
 
 
 def _fitting(settings: Mapping[str, Any], image: Path) -> Mapping[str, Any]:
@@ -240,22 +250,21 @@ def _beside(out: Path) -> Path:
     return out.with_name(f"{stem}.new{out.name[len(stem) :]}")
 
 
-def _replace(old: Path, new: Path) -> None:
-    if old.is_dir() and not old.is_symlink():
-        shutil.rmtree(old)
+def _remove(image: Path) -> None:
+    if image.is_dir() and not image.is_symlink():
+        shutil.rmtree(image)
     else:
-        old.unlink()
-    new.rename(old)
+        image.unlink()
 
 
-def _facts(work: Work, result: Restoration, there: bool) -> dict[str, Any]:
+def _facts(work: Work, result: Restoration, made: bool) -> dict[str, Any]:
     return {
         "input": str(work.image),
-        "output": str(work.out) if there else None,
+        "output": str(work.out) if made else None,
         "iterations": result.iterations,
         "stopped_by": result.stopped_by,
-        "residual": result.residual,
-        "noise": result.noise,
+        "residual": plain(result.residual),
+        "noise": plain(result.noise),
         "seconds": round(result.seconds, 3),
         "settings": result.settings,
     }

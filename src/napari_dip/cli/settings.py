@@ -34,7 +34,7 @@ def settings_in(name: str, verb: Verb, options: dict[str, Any]) -> dict[str, Any
             f"--settings: {name} has what is no setting of {verb.command}: {', '.join(map(str, unknown))}"
         )
     settings = {key: value for key, value in settings.items() if value is not None}
-    if "preset" in options and "network" in settings:
+    if "preset" in options and {"preset", "network"} <= settings.keys():
         raise UsageError(f"--settings and --preset both say all: {name} is complete. Leave one of them out")
     if "psf" in options:  # which is another way to say it
         settings.pop("kernel", None)
