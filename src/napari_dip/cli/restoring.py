@@ -216,6 +216,7 @@ def _restore(
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         result: Restoration = getattr(api, verb)(work.image, out=new, callback=follow, **given, **settings)
+    bar.close()
     for warning in warned:
         if warning.category is UserWarning:
             speaker.warn(work.image, str(warning.message))

@@ -75,4 +75,6 @@ class Speaker:
 
 def sentence_of(error: object) -> str:
     """Return what an error says, in one line."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
