@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 from skimage import data
 
 from napari_dip.images.noise import Noise, estimate_noise
+from napari_dip.images.synthetic import fluorescence
 
 WHITE = ((0.0,) * 4,) * 2
 
@@ -54,6 +55,12 @@ def test_white_noise_is_not_declared_correlated(picture, sigma, rng, request):
 def test_texture_is_not_taken_for_correlated_noise(picture, sigma, rng):
     image = getattr(data, picture)().astype(float)
     assert estimate_noise(image + rng.normal(0, sigma, image.shape)).guard == 0
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_dense_cells_are_not_taken_for_correlated_noise(seed):
+    noisy, _ = fluorescence((160, 160), peak=300, seed=seed)
+    assert estimate_noise(noisy).guard == 0
 
 
 @pytest.mark.parametrize("peak", [4, 10, 30])

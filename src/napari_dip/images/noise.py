@@ -18,14 +18,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import dct
 
-from napari_dip.engine.noise import NOTICEABLE, Noise, reach
+from napari_dip.engine.noise import CORRELATED, NOTICEABLE, Noise, reach
 
 __all__ = ["Noise", "estimate_noise"]
 
 Floats = NDArray[np.float64]
 
 LAGS = 4
+# Among waves from 4 pixels down to the finest ones, the power of noise of correlation 0.3 (`CORRELATED`)
+# differs by more than a factor of 2, and that of white noise not at all.
+RANGE = 1.5
+# Rows of pixels without a missing one that it takes to see that.
+ROWS = 256
 
 
 def estimate_noise(image: NDArray[Any]) -> Noise:
@@ -38,9 +44,10 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
     white again.
 
     The correlation is that of the quietest blocks once a quadratic surface is taken out of each, corrected
-    for what the surface took along. Structure correlates too, but it makes blocks differ in variance more
-    than noise can: such an image, and one of fewer than 16 half-overlapping blocks of 16 x 16 pixels, is
-    taken to have white noise.
+    for what the surface took along. Structure correlates too. But it makes blocks differ in variance more
+    than noise can, and optics leave little of it in the finest waves that pixels can show, among which the
+    power of correlated noise still differs. An image that betrays itself by the one or lacks the other is
+    taken to have white noise, and so is one of fewer than 16 half-overlapping blocks of 16 x 16 pixels.
 
     Parameters
     ----------
@@ -285,7 +292,21 @@ def _correlation(pixels: NDArray[Any]) -> tuple[tuple[float, ...], ...] | None:
     # And a correlation that reaches as far as is measured isn't a camera's.
     if np.median(spreads) > 1.9 * expected or np.abs(true[:, -1]).max() >= NOTICEABLE:
         return None
+    if np.abs(true).max() >= CORRELATED and _white_at_the_end(residual, known):
+        return None
     return tuple(tuple(round(float(r), 4) for r in axis) for axis in true)
+
+
+def _white_at_the_end(residual: Floats, known: NDArray[np.bool_]) -> bool:
+    """Whether all fine waves have the same power, along each axis along which that can be seen."""
+    ranges = []
+    for axis in range(1, residual.ndim):
+        rows = np.moveaxis(residual, axis, -1)[np.moveaxis(known, axis, -1).all(-1)]
+        if len(rows) >= ROWS:
+            power = (dct(rows, norm="ortho") ** 2).mean(axis=0)
+            quarters = [part.mean() for part in np.array_split(power[len(power) // 2 :], 4)]
+            ranges.append(max(quarters) / max(min(quarters), 1e-9))
+    return bool(ranges) and max(ranges) < RANGE
 
 
 def _pairs(blocks: NDArray[Any], axis: int, lag: int) -> tuple[NDArray[Any], NDArray[Any]]:
