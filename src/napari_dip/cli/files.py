@@ -142,10 +142,11 @@ def assign(
         except (OSError, ValueError) as error:
             wrong[image] = str(error)
     found.left_out = _made_of_others(found.images, works)
+    left_out = set(found.left_out)
     sound: dict[Path, Work] = {}  # by the result
     for work in works:
         image, result = work.image, work.out.resolve()
-        if image in found.left_out:
+        if image in left_out:
             continue
         if work.mask is not None and work.mask.resolve() == image.resolve():
             wrong[image] = "the mask is the image itself. Choose the mask's file with --mask"
@@ -160,7 +161,7 @@ def assign(
             )
         else:
             sound[result] = work
-    found.failures += [Failure(str(i), text) for i, text in wrong.items() if i not in found.left_out]
+    found.failures += [Failure(str(i), text) for i, text in wrong.items() if i not in left_out]
     return list(sound.values())
 
 
