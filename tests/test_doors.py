@@ -29,11 +29,13 @@ OURS = {
     "engine": {"engine"},
     "images": {"images", "engine"},
     "viewer": {"viewer", *BETWEEN, "images", "engine"},
+    "cli": {"cli", *BETWEEN, "images", "engine"},
+    "__main__": {"cli"},
 } | {room: {*BETWEEN[:n], "images", "engine"} for n, room in enumerate(BETWEEN)}
 WINDOW = {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "pyqtgraph", "psygnal", "vispy"}
 THEIRS = {
     "engine": {"torch", "numpy", "psutil"},
-    "images": {"numpy", "scipy", "skimage", "dask", "zarr", "ome_zarr_models", "tifffile"},
+    "images": {"numpy", "scipy", "skimage", "dask", "zarr", "ome_zarr_models", "tifffile", "PIL"},
 }
 
 

@@ -146,6 +146,37 @@ def test_a_stopped_run_keeps_what_it_has_and_goes_on(stack, in_memory, tmp_path)
     assert np.array_equal(dip.denoise(stack, out=out, **QUICK).image.compute(), in_memory.image)
 
 
+def test_a_single_plane_that_is_stopped_is_a_file(stack, tmp_path):
+    out = tmp_path / "a.ome.tif"
+    dip.denoise(stack[0], out=out, callback=lambda step: True, **QUICK)
+    again, description = dip.images.files.read(out)
+    assert again.shape == stack[0].shape and description.record["stopped_by"] == "user"
+    assert os.listdir(tmp_path) == ["a.ome.tif"]
+
+
+def test_a_run_that_did_nothing_leaves_nothing_and_forbids_nothing(stack, in_memory, tmp_path):
+    out, folder = tmp_path / "a.ome.zarr", tmp_path / "a.ome.zarr.unfinished"
+    with pytest.raises(Killed):
+        dip.denoise(stack, out=out, callback=stop_in(0), **QUICK)
+    assert not folder.exists()
+    job = dip.api.plan_denoise(stack, out=out, tv=3, **QUICK)
+    steps = iter(job)
+    next(steps)
+    journal = (folder / "journal.jsonl").read_bytes()
+    steps.close()
+    folder.mkdir(exist_ok=True)
+    (folder / "journal.jsonl").write_bytes(journal)  # as SIGKILL would have left it
+    assert np.array_equal(dip.denoise(stack, out=out, **QUICK).image.compute(), in_memory.image)
+
+
+def test_what_the_file_cannot_hold_is_refused_before_the_work(stack, tmp_path):
+    with pytest.raises(ValueError, match="type float16 can't be written to OME-TIFF"):
+        dip.denoise(stack, dtype="float16", out=tmp_path / "a.ome.tif", callback=stop_in(0), **QUICK)
+    with pytest.raises(ValueError, match="can't be written to PNG"):
+        dip.denoise(stack, out=tmp_path / "a.png", callback=stop_in(0), **QUICK)
+    assert os.listdir(tmp_path) == []
+
+
 def test_finer_results_and_masks_go_to_files(stack, tmp_path):
     finer = dip.super_resolve(stack, 2, out=tmp_path / "finer.ome.zarr", **QUICK)
     assert finer.image.shape == (3, 32, 40)

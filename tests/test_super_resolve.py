@@ -10,6 +10,7 @@ from skimage import data
 import napari_dip as dip
 from napari_dip.api import plan_super_resolve
 from napari_dip.engine.operators import Box, Downsample, Gaussian, Lanczos
+from napari_dip.images.files import Description, write
 
 SHORT = {"iterations": 8, "precision": "float32", "device": "cpu"}
 
@@ -97,6 +98,17 @@ def test_psf_is_said_in_the_units_of_the_layer():
     assert [kernel["fwhm"] for kernel in job.settings["kernel"]] == [1.5, 1.0, 1.0]
     with pytest.raises(TypeError, match="give one of them"):
         plan_super_resolve(layer, (4, 1, 1), psf=3.0, kernel="box")
+
+
+def test_a_file_is_as_good_as_the_layer_that_it_opens_as(tmp_path):
+    volume, description = np.random.default_rng(0).random((6, 16, 16)), Description.plain("QYX")
+    write(tmp_path / "a.ome.tif", volume, description)
+    assert plan_super_resolve(tmp_path / "a.ome.tif", (4, 1, 1)).shape == (24, 16, 16)
+    write(
+        tmp_path / "b.ome.tif", volume, Description("ZYX", (2.0, 0.5, 0.5), (0.0,) * 3, ("micrometer",) * 3)
+    )
+    job = plan_super_resolve(tmp_path / "b.ome.tif", (4, 1, 1), psf=(3.0, 0.5, 0.5))
+    assert [kernel["fwhm"] for kernel in job.settings["kernel"]] == [1.5, 1.0, 1.0]
 
 
 def test_the_settings_of_a_result_make_it_again():

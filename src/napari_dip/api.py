@@ -149,9 +149,9 @@ def denoise(
         by where they show some of the same structures.
     out : path
         Write the result to this file (``.ome.zarr`` or ``.ome.tif``), plane by plane, with axes, pixel sizes
-        and settings: memory holds one plane or volume. A file that exists is never overwritten. Until all is
-        done, the result lies in the folder ``NAME.unfinished`` beside it; the same call again, after whatever
-        ended the first one, goes on from there and comes to the same result.
+        and settings: memory holds one plane or volume. A plane may go to a ``.png``. A file that exists is
+        never overwritten. Until all is done, the result lies in the folder ``NAME.unfinished`` beside it; the
+        same call again, after whatever ended the first one, goes on from there and comes to the same result.
     progress : bool
         Draw a progress bar. Not for dask arrays.
     callback : callable
@@ -176,7 +176,8 @@ def denoise(
     Notes
     -----
     Ctrl-C ends the run and returns the best estimate so far, as ``callback`` returning True does: planes that
-    were not reached are the image's, and the file of `out` is not there yet. A warning says so.
+    were not reached are the image's, and the file of `out` is not there yet; a warning says so. Of a single
+    plane that ``callback`` has stopped, the best estimate is in the file.
 
     The restoration of a dask array is lazy: its ``image`` is a dask array too, computed by whichever dask
     scheduler is current when it is asked for, on this machine or on many. Each chunk along the stack's axes
@@ -308,8 +309,8 @@ def super_resolve(
         resample (the paper's, and the default), their mean, as a camera bins, or a Gaussian point spread
         function, ``{"name": "gaussian", "fwhm": 1.5}`` pixels of the image wide.
     psf : float or sequence of float
-        Full width at half maximum of a Gaussian point spread function, in the layer's units (in pixels of an
-        array), for all or for each spatial axis: another way to say ``kernel``.
+        Full width at half maximum of a Gaussian point spread function, in the units of the layer or file (in
+        pixels of an array), for all or for each spatial axis: another way to say ``kernel``.
     preset : {'fast', 'best', 'ulyanov2018'}
         The complete settings that the other keywords change.
     progress, callback, **settings
@@ -407,11 +408,12 @@ def _asked_to_super_resolve(
     **settings: Any,
 ) -> Plan:
     given = take(image, axes)
-    if given.axes is None and not given.rgb and given.array.ndim == 3 and np.size(factor) == 3:
+    unnamed = given.axes in (None, "QYX") and not given.rgb
+    if unnamed and given.array.ndim == 3 and np.size(factor) == 3:
         given = replace(given, axes="ZYX")
     meaning = given.meaning(_in_volumes(settings))
     factors = _factors(factor, meaning)
-    kernels = _kernels(kernel, psf, meaning, getattr(given.layer, "scale", None))
+    kernels = _kernels(kernel, psf, meaning, given.scale)
     presets = "super-resolve" if len(factors) == 2 else "super-resolve volumes"
     return _plan(SuperResolve(factors, kernels), presets, given, meaning, preset, settings)
 

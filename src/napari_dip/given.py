@@ -43,6 +43,13 @@ class Given:
         """Whether the user works with arrays that are computed when they are asked for."""
         return isinstance(self.array, da.Array) and self.file is None
 
+    @property
+    def scale(self) -> tuple[float, ...] | None:
+        """The step from pixel to pixel along each axis (but a layer's colours), or None of an array."""
+        if self.layer is not None:
+            return tuple(self.layer.scale)
+        return None if self.file is None else self.file.scale
+
     def meaning(self, volumes: bool = True) -> Axes:
         """Return what the axes mean; a named Z makes volumes, or counts planes."""
         return Axes.of(self.array.shape, self.axes, self.rgb, volumes)

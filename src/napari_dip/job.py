@@ -241,9 +241,10 @@ class Job:
             self._take_up()
             while self._waiting and not self.stopped_by:
                 yield from self._restore(self._next())
-            if not self.stopped_by:
-                self._result.finish(self._record())
+            # A stack that was stopped goes on another time; of a single plane the best estimate is kept.
+            if not self.stopped_by or (len(self.parts) == 1 and self.last is not None):
                 self._unfinished = None
+                self._result.finish(self._record())
         finally:
             self._result.close()
 
@@ -487,10 +488,14 @@ class Job:
         if self._unfinished is not None and self.stopped_by:
             done, there = len(self._unfinished.done), len({place(part.index) for part in self.parts})
             kind = "planes" if len(self.axes.spatial) == 2 else "volumes"
-            self.warning = (
-                f"{self._unfinished.path} is not finished: {done} of {there} {kind} are done and kept in "
-                f"{self._unfinished.folder.name} beside it. Do the same again to go on."
-            )
+            missing = f"{self._unfinished.path} was not made: nothing of it was done yet."
+            if done:
+                missing = (
+                    f"{self._unfinished.path} is not finished: {done} of {there} {kind} are done and kept in "
+                    f"{self._unfinished.folder.name} beside it. Do the same again to go on."
+                )
+            if missing not in (self.warning or ""):
+                self.warning = f"{self.warning or ''} {missing}".lstrip()
         ended = "stopping rule"  # nothing had to be done
         if self.last is not None:
             ended = self.last.iterate.stopped_by or "user"

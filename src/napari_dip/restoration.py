@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-__all__ = ["NOT_COMPUTED", "Past", "Restoration", "origin", "plain"]
+__all__ = ["NOT_COMPUTED", "PAST", "Past", "Restoration", "origin", "plain"]
 
 NOT_COMPUTED = "not computed"
 """What a lazy restoration is stopped by."""
+
+PAST = {"denoise": "denoised", "inpaint": "inpainted", "super-resolve": "super-resolved"}
+"""What an image is called after each task."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from napari_dip.engine.neighbours import Neighbour
-from napari_dip.images.files import Description, ZarrFile, kind_of, read, write
+from napari_dip.images.files import Description, ZarrFile, check, kind_of, read, write
 from napari_dip.parts import Index, Place
 from napari_dip.restoration import Past, plain
 
@@ -116,6 +116,8 @@ class Unfinished:
                 f"{self._journal} is not what this version of napari-dip writes. Choose another name for the "
                 f"result, or move {self.folder} away."
             ) from error
+        if not done:  # nothing is lost by beginning anew
+            return
         if asked != self._asked:
             names = sorted(k for k in asked.keys() | self._asked.keys() if asked.get(k) != self._asked.get(k))
             was = ", ".join(f"{k}={asked.get(k)!r}" for k in names)
@@ -146,6 +148,8 @@ class Unfinished:
                 f"there is no folder {self.path.parent} to write {self.path.name} to. Check the name, or "
                 "make the folder."
             )
+        description = _finer(self._description, factors)
+        check(self.path, shape, dtype, description)
         needed = math.prod(shape) * dtype.itemsize / 2**20
         with self._room():
             free = shutil.disk_usage(self.path.parent).free / 2**20
@@ -157,9 +161,10 @@ class Unfinished:
         self._look_back()  # again, now that nobody else writes
         _cut_to_whole_lines(self._journal)
         if self.settings is None:
-            if self._image.exists():  # by a run that ended before it had begun
-                shutil.rmtree(self._image)
-            self._file = ZarrFile.create(self._image, shape, dtype, _finer(self._description, factors))
+            # By a run that ended before a plane was done.
+            self._journal.unlink(missing_ok=True)
+            shutil.rmtree(self._image, ignore_errors=True)
+            self._file = ZarrFile.create(self._image, shape, dtype, description)
             self._append({"asked": self._asked, "settings": dict(settings)})
             self.settings = dict(settings)
         else:
@@ -222,15 +227,17 @@ class Unfinished:
                 image, description = read(self._image)
                 write(self.path, image, replace(description, record=record))
         self.close()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
         done: da.Array = read(self.path)[0]
         return done
 
     def close(self) -> None:
-        """Let others write to it; a folder in which nothing was begun goes."""
+        """Let others write to it; a folder in which nothing is done goes."""
         if self._lock.is_locked:
             self._lock.release()
-            if not self._journal.exists():
+            # The journal of others, or of another image, is left alone.
+            nothing = self._file is not None and len(_whole_lines(self._journal)) < 2
+            if nothing or not self._journal.exists():
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---------------------------------------------------------------------------------------------- its parts

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ome_zarr_models.v05.image import Image
 from skimage.io import imsave
 
-from napari_dip.images.files import Description, ZarrFile, is_path, kind_of, read, write
+from napari_dip.images.files import Description, ZarrFile, is_path, kind_of, read, readable, stem_of, write
 
 ZARR = ["bool", *(f"{s}int{b}" for s in ("", "u") for b in (8, 16, 32, 64)), "float16", "float32", "float64"]
 TIFF = [*(f"{s}int{b}" for s in ("", "u") for b in (8, 16, 32)), "float32", "float64"]
@@ -456,5 +456,40 @@ def test_names_of_files():
     assert is_path("cell.tif") and not is_path(np.zeros(2))
     for name, kind in (("a.ome.zarr", "zarr"), ("A.ZARR", "zarr"), ("b.tif", "tiff"), ("b.ome.TIFF", "tiff")):
         assert kind_of(name) == kind
-    with pytest.raises(ValueError, match=r"'cell.png' .* ends in one of .ome.zarr, .*.tiff"):
-        kind_of("cell.png")
+    assert kind_of("cell.PNG") == "png" and readable("cell.JPG") and not readable("cell.txt")
+    assert [stem_of(n) for n in ("a/cell.ome.tif", "cell.v2.TIFF", "x.zarr", ".png", "notes.txt")] == [
+        "cell",
+        "cell.v2",
+        "x",
+        ".png",
+        "notes.txt",
+    ]
+    with pytest.raises(ValueError, match=r"'cell.jpg' .* ends in one of .ome.zarr, .*.tiff, .png"):
+        kind_of("cell.jpg")
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "dtype"),
+    [((5, 4), "YX", "uint8"), ((5, 4), "YX", "uint16"), ((5, 4, 3), "YXS", "uint8")],
+)
+def test_a_plane_is_written_as_png_with_how_it_was_made(shape, axes, dtype, tmp_path):
+    image = numbers(shape, dtype)
+    write(tmp_path / "cell.png", image, replace(Description.plain(axes), record=RECORD))
+    array, said = read(tmp_path / "cell.png")
+    np.testing.assert_array_equal(array, image)
+    assert array.dtype == dtype and said == replace(Description.plain(axes, "cell"), record=RECORD)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "dtype", "sentence"),
+    [
+        ((2, 5, 4), "ZYX", "uint8", "axes 'ZYX' and shape .* has one plane"),
+        ((5, 4), "XY", "uint8", "axes 'XY'"),
+        ((5, 4), "YX", "float32", "type float32 can't be written to PNG, which has uint8, and uint16"),
+        ((5, 4, 3), "YXS", "uint16", "uint16 without colours"),
+    ],
+)
+def test_what_png_cannot_hold_is_refused_in_a_sentence(shape, axes, dtype, sentence, tmp_path):
+    with pytest.raises(ValueError, match=sentence):
+        write(tmp_path / "cell.png", numbers(shape, dtype), Description.plain(axes))
+    assert os.listdir(tmp_path) == []

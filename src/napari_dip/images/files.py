@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
+import numpy as np
+
 from napari_dip.images.description import Description
-from napari_dip.images.ome_tiff import read_tiff, write_tiff
-from napari_dip.images.ome_zarr import ZarrFile, read_zarr, write_zarr
-from napari_dip.images.planes import appearing, describe_error
+from napari_dip.images.ome_tiff import check_tiff, read_tiff, write_tiff
+from napari_dip.images.ome_zarr import ZarrFile, check_zarr, read_zarr, write_zarr
+from napari_dip.images.pictures import check_png, read_picture, write_png
+from napari_dip.images.planes import appearing
 
 if TYPE_CHECKING:
     import dask.array
 
-__all__ = ["Description", "ZarrFile", "is_path", "kind_of", "read", "write"]
+__all__ = ["Description", "ZarrFile", "check", "is_path", "kind_of", "read", "readable", "stem_of", "write"]
 
-ENDINGS: dict[str, Literal["zarr", "tiff"]] = {
+Kind = Literal["zarr", "tiff", "png"]
+
+ENDINGS: dict[str, Kind] = {
     ".ome.zarr": "zarr",
     ".zarr": "zarr",
     ".ome.tif": "tiff",
     ".ome.tiff": "tiff",
     ".tif": "tiff",
     ".tiff": "tiff",
+    ".png": "png",
 }
 # How files begin; BigTIFF is TIFF of another version.
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+# The endings of what can be read, which is known by how it begins.
+READABLE = (*ENDINGS, ".jpg", ".jpeg")
+# One of these is in the folder of an image.
+ZARR = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 
 
 def is_path(thing: object) -> TypeGuard[str | os.PathLike[str]]:
@@ -34,7 +45,28 @@ def is_path(thing: object) -> TypeGuard[str | os.PathLike[str]]:
     return isinstance(thing, str | os.PathLike)
 
 
-def kind_of(path: str | os.PathLike[str]) -> Literal["zarr", "tiff"]:
+def readable(path: str | os.PathLike[str]) -> bool:
+    """Whether this looks like an image that can be read, by its name alone or as a Zarr folder."""
+    path = Path(path)
+    if path.is_dir():
+        return any((path / name).exists() for name in ZARR)
+    return path.name.lower().endswith(READABLE)
+
+
+def stem_of(path: str | os.PathLike[str]) -> str:
+    """Return the name of an image's file without its ending.
+
+    Examples
+    --------
+    >>> stem_of("data/cell.ome.tif")
+    'cell'
+    """
+    name = Path(path).name
+    ending = next((ending for ending in READABLE if name.lower().endswith(ending) and name != ending), "")
+    return name[: len(name) - len(ending)]
+
+
+def kind_of(path: str | os.PathLike[str]) -> Kind:
     """Return what to write to a file by the ending of its name.
 
     Raises
@@ -92,11 +124,24 @@ def read(path: str | os.PathLike[str]) -> tuple[dask.array.Array, Description]:
     if beginning.startswith(TIFF):
         return read_tiff(path)
     if beginning.startswith(PICTURES):
-        return _read_picture(path)
+        return read_picture(path)
     raise ValueError(
         f"{path} is not an image that can be read here: OME-Zarr, Zarr, TIFF, PNG and JPEG are. Convert it "
         "to one of these"
     )
+
+
+def check(
+    path: str | os.PathLike[str], shape: Sequence[int], dtype: np.dtype[Any], description: Description
+) -> None:
+    """Refuse an image that a file of this name could not hold, before there is any.
+
+    Raises
+    ------
+    ValueError
+        If the kind of file can't hold the axes or the type of the numbers, or the ending says none.
+    """
+    {"zarr": check_zarr, "tiff": check_tiff, "png": check_png}[kind_of(path)](shape, dtype, description)
 
 
 def write(path: str | os.PathLike[str], array: Any, description: Description) -> None:
@@ -106,7 +151,7 @@ def write(path: str | os.PathLike[str], array: Any, description: Description) ->
     ----------
     path : str or path-like
         Where to. The ending of the name says what kind of file: .ome.zarr or .zarr, .ome.tif, .ome.tiff, .tif
-        or .tiff (all OME-TIFF).
+        or .tiff (all OME-TIFF), or .png for a plane.
     array : numpy, dask or Zarr array
         The image.
     description : Description
@@ -119,24 +164,6 @@ def write(path: str | os.PathLike[str], array: Any, description: Description) ->
     ValueError
         If the kind of file can't hold the axes or the type of the numbers, or the ending says none.
     """
-    write_kind = {"zarr": write_zarr, "tiff": write_tiff}[kind_of(path)]
+    write_kind = {"zarr": write_zarr, "tiff": write_tiff, "png": write_png}[kind_of(path)]
     with appearing(path) as temporary:
         write_kind(temporary, array, description)
-
-
-def _read_picture(path: Path) -> tuple[dask.array.Array, Description]:
-    import dask.array as da
-    from skimage.io import imread
-
-    try:
-        picture = imread(path)
-    except MemoryError:
-        raise
-    except Exception as error:  # decoders raise whatever comes to their mind
-        raise OSError(
-            f"the image {path} can't be read: it is damaged or cut off ({describe_error(error)}). Copy the "
-            "file again from where it came from"
-        ) from error
-    axes = "YXS"[: picture.ndim]
-    array = da.from_array(picture, chunks=picture.shape)
-    return array, Description.plain(axes, path.stem)

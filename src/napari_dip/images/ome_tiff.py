@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import dask.array
     from numpy.typing import NDArray
 
-__all__ = ["read_tiff", "write_tiff"]
+__all__ = ["check_tiff", "read_tiff", "write_tiff"]
 
 # Whose annotation it is that holds the record, and the axes in the order that they had.
 NAMESPACE = "napari_dip"
@@ -67,17 +67,22 @@ PLACE = {"T": "DeltaT", "Z": "PositionZ", "Y": "PositionY", "X": "PositionX"}
 IMAGEJ = {"micron": "micrometer", "um": "micrometer", "\\u00B5m": "micrometer"}
 
 
-def write_tiff(path: Path, array: Any, description: Description) -> None:
-    """Write an array as OME-TIFF, plane by plane."""
-    from tifffile import TiffWriter
-
-    description.check(array.shape, "OME-TIFF", STACKS, "write each part of the image to its own file")
-    dtype = np.dtype(array.dtype).newbyteorder("=")
+def check_tiff(shape: Sequence[int], dtype: np.dtype[Any], description: Description) -> None:
+    """Refuse what an OME-TIFF file can't hold."""
+    description.check(shape, "OME-TIFF", STACKS, "write each part of the image to its own file")
     if dtype.name not in KNOWN:
         raise ValueError(
             f"pixels of type {dtype.name} can't be written to OME-TIFF, which has whole numbers of 8 to 32 "
             "bits and floats of 32 and 64. Convert them, as in array.astype('float32'), or write an .ome.zarr"
         )
+
+
+def write_tiff(path: Path, array: Any, description: Description) -> None:
+    """Write an array as OME-TIFF, plane by plane."""
+    from tifffile import TiffWriter
+
+    dtype = np.dtype(array.dtype).newbyteorder("=")
+    check_tiff(array.shape, dtype, description)
     colours = description.colours(array.shape)
     letters = description.axes
     if colours is not None:

@@ -19,7 +19,7 @@ from napari_dip.images.planes import appearing, describe_error, lazy, plane_indi
 if TYPE_CHECKING:
     import dask.array
 
-__all__ = ["ZarrFile", "read_zarr", "write_zarr"]
+__all__ = ["ZarrFile", "check_zarr", "read_zarr", "write_zarr"]
 
 # The attributes of ours: how napari-dip made the image, and in which order it has the axes.
 RECORD, AXES = "napari_dip", "napari_dip_axes"
@@ -98,6 +98,16 @@ class ZarrFile:
         zarr.open_group(LocalStore(self.path), mode="r+").attrs[RECORD] = dict(record)
 
 
+def check_zarr(shape: Sequence[int], dtype: np.dtype[Any], description: Description) -> None:
+    """Refuse what an OME-Zarr image can't hold."""
+    description.check(shape, "OME-Zarr", STACKS, "write each part of the image to its own file")
+    if dtype.name not in KNOWN:
+        raise ValueError(
+            f"pixels of type {dtype.name} can't be written to OME-Zarr, which has bool, whole numbers of 8 "
+            "to 64 bits and floats of 16 to 64. Convert them, as in array.astype('float32')"
+        )
+
+
 def write_zarr(path: Path, array: Any, description: Description) -> None:
     """Write an array as OME-Zarr, plane by plane."""
     file = _make(path, array.shape, array.dtype, description)
@@ -132,12 +142,7 @@ def _make(path: Path, shape: Sequence[int], dtype: np.dtype[Any], description: D
     from zarr.codecs import ZstdCodec
     from zarr.storage import LocalStore
 
-    description.check(shape, "OME-Zarr", STACKS, "write each part of the image to its own file")
-    if dtype.name not in KNOWN:
-        raise ValueError(
-            f"pixels of type {dtype.name} can't be written to OME-Zarr, which has bool, whole numbers of 8 "
-            "to 64 bits and floats of 16 to 64. Convert them, as in array.astype('float32')"
-        )
+    check_zarr(shape, dtype, description)
     order = _order(description.axes)
     colours = description.colours(shape)
     placed = description.turned(order)

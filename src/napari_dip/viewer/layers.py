@@ -13,7 +13,7 @@ from napari.utils.transforms import Affine
 
 from napari_dip.given import KEY, layer_axes, pixels_of
 from napari_dip.job import Job
-from napari_dip.restoration import Restoration, origin
+from napari_dip.restoration import PAST, Restoration, origin
 
 __all__ = [
     "AFTERWARDS",
@@ -35,8 +35,6 @@ __all__ = [
 NOT_KEPT = ("name", "metadata", "visible", "multiscale", "locked_data_level", "auto_contrast")
 
 NONE = {"image": "open an image first", "mask": "paint one on a Labels layer first"}
-
-PAST = {"denoise": "denoised", "inpaint": "inpainted", "super-resolve": "super-resolved"}
 
 
 def unwrap(proxied: Any) -> Any:

@@ -1,0 +1,103 @@
+"""What is in a file, how it was made, and which presets there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_dip.cli.files import find
+from napari_dip.cli.told import Speaker
+from napari_dip.images.files import read
+
+__all__ = ["show_files", "show_presets"]
+
+
+def show_files(names: Sequence[str], speaker: Speaker) -> int:
+    """Say what is in files, and how those of ours were made; return the exit code."""
+    found = find(names)
+    failed = bool(found.failures)
+    for failure in found.failures:
+        speaker.warn(failure.name, failure.sentence)
+    for image in found.images:
+        try:
+            facts = _facts(image)
+        except Exception as error:
+            speaker.fail(image, error)
+            failed = True
+            continue
+        speaker.say(_text(facts), facts)
+    return int(failed)
+
+
+def _facts(image: Path) -> dict[str, Any]:
+    array, said = read(image)
+    return {
+        "file": str(image),
+        "axes": said.axes,
+        "shape": list(array.shape),
+        "dtype": array.dtype.name,
+        "scale": list(said.scale),
+        "translate": list(said.translate),
+        "units": list(said.units),
+        "channels": list(said.channels),
+        "name": said.name,
+        "record": None if said.record is None else dict(said.record),
+    }
+
+
+def _text(facts: dict[str, Any]) -> str:
+    size = [
+        f"{letter} {step:g} {unit}".rstrip()
+        for letter, step, unit in zip(facts["axes"], facts["scale"], facts["units"], strict=True)
+        if unit or step != 1
+    ]
+    lines = {
+        "axes": facts["axes"],
+        "shape": " x ".join(map(str, facts["shape"])),
+        "type": facts["dtype"],
+        "pixel size": ", ".join(size) or "not known",
+        "channels": ", ".join(facts["channels"]),
+        "made by": _origin(facts["record"]),
+    }
+    return "\n".join(
+        [facts["file"], *(f"  {name + ':':<12}{value}" for name, value in lines.items() if value)]
+    )
+
+
+def _origin(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return ""
+    known = {"version": "?", "task": "?", "iterations": "?", "stopped_by": "?"} | record
+    settings = record.get("settings") or {}
+    said = (
+        f"napari-dip {known['version']}, {known['task']}, preset {settings.get('preset', '?')}, "
+        f"{known['iterations']} iterations, stopped by {known['stopped_by']}"
+    )
+    figures = [f"{what} {record[what]:.4g}" for what in ("residual", "noise") if record.get(what) is not None]
+    return ", ".join([said, *figures]) + " (its settings: --json)"
+
+
+def show_presets(command: str | None, speaker: Speaker) -> int:
+    """Say which presets there are, for one verb or all; return the exit code."""
+    from napari_dip.engine.presets import PRESETS
+
+    verbs = {
+        "denoise": ["denoise"],
+        "inpaint": ["scattered", "scratches", "holes"],
+        "super-resolve": ["super-resolve", "super-resolve volumes"],
+    }
+    for verb, kinds in verbs.items():
+        if command not in (None, verb):
+            continue
+        for kind in kinds:
+            title = verb if kind == verb else f"{verb}, {kind.removeprefix(verb).strip()}"
+            lines = [title]
+            for name, settings in PRESETS[kind].items():
+                lines.append(
+                    f"  {name:<14}{settings.network.name}, {settings.optimiser.name}, usually about "
+                    f"{settings.expected} iterations, {settings.iterations} at most"
+                )
+            presets = {name: settings.to_dict() for name, settings in PRESETS[kind].items()}
+            speaker.say("\n".join(lines), {"verb": verb, "for": kind, "presets": presets})
+    return 0

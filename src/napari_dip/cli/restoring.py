@@ -1,0 +1,277 @@
+"""Images in files are restored one after the other, and what becomes of each is said."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from napari_dip.cli.files import Failure, Work
+from napari_dip.cli.told import Speaker, UsageError, sentence_of
+from napari_dip.images.files import read, readable, stem_of
+from napari_dip.restoration import Restoration, plain
+
+if TYPE_CHECKING:
+    from napari_dip.step import Step
+
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "restore"]
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+# By what a run ends that is not as good as it should be.
+CUT_SHORT = ("out of memory", "unreadable image", "divergence")
+EXISTS = (
+    "exists already. Take --skip-existing to leave it, --overwrite to make it anew, or another name after -o"
+)
+AGAIN = "Take --overwrite to make it anew"
+# The presets of which a verb's settings are looked at before there is an image.
+PRESETS = {"denoise": "denoise", "inpaint": "holes", "super_resolve": "super-resolve"}
+
+
+class CtrlC(AbstractContextManager["CtrlC"]):
+    """The first Ctrl-C asks for an end after the iteration under way, the second one is the end.
+
+    Attributes
+    ----------
+    asked
+        Whether there was a first one.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> CtrlC:
+        # Where it is ignored, as in the background of a script, it stays so.
+        here = threading.current_thread() is threading.main_thread()
+        if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._before = signal.signal(signal.SIGINT, self._hear)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _hear(self, *signal: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        # The file's own write may be under way: not through it.
+        os.write(2, b"\nnapari-dip: stopping after this iteration (Ctrl-C again: at once)\n")
+
+
+class Bar(tqdm):  # type: ignore[type-arg]
+    """How far a file is, and how long it takes yet."""
+
+    def __init__(self, label: str, shown: bool) -> None:
+        self.step: Step | None = None
+        super().__init__(
+            total=1.0,
+            desc=label,
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{left}{where}",
+            disable=not shown,
+            leave=False,
+            dynamic_ncols=True,
+        )
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        step, facts = self.step, dict(super().format_dict)
+        stack = step is not None and step.runs > 1
+        left = "?" if step is None else self.format_interval(step.seconds_left)
+        where = f", {step.run + 1} of {step.runs}" if step is not None and stack else ""
+        return facts | {"left": left, "where": where}
+
+    def follow(self, step: Step) -> None:
+        """Show where a job stands."""
+        self.step = step
+        self.update(step.progress - self.n)
+
+
+def restore(
+    verb: str,
+    works: Sequence[Work],
+    failures: Sequence[Failure],
+    settings: Mapping[str, Any],
+    speaker: Speaker,
+    *,
+    overwrite: bool = False,
+    skip_existing: bool = False,
+    same_axes: bool = True,
+) -> int:
+    """Restore all images; return the exit code.
+
+    Parameters
+    ----------
+    verb
+        The name of the verb in `napari_dip.api`.
+    works
+        The images.
+    failures
+        What is wrong already.
+    settings
+        The verb's.
+    speaker
+        Says what is done.
+    overwrite, skip_existing
+        What becomes of a result that exists: a new one takes its place when it is finished, or it stays,
+        which is no failure.
+    same_axes
+        Whether the axes in the settings are these images' for sure; else they count where the number fits.
+
+    Raises
+    ------
+    UsageError
+        If the settings can't be used with any image.
+    """
+    counts = dict.fromkeys(("restored", "there already", "failed"), 0)
+
+    def failed(name: object, out: Path | None, error: Exception) -> None:
+        facts = {"input": str(name)} | ({} if out is None else {"output": str(out)})
+        speaker.say("", facts | {"error": speaker.fail(name, error)})
+        counts["failed"] += 1
+
+    for failure in failures:
+        failed(failure.name, None, ValueError(failure.sentence))
+    todo = []
+    for work in works:
+        if not os.path.lexists(work.out) or overwrite:
+            todo.append(work)
+        elif skip_existing:
+            facts = {"input": str(work.image), "output": str(work.out), "skipped": True}
+            speaker.say(f"{work.image}: {work.out} is there already", facts)
+            counts["there already"] += 1
+        else:
+            failed(work.image, work.out, FileExistsError(f"{work.out} {EXISTS}"))
+    if todo:
+        _check(verb, settings)
+    with CtrlC() as ctrl_c:
+        for number, work in enumerate(todo, 1):
+            name = work.image.name if len(work.image.name) < 40 else f"{work.image.name[:36]}..."
+            label = f"{number}/{len(todo)} {name}" if len(todo) > 1 else name
+            try:
+                fitting = settings if same_axes else _fitting(settings, work.image)
+                with Bar(label, speaker.bar) as bar:
+                    result, made = _restore(verb, work, fitting, bar, ctrl_c, speaker)
+            except KeyboardInterrupt:
+                speaker.warn(work.image, "interrupted. Do the same again to go on")
+                return INTERRUPTED
+            except Exception as error:
+                failed(work.image, work.out, error)
+                continue
+            speaker.say(_line(work, result) if made else "", _facts(work, result, made))
+            if ctrl_c.asked:
+                return INTERRUPTED
+            counts["failed" if result.stopped_by in CUT_SHORT or not made else "restored"] += 1
+    if len(works) + len(failures) > 1:
+        speaker.say(", ".join(f"{count} {what}" for what, count in counts.items() if count), None)
+    return FAILED if counts["failed"] else DONE
+
+
+def _check(verb: str, settings: Mapping[str, Any]) -> None:
+    """Refuse once what could be used with no image."""
+    from napari_dip.engine.devices import choose_device
+    from napari_dip.engine.presets import preset
+    from napari_dip.engine.settings import Settings
+
+    engine = {field.name: settings.get(field.name) for field in fields(Settings)}
+    try:
+        chosen = preset(settings.get("preset", "fast"), PRESETS[verb]).changed(**engine)
+        choose_device(chosen.device)
+        np.dtype(settings.get("dtype"))
+    except (TypeError, ValueError) as error:
+        raise UsageError(sentence_of(error)) from error
+
+
+def _restore(
+    verb: str, work: Work, settings: Mapping[str, Any], bar: Bar, ctrl_c: CtrlC, speaker: Speaker
+) -> tuple[Restoration, bool]:
+    """Restore an image into its file; return what became of it, and whether the file is there."""
+    from napari_dip import api  # takes seconds
+
+    if ctrl_c.asked:
+        raise KeyboardInterrupt
+    first = True
+
+    def follow(step: Step) -> bool:
+        nonlocal first
+        if ctrl_c.asked and first:  # nobody wants the first of hundreds of iterations
+            raise KeyboardInterrupt
+        first = False
+        bar.follow(step)
+        return ctrl_c.asked
+
+    new = _beside(work.out)
+    given = {} if work.mask is None else {"mask": work.mask}
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        result: Restoration = getattr(api, verb)(work.image, out=new, callback=follow, **given, **settings)
+    bar.close()
+    for warning in warned:
+        if warning.category is UserWarning:
+            speaker.warn(work.image, str(warning.message))
+    made = new.exists()
+    ended_early = made and result.stopped_by in ("user", *CUT_SHORT)
+    if ended_early:
+        what = f"{new} is the best until then. {AGAIN}" if new == work.out else f"the old {work.out} stays"
+        speaker.warn(work.image, f"ended by {result.stopped_by}; {what}")
+    if made and new != work.out:
+        _remove(new if ended_early else work.out)
+        if ended_early:
+            return result, False
+        new.rename(work.out)
+    return result, made
+
+
+def _fitting(settings: Mapping[str, Any], image: Path) -> Mapping[str, Any]:
+    """Return the settings without axes that another image had, if this one has more or fewer of them."""
+    axes = settings.get("axes")
+    if axes is None or len(axes) == read(image)[0].ndim:
+        return settings
+    return {name: value for name, value in settings.items() if name != "axes"}
+
+
+def _beside(out: Path) -> Path:
+    """Return where a result is written to: if something has its name, to another one first."""
+    if not os.path.lexists(out):
+        return out
+    if out.is_dir() and not readable(out):
+        raise FileExistsError(f"{out} is a folder, and no image: it is not overwritten. Choose another name")
+    stem = stem_of(out)
+    return out.with_name(f"{stem}.new{out.name[len(stem) :]}")
+
+
+def _remove(image: Path) -> None:
+    if image.is_dir() and not image.is_symlink():
+        shutil.rmtree(image)
+    else:
+        image.unlink()
+
+
+def _facts(work: Work, result: Restoration, made: bool) -> dict[str, Any]:
+    return {
+        "input": str(work.image),
+        "output": str(work.out) if made else None,
+        "iterations": result.iterations,
+        "stopped_by": result.stopped_by,
+        "residual": plain(result.residual),
+        "noise": plain(result.noise),
+        "seconds": round(result.seconds, 3),
+        "settings": result.settings,
+    }
+
+
+def _line(work: Work, result: Restoration) -> str:
+    noise = f", noise {result.noise:.3g}" if result.noise is not None else ""
+    how = f"{result.iterations} iterations in {result.seconds:.1f} s{noise}, {result.stopped_by}"
+    return f"{work.image} -> {work.out} ({how})"

@@ -1,0 +1,83 @@
+"""Pictures as any program shows them: PNG and JPEG read, PNG written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dip.images.description import Description
+from napari_dip.images.planes import describe_error
+
+if TYPE_CHECKING:
+    import dask.array
+
+__all__ = ["check_png", "read_picture", "write_png"]
+
+# Of the text in a PNG file that holds the record.
+KEYWORD = "napari_dip"
+
+
+def check_png(shape: Sequence[int], dtype: np.dtype[Any], description: Description) -> None:
+    """Refuse what a PNG file can't hold."""
+    colours = description.colours(shape)
+    axes = "YX" if colours is None else "YXS"
+    if len(shape) != len(axes) or description.axes[:2] != "YX" or 0 in shape:
+        raise ValueError(
+            f"an image of axes {description.axes!r} and shape {tuple(shape)} can't be written to PNG, which "
+            "has one plane, grey or in colours. Write an .ome.tif or .ome.zarr"
+        )
+    if dtype.name != "uint8" and (dtype.name, colours) != ("uint16", None):
+        raise ValueError(
+            f"pixels of type {dtype.name} can't be written to PNG, which has uint8, and uint16 without "
+            "colours. Choose dtype='uint8', or write an .ome.tif or .ome.zarr"
+        )
+
+
+def write_png(path: Path, array: Any, description: Description) -> None:
+    """Write a plane as PNG; of what is known of it, the record alone has a place there."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    check_png(array.shape, np.dtype(array.dtype), description)
+    text = PngInfo()
+    if description.record is not None:
+        text.add_itxt(KEYWORD, json.dumps(dict(description.record)))
+    pixels = np.ascontiguousarray(array, np.dtype(array.dtype).newbyteorder("="))
+    Image.fromarray(pixels).save(path, format="PNG", pnginfo=text)
+
+
+def read_picture(path: Path) -> tuple[dask.array.Array, Description]:
+    """Read a PNG or JPEG file."""
+    import dask.array as da
+    from skimage.io import imread
+
+    try:
+        picture = imread(path)
+        record = _record(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise whatever comes to their mind
+        raise OSError(
+            f"the image {path} can't be read: it is damaged or cut off ({describe_error(error)}). Copy the "
+            "file again from where it came from"
+        ) from error
+    axes = "YXS"[: picture.ndim]
+    array = da.from_array(picture, chunks=picture.shape)
+    return array, replace(Description.plain(axes, path.stem), record=record)
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        text = image.info.get(KEYWORD, "")
+    try:
+        record = json.loads(text)
+    except (TypeError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None

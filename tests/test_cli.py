@@ -1,0 +1,501 @@
+"""The command line, as a facility's engineer uses it: over files, folders and patterns."""
+
+import inspect
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.io import imread, imsave
+
+import napari_dip as dip
+from napari_dip import api
+from napari_dip.cli import main
+from napari_dip.cli.files import assign, find
+from napari_dip.cli.options import read_verbs
+from napari_dip.engine.presets import PRESETS
+from napari_dip.images.files import Description, read, write
+
+SETTINGS = {
+    "iterations": 3,
+    "device": "cpu",
+    "precision": "float32",
+    "correction": "none",
+    "network": {"name": "subpixel", "channels": [8]},
+    "finish": 0,
+}
+QUICK = [part for name, value in SETTINGS.items() for part in (f"--{name}", str(value).replace("'", '"'))]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Three images in a folder, a stack, a mask."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "slices").mkdir()
+    for seed, name in enumerate(("a.png", "b.tif", "c.jpg")):
+        image = np.random.default_rng(seed).poisson(np.linspace(20, 200, 24 * 24).reshape(24, 24))
+        imsave(folder / "slices" / name, image.astype("uint8"), check_contrast=False)
+    mask = np.zeros((24, 24), "uint8")
+    mask[10:12, 3:20] = 255
+    imsave(folder / "mask.png", mask, check_contrast=False)
+    stack = np.random.default_rng(9).poisson(50, (3, 24, 24)).astype("uint16")
+    said = Description("TYX", (2.0, 0.1, 0.1), (0.0,) * 3, ("second", "micrometer", "micrometer"))
+    write(folder / "stack.ome.zarr", stack, said)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(data, tmp_path, monkeypatch):
+    """All happens in a copy of it."""
+    shutil.copytree(data, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def there(folder):
+    return sorted(os.listdir(folder))
+
+
+def pixels(path):
+    return read(path)[0].compute()
+
+
+def run(*words):
+    """Run a command, a string as in a shell or words."""
+    return main([part for word in words for part in (shlex.split(word) if isinstance(word, str) else word)])
+
+
+# ---------------------------------------------------------------------------------------------- the options
+
+
+@pytest.mark.parametrize("name", ["denoise", "inpaint", "super_resolve"])
+def test_the_options_are_the_keywords_of_the_verb(name):
+    own = inspect.signature(getattr(api, name)).parameters
+    common = {} if name == "denoise" else inspect.signature(api.denoise).parameters
+    verb = read_verbs()[name.replace("_", "-")]
+    assert set(verb.keywords) == (set(own) | set(common)) - {"settings"}
+    for keyword in verb.keywords.values():
+        parameter = own.get(keyword.name) or common[keyword.name]
+        assert keyword.required == (parameter.default is parameter.empty)
+        assert keyword.annotation.replace("'", "") == parameter.annotation
+        assert len(keyword.text) > 10
+    assert all(verb.keywords["preset"].words == list(presets) for presets in PRESETS.values())
+
+
+def test_a_new_keyword_of_a_verb_is_an_option_of_all(monkeypatch, capsys):
+    source = Path(api.__file__).read_text()
+    source = source.replace(
+        "    tv: float | None = None,\n", "    tv: float | None = None,\n    twist: int | None = None,\n", 1
+    )
+    source = source.replace(
+        "    tv : float\n", "    twist : int\n        Turns of `tv`.\n    tv : float\n", 1
+    )
+    assert read_verbs(source)["super-resolve"].keywords["twist"].value("3") == 3
+    monkeypatch.setattr("napari_dip.cli.read_verbs", lambda: read_verbs(source))
+    assert run("inpaint --help") == 0
+    assert re.search(r"--twist N +Turns of --tv\.", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "text", "value"),
+    [
+        ("super-resolve", "factor", "4", 4),
+        ("super-resolve", "factor", "4,1,1", [4, 1, 1]),
+        ("super-resolve", "factor", "[4, 1, 1]", [4, 1, 1]),
+        ("super-resolve", "psf", "1.5,0.2", [1.5, 0.2]),
+        ("super-resolve", "kernel", "box,lanczos", ["box", "lanczos"]),
+        ("super-resolve", "kernel", '{"name": "gaussian", "fwhm": 2}', {"name": "gaussian", "fwhm": 2}),
+        ("inpaint", "labels", "1,3", [1, 3]),
+        ("denoise", "noise", "25", 25.0),
+        ("denoise", "noise", "auto", "auto"),
+        ("denoise", "network", "hourglass", "hourglass"),
+        ("denoise", "axes", "ZYX", "ZYX"),
+        ("denoise", "dtype", "float32", "float32"),
+        ("denoise", "seconds", "2.5", 2.5),
+    ],
+)
+def test_values_are_what_they_would_be_in_python(command, name, text, value):
+    assert read_verbs()[command].keywords[name].value(text) == value
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("denois slices", "there is no command 'denois'. Is denoise meant?"),
+        ("denoise", "required: IN. See napari-dip denoise --help"),
+        ("denoise slices --iteration 3", "there is no option --iteration. Is --iterations meant?"),
+        ("denoise slices --preset faster", "--preset: fast or best or ulyanov2018 is needed, but 'faster'"),
+        ("denoise slices --iterations 1.5", "--iterations: a whole number is needed, but '1.5'"),
+        ("denoise slices --iterations 0", "iterations must be a whole number of at least 1, but is 0"),
+        ("denoise slices --network '{\"name\"'", "is not JSON"),
+        ('denoise slices --network \'{"name": "x"}\'', "network 'x' does not exist. Choose one of"),
+        ("denoise slices --device cuda:99", "device 'cuda:99' is not available here"),
+        ("denoise slices --dtype foo", "'foo'"),
+        ("denoise slices -o all.tif", "the results of several images can't all be all.tif"),
+        ("denoise slices/a.png -o a.gif", "doesn't say what kind of file to write"),
+        (
+            "denoise slices restored",
+            "restored is not there. If results are to go to it, say so with -o",
+        ),
+        ("denoise slices -o mask.png/x/", "the folder mask.png/x can't be made"),
+        ("denoise slices --overwrite --skip-existing", "not allowed with"),
+        ("denoise slices --settings none.json", "--settings: "),
+        ("denoise slices --settings slices/a.png", "doesn't say how it was made"),
+        ("inpaint slices", "required: --mask"),
+        ("super-resolve slices", "--factor is needed"),
+        (
+            "super-resolve slices --factor 1.5",
+            "--factor: a whole number, or several with commas between",
+        ),
+        ("info", "required: FILE"),
+        ("presets foo", "invalid choice: 'foo'"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(words, sentence, capsys):
+    assert run(words) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.count("\n") == 1 and told.err.startswith("napari-dip: ")
+    assert sentence in told.err
+    assert there("slices") == ["a.png", "b.tif", "c.jpg"]
+
+
+# ------------------------------------------------------------------------------------------- what it restores
+
+
+def test_a_folder_is_restored_as_python_does_it_and_never_twice(capsys):
+    assert run("denoise slices --seed 3", QUICK) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("slices/a.png -> slices/a.denoised.ome.tif (3 iterations in ")
+    assert lines[3] == "3 restored"
+    made = [name for name in there("slices") if "denoised" in name]
+    assert made == ["a.denoised.ome.tif", "b.denoised.ome.tif", "c.denoised.ome.tif"]
+    image, description = pixels("slices/b.denoised.ome.tif"), read("slices/b.denoised.ome.tif")[1]
+    expected = dip.denoise("slices/b.tif", seed=3, **SETTINGS)
+    assert np.array_equal(image, expected.image) and description.record["settings"] == expected.settings
+
+    assert run("denoise slices", QUICK) == 1
+    told = capsys.readouterr()
+    assert told.err.count("exists already") == 3 and told.out == "3 failed\n"
+    assert run("denoise slices --skip-existing", QUICK) == 0
+    assert capsys.readouterr().out.count("is there already") == 3
+    assert len(there("slices")) == 6
+    assert np.array_equal(pixels("slices/b.denoised.ome.tif"), image)
+
+
+def test_overwriting_keeps_the_old_until_the_new_is_finished(capsys, monkeypatch):
+    imsave("d.png", imread("slices/a.png")[:, :20], check_contrast=False)
+    assert run("denoise d.png -o d.tif", QUICK) == 0
+    before = pixels("d.tif")
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_dip.cli.restoring.Bar.follow", lambda bar, step: 1 / 0)
+        assert run("denoise d.png -o d.tif --overwrite --seed 1", QUICK) == 1
+    assert np.array_equal(pixels("d.tif"), before)
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_dip.cli.restoring.Bar.follow", press_ctrl_c)
+        assert run("denoise d.png -o d.tif --overwrite --seed 1", QUICK) == 130
+    assert "the old d.tif stays" in capsys.readouterr().err
+    assert np.array_equal(pixels("d.tif"), before)
+    assert run("denoise d.png -o d.tif --overwrite --seed 1", QUICK) == 0
+    assert not np.array_equal(pixels("d.tif"), before)
+    assert run("denoise stack.ome.zarr -o s.ome.zarr", QUICK) == 0
+    assert run("denoise stack.ome.zarr -o s.ome.zarr --overwrite --dtype float32", QUICK) == 0
+    assert read("s.ome.zarr")[0].dtype == "float32"
+    Path("mine").mkdir()
+    assert run("denoise d.png -o mine.d/", QUICK) == 0
+    os.rename("mine", "mine.d/d.tif")
+    assert run("denoise d.png -o mine.d/{stem}.tif --overwrite", QUICK) == 1
+    assert "is a folder, and no image" in capsys.readouterr().err
+    assert there(".") == ["d.png", "d.tif", "mask.png", "mine.d", "s.ome.zarr", "slices", "stack.ome.zarr"]
+
+
+def test_json_is_a_line_for_each_file_and_nothing_else(capsys):
+    assert run("denoise slices/a.png none.tif slices/b.tif --json -o out", QUICK) == 1
+    told = capsys.readouterr()
+    failed, first, second = [json.loads(line) for line in told.out.splitlines()]
+    assert failed["input"] == "none.tif" and "no such file" in failed["error"]
+    assert first["input"] == "slices/a.png" and first["output"] == "out/a.denoised.ome.tif"
+    assert list(second) == [
+        "input",
+        "output",
+        "iterations",
+        "stopped_by",
+        "residual",
+        "noise",
+        "seconds",
+        "settings",
+    ]
+    assert second["iterations"] == 3 and second["stopped_by"] == "iteration limit" and second["noise"] > 0
+    again = dip.denoise("slices/b.tif", **second["settings"])
+    assert np.array_equal(pixels("out/b.denoised.ome.tif"), again.image)
+    assert told.err == "napari-dip: none.tif: there is no such file or folder. Check the name\n"
+
+
+def test_quiet_says_only_what_goes_wrong(capsys):
+    assert run("denoise slices/a.png --quiet", QUICK) == 0
+    assert capsys.readouterr() == ("", "")
+    assert run("denoise slices/a.png --quiet", QUICK) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mask", ["masks", "masks/{stem}.png", "masks/*.png"])
+def test_each_image_has_the_mask_of_its_name(mask, capsys):
+    os.mkdir("masks")
+    holes = {}
+    for n, name in enumerate("ab"):
+        holes[name] = np.zeros((24, 24), bool)
+        holes[name][4 + 9 * n : 7 + 9 * n, 2:20] = True
+        imsave(f"masks/{name}.png", holes[name].astype("uint8"), check_contrast=False)
+    assert run("inpaint slices --mask", [mask, "-o", "filled/{stem}.png"], QUICK) == 1
+    assert re.search(r"slices/c.jpg: .*(is none in masks|no mask masks/c.png)", capsys.readouterr().err)
+    assert there("filled") == ["a.png", "b.png"]
+    for name, file in (("a", "a.png"), ("b", "b.tif")):
+        same = imread(f"filled/{name}.png") == imread(f"slices/{file}")
+        assert same[~holes[name]].all() and not same[holes[name]].all()
+
+
+def test_one_mask_is_for_all_and_no_image_itself(capsys):
+    assert run("inpaint slices/a.png slices/b.tif mask.png --mask mask.png --damage holes --json", QUICK) == 0
+    told = capsys.readouterr()
+    assert [json.loads(line)["settings"]["damage"] for line in told.out.splitlines()] == ["holes", "holes"]
+    assert "left out" in told.err and "mask.png" in told.err
+    assert run("inpaint slices/a.png --mask slices/a.png -o x.tif", QUICK) == 1
+    imsave("small.png", np.eye(9, dtype="uint8"), check_contrast=False)
+    assert run("inpaint slices/a.png --mask small.png -o x.tif", QUICK) == 1
+    assert run("inpaint slices/a.png --mask no.png -o x.tif", QUICK) == 1
+    sentences = capsys.readouterr().err.splitlines()
+    for sentence, part in zip(
+        sentences, ("mask is the image", "mask has shape (9, 9)", "no mask no.png"), strict=True
+    ):
+        assert sentence.startswith("napari-dip: slices/a.png: ") and part in sentence
+
+
+def test_super_resolution_is_finer_in_pixels_and_in_micrometers():
+    assert run("super-resolve stack.ome.zarr --factor 2,1 --psf 0.15,0.1", QUICK) == 0
+    image, said = read("stack.super-resolved.ome.zarr")
+    assert image.shape == (3, 48, 24) and said.scale == (2.0, 0.05, 0.1)
+    kernels = said.record["settings"]["kernel"]
+    assert [round(kernel["fwhm"], 3) for kernel in kernels] == [1.5, 1.0]
+
+
+def test_two_names_are_an_image_and_its_result(capsys):
+    assert run("denoise slices/a.png a.png", QUICK) == 0
+    image, said = read("a.png")
+    assert image.dtype == "uint8" and said.record["task"] == "denoise"
+    assert run("denoise slices/a.png a.png", QUICK) == 1
+    assert run("denoise slices/a.png a.png --skip-existing", QUICK) == 0
+    assert run("denoise slices/a.png a.png --overwrite", QUICK) == 2
+    assert "say so with -o a.png" in capsys.readouterr().err
+    assert run("denoise slices/a.png slices/b.tif", QUICK) == 0  # two images
+    assert there("slices") == ["a.denoised.ome.tif", "a.png", "b.denoised.ome.tif", "b.tif", "c.jpg"]
+
+
+def test_what_is_wrong_with_one_image_is_said_and_the_others_go_on(capsys):
+    Path("slices/broken.tif").write_bytes(Path("slices/b.tif").read_bytes()[:200])
+    Path("slices/text.png").write_text("hello")
+    imsave("slices/a.tif", imread("slices/a.png"), check_contrast=False)
+    os.mkdir("empty")
+    assert run("denoise slices 'x*.tif' empty none.tif slices/none.png --json", QUICK) == 1
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err
+    for sentence in (
+        "x*.tif: no image has a name like this",
+        "empty: there is no image in this folder",
+        "none.tif: there is no such file",
+        "slices/broken.tif: the TIFF file slices/broken.tif can't be read",
+        "slices/text.png: slices/text.png is not an image",
+        "slices/a.tif: its result would be slices/a.denoised.ome.tif, and so would that of slices/a.png",
+    ):
+        assert f"napari-dip: {sentence}" in told.err
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    assert sorted(line["output"][7] for line in lines if "error" not in line) == ["a", "b", "c"]
+    assert len(lines) == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("super-resolve slices/a.png --factor 99", "factor must be a whole number from 2 to 16"),
+        ("denoise slices/a.png --axes ZYX", "axes='ZYX': 3 letters for an array of 2 axes"),
+        ("denoise stack.ome.zarr -o stack.png", "can't be written to PNG, which has one plane"),
+        ("denoise slices/a.png -o none/a.tif", "there is no folder none"),
+        ("denoise slices/a.png -o slices/a.png --overwrite", "the result can't be slices/a.png"),
+    ],
+)
+def test_what_cannot_be_done_with_an_image_is_one_sentence(words, sentence, capsys):
+    assert run(words, QUICK) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.count("\n") == 1 and sentence in told.err
+    assert there("slices") == ["a.png", "b.tif", "c.jpg"]
+
+
+def test_a_fault_of_ours_asks_to_be_reported(monkeypatch, capsys):
+    monkeypatch.setattr(api, "_plan", lambda *args: {}["gone"])
+    assert run("denoise slices/a.png", QUICK) == 1
+    told = capsys.readouterr().err
+    assert "a fault of napari-dip, not of yours (KeyError: 'gone'). Please report it" in told
+    assert "Traceback" not in told
+    assert run("denoise slices/a.png --debug", QUICK) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_settings_of_a_file_or_a_result_are_changed_by_options(capsys):
+    Path("s.json").write_text(json.dumps(SETTINGS | {"seed": 4}))
+    assert run("denoise slices/a.png -o a.png --settings s.json --preset best") == 0
+    record = read("a.png")[1].record
+    assert record["settings"]["seed"] == 4 and record["settings"]["preset"] == "best"
+    assert run("denoise slices/a.png -o again.tif --settings a.png") == 0
+    assert np.array_equal(pixels("again.tif"), pixels("a.png"))
+    # Its axes, YX, are not the stack's.
+    assert run("denoise stack.ome.zarr -o s.ome.zarr --settings again.tif --iterations 2") == 0
+    assert read("s.ome.zarr")[1].record["settings"] == record["settings"] | {"axes": "TYX", "iterations": 2}
+    capsys.readouterr()
+    assert run("inpaint slices/a.png --mask mask.png --settings a.png") == 2
+    assert run("denoise slices/a.png --preset fast --settings a.png") == 2
+    Path("s.json").write_text('{"sead": 4}')
+    assert run("denoise slices/a.png --settings s.json") == 2
+    told = capsys.readouterr().err
+    for part in (
+        "are to denoise, and not to inpaint",
+        "Leave one of them out",
+        "no setting of denoise: sead",
+    ):
+        assert part in told
+
+
+def test_results_that_tiff_readers_may_not_take_become_zarr(monkeypatch):
+    monkeypatch.setattr("napari_dip.cli.files.LARGE", 24 * 24)
+    names = [work.out.name for work in assign(find(["slices"]), "denoise")]
+    assert names == ["a.denoised.ome.tif", "b.denoised.ome.tif", "c.denoised.ome.tif"]
+    monkeypatch.setattr("napari_dip.cli.files.LARGE", 24 * 24 - 1)
+    (work,) = assign(find(["slices/b.tif"]), "denoise")
+    assert work.out.name == "b.denoised.ome.zarr"
+
+
+def test_what_is_in_a_file_and_how_it_was_made(capsys):
+    assert run("denoise stack.ome.zarr --quiet", QUICK) == 0
+    assert run("info stack.denoised.ome.zarr mask.png") == 0
+    text = capsys.readouterr().out
+    for part in (
+        "axes:       TYX\n",
+        "shape:      3 x 24 x 24\n",
+        "type:       uint16\n",
+        "pixel size: T 2 second, Y 0.1 micrometer, X 0.1 micrometer\n",
+        "denoise, preset fast, 9 iterations, stopped by iteration limit, residual ",
+        "pixel size: not known",
+    ):
+        assert part in text
+    assert run("info stack.denoised.ome.zarr none --json") == 1
+    told = capsys.readouterr()
+    facts = json.loads(told.out)
+    assert facts["units"] == ["second", "micrometer", "micrometer"] and facts["shape"] == [3, 24, 24]
+    assert facts["record"]["settings"]["iterations"] == 3
+    assert "none: there is no such file" in told.err
+
+
+def test_the_presets_are_listed(capsys):
+    assert run("presets") == 0
+    text = capsys.readouterr().out
+    assert text.count("ulyanov2018") == len(PRESETS) and "inpaint, holes" in text
+    assert run("presets denoise --json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["presets"]["best"] == PRESETS["denoise"]["best"].to_dict()
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "command-line.md"
+
+
+def test_the_examples_of_the_page_run(here, capsys):
+    os.remove("slices/c.jpg")
+    for copy in ("cell.tif", "plates/day 1/d.tif"):
+        (here / copy).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy("slices/b.tif", copy)
+    volume = np.random.default_rng(0).poisson(50, (3, 16, 16)).astype("uint8")
+    write("stack.ome.tif", volume, Description.plain("QYX"))
+    imsave("unnamed.tif", volume, check_contrast=False)
+    (here / "masks").mkdir()
+    for name in ("scratches.png", "masks/a.png", "masks/b.tif", "masks/b.png"):
+        imsave(name, imread("mask.png"), check_contrast=False)
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines()]
+    assert len(commands) == 13
+    for command in commands:
+        quick = [] if command[0] == "info" else ["--iterations", "1", *QUICK[2:]]
+        assert run(command, quick) == 0, (command, capsys.readouterr().err)
+    assert there("restored") == [f"{name}.denoised.ome.tif" for name in "abd"]
+    assert there("filled") == ["a.inpainted.ome.tif", "a.png", "b.inpainted.ome.tif", "b.png"]
+    assert read("stack.super-resolved.ome.tif")[0].shape == (12, 16, 16)
+
+
+# --------------------------------------------------------------------------------------------- interruptions
+
+
+def press_ctrl_c(bar, step):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="Windows sends Ctrl-C to all processes of a console")
+
+
+@posix
+def test_a_stack_that_was_interrupted_goes_on_where_it_was(capsys, monkeypatch):
+    assert run("denoise stack.ome.zarr -o whole.ome.tif", QUICK) == 0
+    seen = []
+
+    def follow(bar, step):
+        seen.append(step.run)
+        if step.run == 1:
+            press_ctrl_c(bar, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_dip.cli.restoring.Bar.follow", follow)
+        assert run("denoise stack.ome.zarr slices -o out --json", QUICK) == 130
+    told = capsys.readouterr()
+    assert "is not finished: 1 of 3 planes are done and kept" in told.err
+    assert "Do the same again to go on" in told.err
+    facts = json.loads(told.out.splitlines()[-1])
+    assert facts["stopped_by"] == "user" and facts["output"] is None
+    assert there("out") == ["stack.denoised.ome.zarr.unfinished"] and seen == [0, 0, 0, 1]
+
+    seen.clear()
+    monkeypatch.setattr("napari_dip.cli.restoring.Bar.follow", lambda bar, step: seen.append(step.run))
+    assert run("denoise stack.ome.zarr -o out", QUICK) == 0
+    assert set(seen) == {1, 2} and there("out") == ["stack.denoised.ome.zarr"]
+    assert np.array_equal(pixels("out/stack.denoised.ome.zarr"), pixels("whole.ome.tif"))
+
+
+@posix
+def test_ctrl_c_keeps_the_best_of_an_image(here):
+    script = (
+        "import os, sys; from napari_dip.cli import main, restoring;"
+        "restoring.Bar.follow = lambda bar, step: step.iterate.iteration == 10 and os.kill(os.getpid(), 2);"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", script, "denoise", "slices", "--json", *QUICK, "--iterations", "9999"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 130, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["stopped_by"] == "user" and facts["iterations"] == 10
+    assert "stopping after this iteration" in done.stderr and "is the best until then" in done.stderr
+    assert there("slices") == ["a.denoised.ome.tif", "a.png", "b.tif", "c.jpg"]
+    image, description = read("slices/a.denoised.ome.tif")
+    assert description.record["stopped_by"] == "user" and np.asarray(image).std() > 0
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys, time; start = time.perf_counter(); from napari_dip.cli import main;"
+        "main(['inpaint', '--help']); print(time.perf_counter() - start, file=sys.stderr);"
+        "print([m for m in ('torch', 'napari', 'numpy', 'dask', 'skimage', 'tqdm') if m in sys.modules],"
+        "file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, loaded = done.stderr.splitlines()
+    assert loaded == "[]" and "--neighbours N" in done.stdout
+    assert float(seconds) < 0.7
