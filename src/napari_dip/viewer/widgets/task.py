@@ -104,6 +104,7 @@ class TaskWidget(QWidget):
         self.tie(self.stacks.let_go)
         self.tie(self.controls.let_go)
         self.tie(self.controls.strip.let_go)
+        self.tie(self.controls.detail.let_go)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
         self._on_theme()
