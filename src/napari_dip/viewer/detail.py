@@ -20,7 +20,7 @@ SLOWLY = 1.5
 def detail_at(position: int) -> float:
     """Return the detail that is meant by a position of the slider, to a percent."""
     part = abs(position) / END
-    return round(part**SLOWLY if position > 0 else -part, 2)
+    return round(part**SLOWLY, 2) if position >= 0 else -round(part, 2)
 
 
 def position_of(detail: float) -> int:
