@@ -104,6 +104,21 @@ def test_mouse_and_keys_move_it_and_the_wheel_does_not(denoised, noisy, qtbot, v
     assert run.detail == 0
 
 
+def test_the_original_is_seen_at_the_same_contrast_while_b_is_held(denoised, viewer, qtbot):
+    _, _, run = denoised
+    source, result = run.source, run.layer
+    source.visible, own = False, tuple(source.contrast_limits)
+    result.contrast_limits = (350, 500)
+    viewer.layers.selection.active = result
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.keyPress(canvas, Qt.Key.Key_B)
+    assert (source.visible, result.visible) == (True, False)
+    assert tuple(source.contrast_limits) == (350, 500)
+    qtbot.keyRelease(canvas, Qt.Key.Key_B)
+    assert (source.visible, result.visible) == (False, True)
+    assert tuple(source.contrast_limits) == own
+
+
 def test_it_goes_when_there_is_nothing_to_choose_from(denoised, viewer, wait_until, qtbot):
     widget, choice, run = denoised
     assert not choice.isHidden()

@@ -21,6 +21,7 @@ from napari_dip.job import Job
 from napari_dip.restoration import Restoration
 from napari_dip.step import Step
 from napari_dip.viewer.busy import BusyWindow
+from napari_dip.viewer.compare import show_before_on_key
 from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, result_name, unwrap
 from napari_dip.viewer.stacks import PlanesToDo, Region, position
 from napari_dip.viewer.time_left import TimeLeft
@@ -358,6 +359,7 @@ class Run:
         """Put a picture into a layer of its own."""
         self.layer = result_layer(self.region.layer, picture, job)
         self._called = self.layer.name = self._what_it_is()
+        show_before_on_key(self.layer, self.source)
         self._viewer.add_layer(self.layer)
         self._name = self.layer.name  # napari makes it unique
 

@@ -31,7 +31,10 @@ NO_IMAGE = "Open an image, or try File > Open Sample > Deep Image Prior."
 LOADING = "Getting ready…"
 
 AFTERWARDS: Entries = {
-    "keep both": ("Keep both layers", "The result lies on top of the original; press V to hide and show it."),
+    "keep both": (
+        "Keep both layers",
+        "The result lies on top of the original; hold B to see what was before.",
+    ),
     "hide the original": ("Hide the original", "Only the result stays visible. Nothing is deleted."),
 }
 
