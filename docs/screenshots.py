@@ -1,10 +1,11 @@
 """Make the documentation's pictures of the window, in docs/images.
 
-    python tools/screen.py python docs/screenshots.py [denoise | inpaint | super-resolution ...]
+    python tools/screen.py python docs/screenshots.py [denoise | detail | inpaint | super-resolution ...]
 
 denoise.png            the window at the end of a run, the noisy image beside its result
 denoise-states.png     the widget before, during, paused and after a run, with Advanced open, and in the
                        light theme
+detail.png             a result made smoother by the slider, as it came out, and with more detail
 inpaint.png            scratches painted over with the mouse, more of them while the run goes on; and the end
 super-resolution.png   a stack of beads, coarse in Z, and the result, both in 3-D
 """
@@ -108,6 +109,29 @@ def denoise() -> None:
     viewer.close()
 
 
+def detail() -> None:
+    """Make detail.png."""
+    viewer, widget = window("Denoise")
+    _, (noisy, look, _) = fluorescence()
+    viewer.add_image(noisy[CORNER, CORNER][:160, :160], **(look | {"name": "cell"}))
+    wait(widget.controls.main.isEnabled)
+    widget.controls.main.click()
+    run = widget.controls.run
+    wait(lambda: run.done)
+    slider, states = widget.controls.detail.slider, []
+    wait(slider.isEnabled)
+    for position in (0, 35, -80):
+        slider.setValue(position)
+        pause(0.4)
+        states.append(viewer.screenshot(size=(640, 640), flash=False)[..., :3])
+    picture = whole(viewer)
+    scale = picture.shape[1] / viewer.window._qt_window.width()
+    states.append(picture[:640, -round(scale * (WIDTH + 4)) :])
+    states.insert(0, states.pop(2))  # from smooth to detailed
+    imwrite(IMAGES / "detail.png", np.concatenate(states, axis=1))
+    viewer.close()
+
+
 SCRATCHES = (
     ((30, 20), (60, 90), (40, 150)),
     ((90, 40), (140, 60), (200, 30)),
@@ -191,7 +215,7 @@ def super_resolution() -> None:
     viewer.close()
 
 
-PICTURES = {"denoise": denoise, "inpaint": inpaint, "super-resolution": super_resolution}
+PICTURES = {"denoise": denoise, "detail": detail, "inpaint": inpaint, "super-resolution": super_resolution}
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ ROOT = Path(napari_dip.__file__).parent
 BETWEEN = (
     "parts",
     "tasks",
+    "detail",
     "restoration",
     "source",
     "unfinished",

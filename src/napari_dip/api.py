@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from tqdm import tqdm
 
+from napari_dip.detail import check_detail
 from napari_dip.engine.components import choose
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
 from napari_dip.engine.presets import preset as preset_named
@@ -74,6 +75,7 @@ def denoise(
     warm: bool | None = None,
     neighbours: int | None = None,
     channels: str | None = None,
+    detail: float | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     callback: Callable[[Step], object] | None = None,
@@ -147,6 +149,9 @@ def denoise(
     channels : {'apart', 'together'}
         Restore each channel (a named C that is no colour) by itself, or along with the others, which it gains
         by where they show some of the same structures.
+    detail : float
+        From -1, smoothest, to 1, the image as it was; 0 is the automatic choice. What suits an image is seen
+        best afterwards, without another run: `Restoration.adjusted`.
     out : path
         Write the result to this file (``.ome.zarr`` or ``.ome.tif``), plane by plane, with axes, pixel sizes
         and settings: memory holds one plane or volume. A plane may go to a ``.png``. A file that exists is
@@ -426,10 +431,16 @@ def _plan(
     preset: str,
     settings: dict[str, Any],
 ) -> Plan:
-    names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "out")
-    noise, dtype, tile, warm, neighbours, channels, out = (settings.pop(name, None) for name in names)
+    names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "detail", "out")
+    noise, dtype, tile, warm, neighbours, channels, detail, out = (settings.pop(name, None) for name in names)
     if out is not None and not is_path(out):
         raise TypeError(f"out must be the path of a file to write to, but is {out!r}.")
+    detail = 0.0 if detail is None else check_detail(detail)
+    if detail and not task.adjustable:
+        raise ValueError(
+            f"detail={detail} is for denoising, and this is to {task.name}: leave it out, or denoise the "
+            "result."
+        )
     if channels not in (None, "apart", "together"):
         raise ValueError(f"channels must be 'apart' or 'together', but is {channels!r}.")
     if isinstance(neighbours, bool) or neighbours not in (None, *range(9)):
@@ -448,6 +459,7 @@ def _plan(
         warm=warm is None or bool(warm),
         neighbours=neighbours,
         together=channels == "together",
+        detail=detail,
         out=out,
         description=None if out is None else given.description(axes),
         lazy=given.lazy and out is None,

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_dip.detail import MOST_BYTES, Detail, Plane
+from napari_dip.detail import memory_of as memory_of_pictures
 from napari_dip.engine.devices import available_memory, out_of_memory
 from napari_dip.engine.filters import smooth_fill
 from napari_dip.engine.neighbours import Neighbour
@@ -25,7 +27,7 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description
 from napari_dip.images.intensities import cast, check_image
 from napari_dip.images.noise import Noise
-from napari_dip.parts import Cutting, Index, Part, place
+from napari_dip.parts import Cutting, Index, Part, Place, place
 from napari_dip.restoration import Past, Restoration, origin, plain
 from napari_dip.results import OnDisk, Original, Result, whole
 from napari_dip.source import Measured, Source
@@ -72,6 +74,8 @@ class Job:
         None and 0 for none. With a number, the axes have no depth.
     together
         Whether the channels of a plane or volume are restored along with one another.
+    detail
+        How smooth each plane or volume is to be, as `napari_dip.detail.Detail.at` takes it.
     out
         The file that the result goes to, plane by plane; None to keep it in memory.
     description
@@ -108,6 +112,7 @@ class Job:
         warm: bool = True,
         neighbours: int | None = None,
         together: bool = False,
+        detail: float = 0.0,
         out: str | os.PathLike[str] | None = None,
         description: Description | None = None,
     ) -> None:
@@ -131,6 +136,7 @@ class Job:
                 "warm": warm,
                 "neighbours": neighbours,
                 "channels": "together" if together else "apart",
+                **({"detail": detail} if detail else {}),
             }
 
         settings = task.suit(settings)
@@ -162,13 +168,17 @@ class Job:
         self.memory = memory(*cutting.size(tile))
         self.parts = cutting.parts(tile)
         self.settings = complete(self.engine, tile)
-        self._warm = warm
+        self._warm, self._detail = warm, detail
+        fits = unfinished is None and memory_of_pictures(self.shape, self.dtype) <= MOST_BYTES
+        self._keeps_pictures = task.adjustable and fits
+        self._planes: dict[Place, Plane] = {}  # that were restored and whose pictures are kept
         self._starts: dict[str, Neighbour] = {}  # of each channel and tile, the run that was done last
         self.last: Step | None = None
         self._past: dict[int, Past] = {}  # of each run
         self._finished: list[int] = []  # the parts that are done
         self._pace = Pace(self.engine, len(self.parts))
         self._place: tuple[float, ...] | None = None
+        self._open = False  # whether there is an estimate that the result does not have yet
         self._asked: Task | None = None  # for what, in place of the task at hand
         self._measured: Measured | None = None
         self.stopped_by: str | None = None
@@ -272,24 +282,57 @@ class Job:
             self.stopped_by = "unreadable image"
             return
         if prepared is not None:
+            self._open = True
             yield from self._run(run, *prepared)
             self._write()
             self._judge(run)
+            self._open = False
             if self._warm and self.last is not None:
                 self._starts[self._kin] = self.last.iterate.neighbour()
         if self.stopped_by:
+            self._adjust()
             self._result.keep()
             return
         self._finished.append(run)
         self._take_task()
         if not any(self.parts[other].index == part.index for other in self._waiting):
-            runs = [run for run, other in enumerate(self.parts) if other.index == part.index]
+            self._adjust()
+            runs = self._runs_of(part.index)
             kins = {self._kin_of(self.parts[run]) for run in runs}
             self._result.complete(
                 part.index,
                 {run: self._past[run] for run in runs if run in self._past},
                 {kin: self._starts[kin] for kin in kins if kin in self._starts},
             )
+
+    def _runs_of(self, index: Index) -> list[int]:
+        """Return which runs restore the plane or volume at `index`."""
+        return [run for run, part in enumerate(self.parts) if part.index == index]
+
+    def _adjust(self) -> None:
+        """Let the plane or volume at hand, which has come to its end, have the detail that was asked for."""
+        index, measured = self._part.index, self._measured
+        if measured is None or measured.of[0] != index or not (self._detail or self._keeps_pictures):
+            return  # nothing of it was restored, or nothing is to be done with it
+        pasts = [self._past[run] for run in self._runs_of(index) if run in self._past]
+        block = self._source[index]
+        plane = Plane(
+            index,
+            block,
+            self._result[index].copy(),
+            self.task.known(block, index),
+            self.axes,
+            measured.intensities,
+            measured.noise,
+            self.engine.device,
+            _root_mean_square([past.residual for past in pasts]),
+        )
+        if self._detail:
+            self._result[index] = plane.at(self._detail)
+            for past in pasts:
+                past.residual = plane.residual_at(self._detail)
+        if self._keeps_pictures:
+            self._planes[place(index)] = plane
 
     def _next(self) -> int:
         """Take the part that is to be restored next from those that wait."""
@@ -499,10 +542,10 @@ class Job:
         ended = "stopping rule"  # nothing had to be done
         if self.last is not None:
             ended = self.last.iterate.stopped_by or "user"
-            if self.last.iterate.stopped_by is None:
+            if self._open:
                 self._write()
-            if not self._judged:
                 self._judge(self.last.run)
+                self._adjust()
         rows = [{"run": run} | row for run, past in self._past.items() for row in past.rows]
         history: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("run", *RECORDED)}
         for name in ("data_term", "figure"):
@@ -515,6 +558,7 @@ class Job:
             self.settings,
             residual=_root_mean_square([past.residual for past in self._judged]),
             noise=_root_mean_square([past.noise for past in self._judged]),
+            detail=Detail(self._result.array, list(self._planes.values())) if self._planes else None,
         )
 
     def _record(self) -> dict[str, Any]:

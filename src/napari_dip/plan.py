@@ -24,8 +24,8 @@ class Plan:
 
     Parameters
     ----------
-    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, out, description
-        As `Job` takes them.
+    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, detail, out
+        As `Job` takes them, and so the description.
     lazy
         Whether it is to be done only when the result's pixels are asked for.
     """
@@ -41,6 +41,7 @@ class Plan:
     warm: bool = True
     neighbours: int | None = None
     together: bool = False
+    detail: float = 0.0
     out: str | os.PathLike[str] | None = None
     description: Description | None = None
     lazy: bool = False

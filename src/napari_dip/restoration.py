@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_dip.detail import Detail
 
 __all__ = ["NOT_COMPUTED", "PAST", "Past", "Restoration", "origin", "plain"]
 
@@ -49,6 +52,9 @@ class Restoration:
     noise
         Standard deviation of the image's noise as it was measured, in the image's units; None where nothing
         was restored.
+    detail
+        The pictures that `adjusted` shows, or None where there are none: of a restoration that is no
+        denoising, that is lazy or in a file, or that is too large for them to be kept in memory.
     """
 
     image: Any = field(repr=False)
@@ -58,6 +64,50 @@ class Restoration:
     settings: dict[str, Any] = field(repr=False)
     residual: float | None = field(default=None, repr=False)
     noise: float | None = field(default=None, repr=False)
+    detail: Detail | None = field(default=None, repr=False)
+
+    def adjusted(self, detail: float) -> Restoration:
+        """Return the same restoration, smoother or with more detail, without another run.
+
+        Parameters
+        ----------
+        detail
+            From -1 to 1. 0 is the automatic choice. Above it, this part of what was taken away from the image
+            is put back, detail and noise alike: 1 is the image as it was. Below it, more is taken away: at -1
+            as if the noise had been four times as strong.
+
+        Returns
+        -------
+        Restoration
+            With its ``settings`` saying so: ``denoise(image, **settings)`` makes it again, and of a stack the
+            same choice in each plane.
+
+        Raises
+        ------
+        ValueError
+            If the pictures are not there, or `detail` is out of range.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_dip as dip
+        >>> noisy = np.random.default_rng(0).poisson(20, (32, 32)).astype("uint16")
+        >>> restored = dip.denoise(noisy, iterations=5)
+        >>> bool((restored.adjusted(1).image == noisy).all()), restored.adjusted(-0.5).settings["detail"]
+        (True, -0.5)
+        """
+        if self.detail is None:
+            raise ValueError(
+                "the detail of this result can't be chosen afterwards: that is for denoised images that are "
+                "in memory, of up to some million pixels. Pass detail= to denoise instead."
+            )
+        image = self.detail.at(detail)
+        settings = {name: value for name, value in self.settings.items() if name != "detail"}
+        return replace(
+            self,
+            image=image,
+            settings=settings | ({"detail": float(detail)} if detail else {}),
+            residual=self.detail.residual_at(detail),
+        )
 
     @property
     def seconds(self) -> float:

@@ -52,6 +52,8 @@ class Task(ABC):
 
     # The explicit prior beside the generator.
     correction: ClassVar[str] = "none"
+    # Whether the result lies between a smoother picture and the image itself.
+    adjustable: ClassVar[bool] = False
 
     def suit(self, settings: Settings) -> Settings:
         """Return the engine's settings with what the task decides filled in."""
@@ -90,6 +92,7 @@ class Denoise(Task):
 
     name: ClassVar[str] = "denoise"
     correction: ClassVar[str] = "patches"
+    adjustable: ClassVar[bool] = True
 
     @property
     def settings(self) -> dict[str, Any]:

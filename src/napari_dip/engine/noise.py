@@ -79,6 +79,10 @@ class Noise:
             read_noise=self.read_noise / unit,
         )
 
+    def times(self, factor: float) -> Noise:
+        """Return noise that is so many times as strong."""
+        return replace(self, gain=self.gain * factor**2, read_noise=self.read_noise * factor)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, as JSON takes them."""
         return {

@@ -136,6 +136,8 @@ def cast(pixels: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
     # 64-bit limits aren't float64 numbers, and the cast of the next number up would wrap around.
     lowest, highest = np.iinfo(kind).min, np.iinfo(kind).max
     exact = whole.clip(lowest, highest)
+    if kind.itemsize < numbers.dtype.itemsize:  # these limits are such numbers
+        return np.asarray(exact.astype(kind))
     beyond = exact >= float(highest)
     return np.where(beyond, kind.type(highest), np.where(beyond, 0, exact).astype(kind))
 

@@ -21,6 +21,7 @@ from napari_dip.job import Job
 from napari_dip.restoration import Restoration
 from napari_dip.step import Step
 from napari_dip.viewer.busy import BusyWindow
+from napari_dip.viewer.compare import show_before_on_key
 from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, result_name, unwrap
 from napari_dip.viewer.stacks import PlanesToDo, Region, position
 from napari_dip.viewer.time_left import TimeLeft
@@ -80,7 +81,8 @@ class Run:
     Attributes
     ----------
     updated : psygnal.Signal
-        Emitted in the main thread some times a second while there is news, and on pause and resume.
+        Emitted in the main thread some times a second while there is news, on pause and resume, and when the
+        result's detail is chosen.
     finished : psygnal.Signal
         Emitted in the main thread when the run is `done`.
     source, layer
@@ -210,6 +212,38 @@ class Run:
             self._going.set()
             self.updated.emit()
 
+    @property
+    def adjustable(self) -> bool:
+        """Whether the run is done and `adjust` can show its result smoother, or with more detail."""
+        return self.done and self.result is not None and self.result.detail is not None
+
+    @property
+    def detail(self) -> float:
+        """What is chosen of the result's detail, as `adjust` takes it."""
+        return 0.0 if self.result is None else float(self.result.settings.get("detail", 0))
+
+    def adjust(self, detail: float) -> None:
+        """Let the result be smoother, or have more detail, at once and without another run.
+
+        Parameters
+        ----------
+        detail
+            From -1, smoothest, to 1, the image as it was; 0 is the automatic choice
+            (`napari_dip.Restoration.adjusted`).
+
+        Raises
+        ------
+        ValueError
+            If the run is not done, or its detail can't be chosen.
+        """
+        if self.result is None or not self.done:
+            raise ValueError("the detail is chosen when the run is done: wait() for it, or stop() it.")
+        self.result = self.result.adjusted(detail)
+        if self.layer is not None:
+            self.layer.data = self.result.image
+            self._note(self.result)
+        self.updated.emit()
+
     def change_mask(self, mask: np.ndarray) -> None:
         """Fill in other pixels from the next iteration on, and go on from where the run is.
 
@@ -325,6 +359,7 @@ class Run:
         """Put a picture into a layer of its own."""
         self.layer = result_layer(self.region.layer, picture, job)
         self._called = self.layer.name = self._what_it_is()
+        show_before_on_key(self.layer, self.source)
         self._viewer.add_layer(self.layer)
         self._name = self.layer.name  # napari makes it unique
 
@@ -371,9 +406,14 @@ class Run:
         if self.layer not in self._viewer.layers:
             self._viewer.add_layer(self.layer)
         self._rename()
-        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.said)
+        self._note(result)
         self.layer.refresh()
         self._then(self._viewer, self.source, self.layer)
+
+    def _note(self, result: Restoration) -> None:
+        """Say on the layer how what it shows came about."""
+        assert self.layer is not None
+        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.said)
 
 
 class Runs:

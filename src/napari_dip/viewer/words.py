@@ -11,6 +11,7 @@ __all__ = [
     "becomes",
     "duration",
     "ending",
+    "how_detailed",
     "need",
     "number",
     "place",
@@ -158,6 +159,13 @@ def steps(ratio: float) -> str:
     if math.isclose(ratio, 1, rel_tol=1e-3):
         return "No larger Z step in the layer's scale."
     return f"Z step is {ratio:.3g}{NARROW}×{NARROW}the pixel size."
+
+
+def how_detailed(detail: float) -> str:
+    """Return what is chosen of a result's detail, as `napari_dip.detail.Detail.at` takes it."""
+    if detail in (0, 1):
+        return "the image as it was" if detail else "automatic"
+    return f"{100 * abs(detail):.0f}{NARROW}% {'put back' if detail > 0 else 'smoother'}"
 
 
 def ending(result: Restoration) -> str:

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_dip.viewer.runs import Run
+from napari_dip.viewer.widgets.detail import DetailChoice
 from napari_dip.viewer.widgets.planes import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
@@ -70,6 +71,7 @@ class RunControls(QWidget):
         self.rest = QPushButton()
         self.rest.setMinimumHeight(28)
         self.strip = PlaneStrip(viewer)
+        self.detail = DetailChoice(viewer)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -95,6 +97,7 @@ class RunControls(QWidget):
         layout.addWidget(self.bar)
         layout.addWidget(self.strip)
         layout.addWidget(self.status)
+        layout.addWidget(self.detail)
         layout.addWidget(self.rest)
         layout.addWidget(self.plot)
 
@@ -127,6 +130,7 @@ class RunControls(QWidget):
         self.let_go()
         self.run, self._news = run, ""
         self.strip.follow(run.planes)
+        self.detail.follow(run)
         self.plot.show()
         run.updated.connect(self._on_updated)
         run.finished.connect(self._on_finished)
@@ -143,6 +147,7 @@ class RunControls(QWidget):
         """Take the colours of a theme."""
         self.plot.set_colours(colours)
         self.strip.set_colours(colours)
+        self.detail.set_colours(colours)
         self.main.setStyleSheet(
             f"QPushButton {{ background: {colours.accent}; color: {colours.on_accent}; font-weight: bold; }}"
             f"QPushButton:hover {{ background: {colours.accent_bright}; }}"
@@ -177,6 +182,7 @@ class RunControls(QWidget):
             self._show_curves()
 
     def _on_finished(self) -> None:
+        self.detail.follow(self.run)
         self._show_state()
         self._show_curves()
         self.live_changed.emit(False)
@@ -201,6 +207,7 @@ class RunControls(QWidget):
         )
         self._show_trial()
         self.strip.update()
+        self.detail.refresh()
         self.bar.setValue(round(1000 * run.progress) if run is not None and run.error is None else 0)
         self.bar.setEnabled(live)
         self.status.setText(self._sentence())

@@ -31,7 +31,10 @@ NO_IMAGE = "Open an image, or try File > Open Sample > Deep Image Prior."
 LOADING = "Getting ready…"
 
 AFTERWARDS: Entries = {
-    "keep both": ("Keep both layers", "The result lies on top of the original; press V to hide and show it."),
+    "keep both": (
+        "Keep both layers",
+        "The result lies on top of the original; hold B to see what was before.",
+    ),
     "hide the original": ("Hide the original", "Only the result stays visible. Nothing is deleted."),
 }
 
@@ -104,6 +107,7 @@ class TaskWidget(QWidget):
         self.tie(self.stacks.let_go)
         self.tie(self.controls.let_go)
         self.tie(self.controls.strip.let_go)
+        self.tie(self.controls.detail.let_go)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
         self._on_theme()

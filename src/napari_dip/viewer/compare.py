@@ -1,0 +1,32 @@
+"""A key shows what a result was made from, in its place and at its contrast, for as long as it is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from napari.layers import Image
+
+__all__ = ["KEY_BEFORE", "show_before_on_key"]
+
+# Before. napari itself uses it for Labels and Shapes layers alone.
+KEY_BEFORE = "B"
+LOOK = ("contrast_limits", "gamma", "colormap")
+
+
+def show_before_on_key(result: Image, source: Image) -> None:
+    """Show `source` in place of `result` while the key is held and `result` is selected."""
+
+    def before(layer: Image) -> Iterator[None]:
+        if not layer.visible:  # hidden by the user, or the key was let go in another window
+            layer.visible = True
+            return
+        own = {name: getattr(source, name) for name in ("visible", *LOOK)}
+        for name in LOOK:
+            setattr(source, name, getattr(layer, name))
+        source.visible, layer.visible = True, False
+        yield
+        layer.visible = True
+        for name, value in own.items():
+            setattr(source, name, value)
+
+    result.bind_key(KEY_BEFORE, before)
