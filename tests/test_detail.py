@@ -49,6 +49,22 @@ def test_smoother_is_no_blur_and_keeps_the_brightness(noisy, restored):
     assert inside - outside > 100  # the disk is still there
 
 
+def test_what_was_removed_is_the_image_less_the_result(noisy, restored):
+    removed = restored.removed
+    assert removed.dtype == np.float32
+    np.testing.assert_array_equal(removed, noisy.astype("f4") - restored.image)
+    assert removed.min() < 0 < removed.max()
+    np.testing.assert_array_equal(restored.adjusted(1).removed, 0)
+    smoother = restored.adjusted(-0.5)
+    np.testing.assert_array_equal(smoother.removed, noisy.astype("f4") - smoother.image)
+
+
+def test_structure_shows_where_detail_went_with_the_noise(restored):
+    structure = [restored.adjusted(detail).structure for detail in (-1, -0.5, 0, 0.5)]
+    assert structure[0] > structure[1] > structure[2] == structure[3]
+    assert abs(structure[2]) < 0.2
+
+
 @pytest.mark.parametrize("detail", [-0.6, 0.3])
 def test_the_settings_make_the_adjusted_result_again(noisy, restored, detail):
     adjusted = restored.adjusted(detail)

@@ -21,6 +21,7 @@ from napari_dip.engine.noise import Noise
 from napari_dip.engine.patches import nonlocal_bayes
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import Intensities, cast
+from napari_dip.images.noise import structure_in
 from napari_dip.parts import Index
 
 __all__ = ["MOST_BYTES", "Detail", "Plane", "check_detail", "memory_of"]
@@ -151,6 +152,21 @@ class Plane:
         way, part = self._way(detail), abs(detail)
         return math.sqrt(max(0.0, self._back.square - 2 * part * way.along + part**2 * way.square))
 
+    def removed_at(self, detail: float) -> NDArray[Any]:
+        """Return what the picture with this much detail lacks of the image; 0 where nothing is known."""
+        if detail == 0:
+            return self._removed
+        picture = self.at(detail).astype(self._removed.dtype)
+        return np.where(self.known, self.image.astype(picture.dtype) - picture, self._removed)
+
+    def structure_at(self, detail: float) -> float:
+        """Return how much structure there is in that (`napari_dip.images.noise.structure_in`)."""
+        if detail > 0:  # a part of what was taken away is as alike as all of it
+            detail = 0
+        parts = (self.removed_at(detail), self.automatic, self.known)
+        stains = zip(*(self.axes.to_engine(part) for part in parts), strict=True)
+        return float(np.mean([structure_in(away, level, self.noise, known) for away, level, known in stains]))
+
     def prepare(self) -> None:
         """Work out all pictures now."""
         self._way(1)
@@ -192,6 +208,17 @@ class Detail:
         found = [plane.residual_at(detail) for plane in self._planes]
         numbers = [residual for residual in found if residual is not None]
         return math.sqrt(sum(one**2 for one in numbers) / len(numbers)) if numbers else None
+
+    def removed_at(self, detail: float) -> NDArray[Any]:
+        """Return the image less the picture with this much detail, in the image's units, as floats."""
+        removed = np.zeros(self._result.shape, _working(self._result.dtype))
+        for plane in self._planes:
+            removed[plane.index] = plane.removed_at(check_detail(detail))
+        return removed
+
+    def structure_at(self, detail: float) -> float:
+        """Return how much structure there is in what was taken away: the mean over the planes."""
+        return float(np.mean([plane.structure_at(check_detail(detail)) for plane in self._planes]))
 
     def prepare(self) -> None:
         """Work out all pictures now, so that looking at them takes no time."""

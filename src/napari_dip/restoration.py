@@ -110,6 +110,24 @@ class Restoration:
         )
 
     @property
+    def removed(self) -> Any:
+        """What was taken away: the image less the result, in its units, as floats.
+
+        It should look like noise. Edges or spots in it are detail that went with the noise. None where the
+        pictures are not kept (see `detail`).
+        """
+        return None if self.detail is None else self.detail.removed_at(self.settings.get("detail", 0))
+
+    @property
+    def structure(self) -> float | None:
+        """How much more alike neighbouring pixels of `removed` are than the noise makes them.
+
+        The mean of their correlations along each axis: about 0 where noise alone was taken away, a little
+        below it where some of the noise stayed, and above 0.05 where detail went with it. None as `removed`.
+        """
+        return None if self.detail is None else self.detail.structure_at(self.settings.get("detail", 0))
+
+    @property
     def seconds(self) -> float:
         """Time spent computing, over all planes."""
         ends = dict(zip(self.history["run"], self.history["seconds"], strict=True))

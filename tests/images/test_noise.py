@@ -6,7 +6,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, uniform_filter
 from skimage import data
 
-from napari_dip.images.noise import Noise, estimate_noise
+from napari_dip.images.noise import Noise, estimate_noise, structure_in
 from napari_dip.images.synthetic import fluorescence
 
 WHITE = ((0.0,) * 4,) * 2
@@ -240,3 +240,24 @@ def test_noise_survives_json(rng):
 def test_what_has_no_noise_to_measure_is_refused(image, message):
     with pytest.raises(ValueError, match=message):
         estimate_noise(image)
+
+
+def test_structure_in_what_was_removed_is_told_from_noise(rng):
+    level = np.full((96, 96), 50.0)
+    level[30:60, 30:60] = 200
+    noise = rng.poisson(level) - level
+    photons = Noise(gain=1, offset=0, read_noise=0)
+    assert abs(structure_in(noise, level, photons)) < 0.03
+    lost = level - gaussian_filter(level, 3)
+    assert structure_in(noise + lost, level, photons) > 0.2
+    known = np.zeros(level.shape, bool)
+    known[:20] = True  # away from it
+    assert abs(structure_in(noise + lost, level, photons, known)) < 0.05
+
+
+def test_noise_that_neighbours_share_is_no_structure(rng):
+    shared = correlated(rng, (128, 128), 10)
+    noise = estimate_noise(shared)
+    assert noise.correlated
+    assert abs(structure_in(shared, np.zeros(shared.shape), noise)) < 0.1
+    assert structure_in(shared, np.zeros(shared.shape), Noise(0, 0, 10, WHITE)) > 0.3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from itertools import count
+
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
@@ -18,6 +21,17 @@ def opengl(qapp):
 
     gl.get_gl_extensions()
     gl.get_max_texture_sizes()
+
+
+TESTS = count()
+
+
+@pytest.fixture(autouse=True)
+def little_garbage_to_look_through():
+    """Have Python look for garbage among a test's own objects, and not in each among a million others."""
+    if next(TESTS) % 20 == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture

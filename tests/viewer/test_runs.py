@@ -235,7 +235,7 @@ def test_the_plane_that_is_looked_at_is_next(viewer, noisy, wait_until):
     stack = np.stack([noisy + i for i in range(5)])
     layer = viewer.add_image(stack, scale=(3, 0.5, 0.5))
     viewer.dims.set_current_step(0, 3)
-    run = denoise(viewer, layer, **{**LONG, "iterations": 40})
+    run = denoise(viewer, layer, **{**LONG, "iterations": 20})
     wait_until(lambda: run.step is not None)
     viewer.dims.set_current_step(0, 0)
     order = list(dict.fromkeys(run.wait().history["run"]))
@@ -316,7 +316,7 @@ def test_the_window_stays_responsive_during_a_run(viewer, wait_until):
 
 
 def test_the_time_left_runs_down_and_progress_never_goes_back(viewer, noisy, wait_until):
-    run = denoise(viewer, viewer.add_image(noisy), **{**SHORT, "stopping": "fixed", "iterations": 300})
+    run = denoise(viewer, viewer.add_image(noisy), **{**SHORT, "stopping": "fixed", "iterations": 120})
     seen = []
     run.updated.connect(lambda: seen.append((run.progress, run.seconds_left)))
     run.wait()

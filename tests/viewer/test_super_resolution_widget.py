@@ -272,7 +272,7 @@ def test_a_click_makes_the_slices_finer_and_the_bead_stays_in_its_place(
     viewer, stack, open_super_resolution, click, wait_until
 ):
     widget = open_super_resolution()
-    _set(widget, **SHORT | {"iterations": 80, "stopping": "fixed"})
+    _set(widget, **SHORT | {"iterations": 40, "stopping": "fixed"})
     wait_until(lambda: "memory" in widget.what.text())
     click(widget.controls.main)
     run = widget.controls.run

@@ -22,7 +22,7 @@ from scipy.fft import dct
 
 from napari_dip.engine.noise import CORRELATED, NOTICEABLE, Noise, reach
 
-__all__ = ["Noise", "estimate_noise"]
+__all__ = ["Noise", "estimate_noise", "structure_in"]
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +86,51 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
     # Noise can't vanish above the darkest level that the image shows: the line starts there.
     gain, dark_variance = _line(means - darkest, variances, errors)
     return Noise(gain, darkest, float(np.sqrt(dark_variance)), correlation)
+
+
+def structure_in(
+    removed: NDArray[Any], level: NDArray[Any], noise: Noise, known: NDArray[np.bool_] | None = None
+) -> float:
+    """Return how much more alike neighbours in what was taken away are than the noise makes them.
+
+    Parameters
+    ----------
+    removed : ndarray, 2-D or 3-D
+        The image less its restoration; spatial axes only.
+    level : ndarray
+        The restoration, which says how strong the noise is where.
+    noise : Noise
+        The image's.
+    known : ndarray of bool, optional
+        Which pixels count; all by default.
+
+    Returns
+    -------
+    float
+        The correlation between next neighbours, each in standard deviations of the noise there, less the
+        noise's own; the mean over the axes. 0 of pure noise; above it, structure went with the noise; below
+        it, some noise, which is smooth, stayed.
+
+    Examples
+    --------
+    >>> noise = Noise(gain=0.0, offset=0.0, read_noise=1.0)
+    >>> removed = np.random.default_rng(0).normal(size=(64, 64))
+    >>> bool(abs(structure_in(removed, np.zeros((64, 64)), noise)) < 0.05)
+    True
+    """
+    known = np.ones(removed.shape, dtype=bool) if known is None else known
+    # 3/8 of a photon is as little as may be expected (Anscombe, Biometrika 35, 1948).
+    variance = noise.variance(level.astype(np.float64)) + 0.375 * noise.gain**2
+    scaled = np.where(known, removed, 0) / np.sqrt(np.maximum(variance, np.finfo(float).tiny))
+    power = (scaled**2).sum() / max(1, known.sum())
+    found = []
+    for axis, size in enumerate(scaled.shape):
+        near, far = _pairs(scaled, axis, 1)
+        pairs = np.count_nonzero(np.logical_and(*_pairs(known, axis, 1)))
+        if size > 1 and pairs and power > 0:
+            own = noise.correlation[axis][0] if noise.correlated else 0.0
+            found.append((near * far).sum() / pairs / power - own)
+    return float(np.mean(found)) if found else 0.0
 
 
 def _blocks(pixels: NDArray[Any], edges: Sequence[int], at_most: int) -> Floats:
