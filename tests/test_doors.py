@@ -23,6 +23,7 @@ BETWEEN = (
     "plan",
     "lazy",
     "given",
+    "planning",
     "api",
 )
 OURS = {
