@@ -16,8 +16,8 @@ import pytest
 from skimage.io import imread, imsave
 
 import napari_dip as dip
-from napari_dip import api
-from napari_dip.cli import main
+from napari_dip import api, planning
+from napari_dip.cli import main, restoring
 from napari_dip.cli.files import assign, find
 from napari_dip.cli.options import read_verbs
 from napari_dip.engine.presets import PRESETS
@@ -75,7 +75,7 @@ def run(*words):
 # ---------------------------------------------------------------------------------------------- the options
 
 
-@pytest.mark.parametrize("name", ["denoise", "inpaint", "super_resolve"])
+@pytest.mark.parametrize("name", ["denoise", "inpaint", "super_resolve", "deconvolve"])
 def test_the_options_are_the_keywords_of_the_verb(name):
     own = inspect.signature(getattr(api, name)).parameters
     common = {} if name == "denoise" else inspect.signature(api.denoise).parameters
@@ -86,7 +86,7 @@ def test_the_options_are_the_keywords_of_the_verb(name):
         assert keyword.required == (parameter.default is parameter.empty)
         assert keyword.annotation.replace("'", "") == parameter.annotation
         assert len(keyword.text) > 10
-    assert all(verb.keywords["preset"].words == list(presets) for presets in PRESETS.values())
+    assert verb.keywords["preset"].words == list(PRESETS[restoring.PRESETS[name]])
 
 
 def test_a_new_keyword_of_a_verb_is_an_option_of_all(monkeypatch, capsys):
@@ -150,6 +150,7 @@ def test_values_are_what_they_would_be_in_python(command, name, text, value):
         ("denoise slices --settings slices/a.png", "doesn't say how it was made"),
         ("inpaint slices", "required: --mask"),
         ("super-resolve slices", "--factor is needed"),
+        ("deconvolve slices", "--psf is needed"),
         (
             "super-resolve slices --factor 1.5",
             "--factor: a whole number, or several with commas between",
@@ -276,6 +277,15 @@ def test_one_mask_is_for_all_and_no_image_itself(capsys):
         assert sentence.startswith("napari-dip: slices/a.png: ") and part in sentence
 
 
+@pytest.mark.parametrize(
+    ("psf", "kind"), [("mask.png", "measured"), ("1.5", "gaussian"), ("'{\"fwhm\": 1.5}'", "gaussian")]
+)
+def test_a_blur_is_told_by_a_file_a_width_or_json(psf, kind):
+    assert run(f"deconvolve slices/b.tif -o sharp.png --psf {psf}", QUICK) == 0
+    record = read("sharp.png")[1].record
+    assert (record["task"], record["settings"]["psf"]["name"]) == ("deconvolve", kind)
+
+
 def test_super_resolution_is_finer_in_pixels_and_in_micrometers():
     assert run("super-resolve stack.ome.zarr --factor 2,1 --psf 0.15,0.1", QUICK) == 0
     image, said = read("stack.super-resolved.ome.zarr")
@@ -336,7 +346,7 @@ def test_what_cannot_be_done_with_an_image_is_one_sentence(words, sentence, caps
 
 
 def test_a_fault_of_ours_asks_to_be_reported(monkeypatch, capsys):
-    monkeypatch.setattr(api, "_plan", lambda *args: {}["gone"])
+    monkeypatch.setattr(planning, "_plan", lambda *args: {}["gone"])
     assert run("denoise slices/a.png", QUICK) == 1
     told = capsys.readouterr().err
     assert "a fault of napari-dip, not of yours (KeyError: 'gone'). Please report it" in told
@@ -402,7 +412,7 @@ def test_what_is_in_a_file_and_how_it_was_made(capsys):
 def test_the_presets_are_listed(capsys):
     assert run("presets") == 0
     text = capsys.readouterr().out
-    assert text.count("ulyanov2018") == len(PRESETS) and "inpaint, holes" in text
+    assert text.count("  fast ") == len(PRESETS) and "inpaint, holes" in text
     assert run("presets denoise --json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["presets"]["best"] == PRESETS["denoise"]["best"].to_dict()

@@ -24,6 +24,7 @@ BETWEEN = (
     "plan",
     "lazy",
     "given",
+    "planning",
     "api",
 )
 OURS = {

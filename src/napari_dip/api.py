@@ -6,37 +6,35 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
-import numpy as np
 from numpy.typing import DTypeLike
 from tqdm import tqdm
 
-from napari_dip.detail import check_detail
-from napari_dip.engine.components import choose
-from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
-from napari_dip.engine.presets import preset as preset_named
-from napari_dip.given import Given, is_layer, take
-from napari_dip.images.axes import Axes
-from napari_dip.images.damage import KINDS, worst_damage
-from napari_dip.images.files import is_path, read
-from napari_dip.images.masks import array_mask, layer_mask
-from napari_dip.images.noise import Noise
 from napari_dip.job import Job
 from napari_dip.lazy import restore_lazily
 from napari_dip.plan import Plan
+from napari_dip.planning import (
+    asked_to_deconvolve,
+    asked_to_denoise,
+    asked_to_inpaint,
+    asked_to_super_resolve,
+    plan_deconvolve,
+    plan_denoise,
+    plan_inpaint,
+    plan_super_resolve,
+)
 from napari_dip.restoration import Restoration
 from napari_dip.step import Step
-from napari_dip.tasks import Denoise, Inpaint, SuperResolve, Task
 
 __all__ = [
     "Job",
     "Restoration",
     "Step",
+    "deconvolve",
     "denoise",
     "inpaint",
+    "plan_deconvolve",
     "plan_denoise",
     "plan_inpaint",
     "plan_super_resolve",
@@ -44,8 +42,6 @@ __all__ = [
 ]
 
 Part = str | Mapping[str, Any] | None
-
-LARGEST_FACTOR = 16
 
 
 def denoise(
@@ -210,7 +206,7 @@ def denoise(
     (32, 32)
     """
     given = {k: v for k, v in locals().items() if k not in ("image", "progress", "callback")}
-    return _restore(_asked_to_denoise(image, **given), progress, callback)
+    return _restore(asked_to_denoise(image, **given), progress, callback)
 
 
 def inpaint(
@@ -279,7 +275,7 @@ def inpaint(
     >>> bool((filled.image == image)[~scratch].all()), filled.settings["damage"]
     (True, 'scratches')
     """
-    plan = _asked_to_inpaint(
+    plan = asked_to_inpaint(
         image, mask, labels=labels, damage=damage, denoise=denoise, preset=preset, **settings
     )
     return _restore(plan, progress, callback)
@@ -350,124 +346,78 @@ def super_resolve(
     >>> dip.super_resolve(np.stack([image] * 4), (4, 1, 1), iterations=2).image.shape
     (16, 16, 16)
     """
-    plan = _asked_to_super_resolve(image, factor, kernel=kernel, psf=psf, preset=preset, **settings)
+    plan = asked_to_super_resolve(image, factor, kernel=kernel, psf=psf, preset=preset, **settings)
     return _restore(plan, progress, callback)
 
 
-def plan_denoise(image: Any, **settings: Any) -> Job:
-    """Check the arguments of `denoise` and return the job that it would do, here and at once."""
-    return _asked_to_denoise(image, **settings).job()
-
-
-def plan_inpaint(image: Any, mask: Any, **settings: Any) -> Job:
-    """Check the arguments of `inpaint` and return the job that it would do, here and at once."""
-    return _asked_to_inpaint(image, mask, **settings).job()
-
-
-def plan_super_resolve(image: Any, factor: int | Sequence[int], **settings: Any) -> Job:
-    """Check the arguments of `super_resolve` and return the job that it would do, here and at once."""
-    return _asked_to_super_resolve(image, factor, **settings).job()
-
-
-def _asked_to_denoise(image: Any, *, preset: str = "fast", axes: str | None = None, **settings: Any) -> Plan:
-    given = take(image, axes)
-    return _plan(Denoise(), "denoise", given, given.meaning(_in_volumes(settings)), preset, settings)
-
-
-def _asked_to_inpaint(
+def deconvolve(
     image: Any,
-    mask: Any,
+    psf: Any,
     *,
-    labels: int | Sequence[int] | None = None,
-    damage: str | None = None,
-    denoise: bool = False,
     preset: str = "fast",
-    axes: str | None = None,
+    progress: bool = False,
+    callback: Callable[[Step], object] | None = None,
     **settings: Any,
-) -> Plan:
-    given = take(image, axes)
-    if is_path(mask):
-        mask, _ = read(mask)
-    meaning, shape = given.meaning(_in_volumes(settings)), given.array.shape
-    if is_layer(mask) and is_layer(image):
-        missing = layer_mask(mask, image, labels)
-    else:
-        missing = array_mask(mask.data if is_layer(mask) else mask, shape, meaning, labels)
-    if damage is not None and damage not in KINDS:
-        raise ValueError(
-            f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {damage!r}."
-        )
-    worst = worst_damage(missing, meaning)
-    task = Inpaint.of(missing, meaning, shape, replace(worst, kind=damage or worst.kind), denoise)
-    return _plan(task, task.damage.kind, given, meaning, preset, settings)
+) -> Restoration:
+    """Take a microscope's blur, and the noise, away with a deep image prior.
 
+    The restored image is the generator's output ``x`` that, convolved with the point spread function ``h``
+    and seen with the noise, is the image: ``min E(h * f(z), y)``, each pixel weighed by its photon and read
+    noise [1]_. The generator's output reaches beyond the frame by half the point spread function: light that
+    comes in from outside is explained, and nothing is assumed of the borders.
 
-def _asked_to_super_resolve(
-    image: Any,
-    factor: int | Sequence[int],
-    *,
-    kernel: Part | Sequence[Part] = None,
-    psf: float | Sequence[float] | None = None,
-    preset: str = "fast",
-    axes: str | None = None,
-    **settings: Any,
-) -> Plan:
-    given = take(image, axes)
-    unnamed = given.axes in (None, "QYX") and not given.rgb
-    if unnamed and given.array.ndim == 3 and np.size(factor) == 3:
-        given = replace(given, axes="ZYX")
-    meaning = given.meaning(_in_volumes(settings))
-    factors = _factors(factor, meaning)
-    kernels = _kernels(kernel, psf, meaning, given.scale)
-    presets = "super-resolve" if len(factors) == 2 else "super-resolve volumes"
-    return _plan(SuperResolve(factors, kernels), presets, given, meaning, preset, settings)
+    Parameters
+    ----------
+    image : array_like, napari layer or path, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
+        Any real dtype, in any intensity unit. NaN marks missing pixels. A dask array is restored when the
+        result is computed, as by `denoise`.
+    psf : array_like, napari layer, path, float, sequence of float or dict
+        What the microscope makes of a point, ([Z,] Y, X) in the image's pixels. An array of three axes, or
+        three widths, say that an image array of three axes is a volume.
 
+        - Measured: an array of any sizes and scale. The point lies at ``size // 2`` along each axis (as for
+          `numpy.fft.fftshift`); faint ends are cut off.
+        - A Gaussian: its full width at half maximum, in the layer's units (in pixels of an array), for all or
+          for each spatial axis.
+        - Computed from the optics (`napari_dip.images.psf.Optics`): ``{"numerical_aperture": 1.4,
+          "wavelength": 0.52, "refractive_index": 1.515}``, micrometres, with ``"pixel_size"`` where the layer
+          or file doesn't say it, and ``"microscope": "confocal"`` if it is one.
+    preset : {'fast', 'best'}
+        The complete settings that the other keywords change.
+    progress, callback, **settings
+        As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,
+        ``device``, ``seed``, ``dtype``, ``tile``, ``out``, ...
 
-def _plan(
-    task: Task,
-    presets: str,
-    given: Given,
-    axes: Axes,
-    preset: str,
-    settings: dict[str, Any],
-) -> Plan:
-    names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "detail", "out")
-    noise, dtype, tile, warm, neighbours, channels, detail, out = (settings.pop(name, None) for name in names)
-    if out is not None and not is_path(out):
-        raise TypeError(f"out must be the path of a file to write to, but is {out!r}.")
-    detail = 0.0 if detail is None else check_detail(detail)
-    if detail and not task.adjustable:
-        raise ValueError(
-            f"detail={detail} is for denoising, and this is to {task.name}: leave it out, or denoise the "
-            "result."
-        )
-    if channels not in (None, "apart", "together"):
-        raise ValueError(f"channels must be 'apart' or 'together', but is {channels!r}.")
-    if isinstance(neighbours, bool) or neighbours not in (None, *range(9)):
-        raise ValueError(f"neighbours must be a whole number of planes from 0 to 8, but is {neighbours!r}.")
-    if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
-        raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
-    return Plan(
-        given.array,
-        axes,
-        preset_named(preset, presets).changed(**settings),
-        task,
-        noise=_noise(noise),
-        preset=preset,
-        dtype=None if dtype is None else np.dtype(dtype),
-        tile=None if tile is None else int(tile),
-        warm=warm is None or bool(warm),
-        neighbours=neighbours,
-        together=channels == "together",
-        detail=detail,
-        out=out,
-        description=None if out is None else given.description(axes),
-        lazy=given.lazy and out is None,
-    )
+    Returns
+    -------
+    Restoration
+        With the sharp ``image``, of the input's shape, dtype and intensities. ``residual`` is how far the
+        result, blurred again, is from the original, to be compared with ``noise``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument can't be used, such as a point spread function of other axes; one sentence says what
+        was given and what is needed.
+    MemoryError
+        If the run would not fit in memory.
 
-def _in_volumes(settings: Mapping[str, Any]) -> bool:
-    return settings.get("neighbours") is None
+    References
+    ----------
+    .. [1] Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", IJCV 128, 2020, eq. 2, with the blur as what the
+       image went through.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_dip as dip
+    >>> blurred = np.random.default_rng(0).poisson(20, (32, 32)).astype("uint16")
+    >>> dip.deconvolve(blurred, 2.5, iterations=5).image.shape
+    (32, 32)
+    >>> optics = {"numerical_aperture": 0.8, "wavelength": 0.52, "refractive_index": 1.0, "pixel_size": 0.2}
+    >>> dip.deconvolve(blurred, optics, iterations=5).settings["psf"]["name"]
+    'optics'
+    """
+    return _restore(asked_to_deconvolve(image, psf, preset=preset, **settings), progress, callback)
 
 
 def _restore(plan: Plan, progress: bool, callback: Callable[[Step], object] | None) -> Restoration:
@@ -507,47 +457,3 @@ def finish_job(
 
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-
-
-def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
-    count, names = len(axes.spatial), " and ".join(axes.names[axis] for axis in axes.spatial)
-    factors = [factor] * count if np.ndim(factor) == 0 else list(factor)
-    if len(factors) != count:
-        raise ValueError(
-            f"factor has {len(factors)} entries, {factor!r}, but there are {count} spatial axes, {names}: "
-            "give one whole number for all, or one for each."
-        )
-    whole = all(isinstance(f, Integral) and not isinstance(f, bool) for f in factors)
-    if not whole or min(factors) < 1 or max(factors) > LARGEST_FACTOR or max(factors) == 1:
-        raise ValueError(
-            f"factor must be a whole number from 2 to {LARGEST_FACTOR}, or one for each of {names} (1 leaves "
-            f"an axis as it is), but is {factor!r}."
-        )
-    return tuple(int(f) for f in factors)
-
-
-def _kernels(kernel: Any, psf: Any, axes: Axes, scale: Any) -> tuple[Kernel, ...]:
-    if psf is not None and kernel is not None:
-        raise TypeError("kernel and psf both say what a pixel saw: give one of them.")
-    count = len(axes.spatial)
-    given, what = ("kernel", kernel) if psf is None else ("psf", psf)
-    each = [what] * count if np.ndim(what) == 0 else list(what)
-    if len(each) != count:
-        raise ValueError(f"{given} has {len(each)} entries, but the image has {count} spatial axes.")
-    if psf is not None:
-        steps = np.ones(count) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
-        each = [Gaussian(float(width) / step) for width, step in zip(each, steps, strict=True)]
-    return tuple(choose(KERNELS, one, Lanczos(), given) for one in each)
-
-
-def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:
-    if noise is None or noise == "auto":
-        return None
-    if isinstance(noise, Mapping):
-        return Noise.from_dict(noise)
-    if isinstance(noise, int | float) and not isinstance(noise, bool) and noise >= 0:
-        return Noise(gain=0.0, offset=0.0, read_noise=float(noise), correlation=())
-    raise ValueError(
-        f"noise must be 'auto', a standard deviation of 0 or more in the image's units, or a dict of gain, "
-        f"offset, read_noise and correlation, but is {noise!r}."
-    )

@@ -19,6 +19,11 @@ KEY = "napari_dip"
 NO_UNIT = ("pixel", "dimensionless", "")
 # Parts of a pixel by which a layer may be turned before that is one too many.
 CLOSE = 1e-6
+# Micrometres in a unit of length, by its name in files and layers.
+MICROMETRES = {
+    "angstrom": 1e-4, "nanometer": 1e-3, "nm": 1e-3, "micrometer": 1.0, "micron": 1.0, "um": 1.0, "µm": 1.0,
+    "millimeter": 1e3, "mm": 1e3, "centimeter": 1e4, "cm": 1e4, "meter": 1e6, "m": 1e6,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,18 @@ class Given:
     def meaning(self, volumes: bool = True) -> Axes:
         """Return what the axes mean; a named Z makes volumes, or counts planes."""
         return Axes.of(self.array.shape, self.axes, self.rgb, volumes)
+
+    def micrometres(self, spatial: tuple[int, ...]) -> tuple[float, ...] | None:
+        """Return the size of a pixel along some axes, or None where the image doesn't say it."""
+        if self.layer is not None:
+            scale, units = self.layer.scale, tuple(str(unit) for unit in self.layer.units)
+        elif self.file is not None:
+            scale, units = self.file.scale, self.file.units
+        else:
+            return None
+        if not all(axis < len(units) and units[axis] in MICROMETRES for axis in spatial):
+            return None
+        return tuple(abs(float(scale[axis])) * MICROMETRES[units[axis]] for axis in spatial)
 
     def description(self, axes: Axes) -> Description:
         """Return what a file made of the image should say of it, with these axes."""

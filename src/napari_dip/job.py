@@ -487,6 +487,7 @@ class Job:
         assert self._measured is not None
         if self._source.company:
             estimate = estimate[:1]
+        estimate = self._framed(estimate)
         restored = self._measured.intensities.restore(self.axes.from_engine(estimate.numpy()), self.dtype)
         if self._part.tile is not None and self._under is not None:
             opacity = self._part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])
@@ -494,6 +495,21 @@ class Job:
             under = np.where(np.isfinite(self._under), self._under, restored).astype(np.float64)
             restored = cast(under + opacity * (restored - under), self.dtype)
         return self.task.compose(self._view[1], restored, self._known)
+
+    def _framed(self, estimate: torch.Tensor) -> torch.Tensor:
+        """Return the middle of an estimate that reaches beyond the frame, which the result shows."""
+        wanted = [
+            size * self.factors[axis]
+            for size, axis in zip(
+                self.axes.to_engine(self._view[1]).shape[1:], self.axes.spatial, strict=True
+            )
+        ]
+        starts = [(size - side) // 2 for size, side in zip(estimate.shape[1:], wanted, strict=True)]
+        inside: tuple[Any, ...] = (
+            slice(None),
+            *(slice(start, start + side) for start, side in zip(starts, wanted, strict=True)),
+        )
+        return estimate[inside]
 
     def _judge(self, run: int) -> None:
         """Take down how well the run's result explains what was measured."""

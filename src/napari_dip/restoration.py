@@ -15,7 +15,12 @@ __all__ = ["NOT_COMPUTED", "PAST", "Past", "Restoration", "origin", "plain"]
 NOT_COMPUTED = "not computed"
 """What a lazy restoration is stopped by."""
 
-PAST = {"denoise": "denoised", "inpaint": "inpainted", "super-resolve": "super-resolved"}
+PAST = {
+    "denoise": "denoised",
+    "inpaint": "inpainted",
+    "super-resolve": "super-resolved",
+    "deconvolve": "deconvolved",
+}
 """What an image is called after each task."""
 
 

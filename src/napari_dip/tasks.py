@@ -1,4 +1,4 @@
-"""What is asked of a picture: to be denoised, to have pixels filled in, to become finer.
+"""What is asked of a picture: to be denoised, to have pixels filled in, to become finer or sharper.
 
 A task says which pixels are known, how the measurement was made from the image that is looked for, and how
 the engine's estimate becomes the picture again. Everything else about a restoration is the same for all.
@@ -12,17 +12,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from napari_dip.engine.operators import Downsample, Identity, Kernel, Operator
+from napari_dip.engine.operators import Blur, Downsample, Identity, Kernel, Operator
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.stopping import HeldOut
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import Damage
 from napari_dip.images.intensities import cast
+from napari_dip.images.psf import PointSpread
 from napari_dip.parts import Index
 
-__all__ = ["Denoise", "Inpaint", "SuperResolve", "Task"]
+__all__ = ["Deconvolve", "Denoise", "Inpaint", "SuperResolve", "Task"]
 
 # What is held out is hidden by this many pixels on each side where holes are wider still: of what lies deep
 # in a hole the pixels around it can tell little but its mean, and the best guess at the mean is a blur.
@@ -188,9 +190,8 @@ class SuperResolve(Task):
         settings = super().suit(settings)
         rule = settings.stopping
         if isinstance(rule, HeldOut):
-            # A coarse image has detail that no neighbour can tell, and is smooth by its optics alone, which
-            # would be taken for correlated noise.
-            settings = replace(settings, stopping=_patient(replace(rule, least=0.0), 0))
+            # A coarse image has detail that no neighbour can tell.
+            settings = replace(settings, stopping=_optical(rule, START, WAIT))
         return settings
 
     def factors(self, axes: Axes) -> tuple[int, ...]:
@@ -201,13 +202,52 @@ class SuperResolve(Task):
         return Downsample(self.factor, self.kernels)
 
 
-def _patient(rule: HeldOut, guard: int) -> HeldOut:
+@dataclass(frozen=True)
+class Deconvolve(Task):
+    """Take a microscope's blur away.
+
+    Parameters
+    ----------
+    psf
+        What it makes of a point of light.
+    """
+
+    psf: PointSpread
+    name: ClassVar[str] = "deconvolve"
+    correction: ClassVar[str] = "patches"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"psf": self.psf.to_dict()}
+
+    def suit(self, settings: Settings) -> Settings:
+        settings = super().suit(settings)
+        rule = settings.stopping
+        if isinstance(rule, HeldOut):
+            # Of what is sharper a held-out pixel, blurred, says little; but the fit sees no noise, and is
+            # spoiled slowly.
+            settings = replace(settings, stopping=_optical(replace(rule, target="missing"), 100, 200))
+        return settings
+
+    def operator(self, axes: Axes) -> Operator:
+        return Blur(torch.from_numpy(self.psf.array(len(axes.spatial))))
+
+
+def _optical(rule: HeldOut, start: int, wait: int) -> HeldOut:
+    """Return a rule for an image that is seen through an instrument.
+
+    It is smooth by its optics alone, which would be taken for correlated noise.
+    """
+    return _patient(replace(rule, least=0.0), 0, start, wait)
+
+
+def _patient(rule: HeldOut, guard: int, start: int = START, wait: int = WAIT) -> HeldOut:
     """Return a rule that does not give up early, with this guard, unless it was told otherwise."""
     asked: dict[str, Any] = {
         "guard": guard,
         "most": MOST_NOISE,
-        "start": START,
-        "wait": WAIT,
+        "start": start,
+        "wait": wait,
         "tolerance": TOLERANCE,
     }
     return replace(rule, **{name: value for name, value in asked.items() if getattr(rule, name) is None})

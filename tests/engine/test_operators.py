@@ -1,8 +1,9 @@
 import pytest
 import torch
+from scipy.signal import convolve
 from skimage.measure import block_reduce
 
-from napari_dip.engine.operators import Box, Downsample, Gaussian, Identity, Lanczos
+from napari_dip.engine.operators import Blur, Box, Downsample, Gaussian, Identity, Lanczos
 
 
 def dot(a, b):
@@ -73,3 +74,26 @@ def test_axes_may_have_kernels_of_their_own():
 def test_a_gaussian_without_width_is_refused():
     with pytest.raises(ValueError, match="fwhm must be above 0"):
         Gaussian(0.0)
+
+
+@pytest.mark.parametrize(("measured", "psf"), [((5, 8), (5, 7)), ((9, 6), (1, 3)), ((4, 6, 5), (3, 5, 1))])
+def test_blur_adjoint_is_the_transpose(measured, psf):
+    a = Blur(torch.rand(*psf))
+    x, y = torch.randn(1, 2, *a.image_shape(measured)), torch.randn(1, 2, *measured)
+    assert a(x).shape == y.shape and a.adjoint(y).shape == x.shape
+    assert torch.isclose(dot(a(x), y), dot(x, a.adjoint(y)), atol=1e-4)
+
+
+def test_blur_is_a_convolution_without_what_lies_beyond_the_image():
+    psf, x = torch.rand(5, 3), torch.randn(1, 1, 13, 17)
+    expected = convolve(x[0, 0].numpy(), (psf / psf.sum()).numpy(), mode="valid")
+    assert torch.allclose(Blur(psf)(x)[0, 0], torch.tensor(expected), atol=1e-6)
+
+
+def test_blur_loses_no_light_and_makes_none():
+    a = Blur(torch.rand(5, 7, dtype=torch.float64))
+    point = torch.zeros(1, 1, *a.image_shape((12, 16)))
+    point[..., 8, 10] = 3.0
+    assert a(point).sum() == pytest.approx(3.0, abs=1e-5)
+    flat = torch.full_like(point, 0.7)
+    assert torch.allclose(a(flat), torch.tensor(0.7), atol=1e-6)  # up to the border

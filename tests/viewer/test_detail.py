@@ -129,6 +129,7 @@ def test_it_goes_when_there_is_nothing_to_choose_from(denoised, viewer, wait_unt
     assert choice.isHidden()
     with pytest.raises(ValueError, match="done"):
         second.adjust(0.5)
+    wait_until(lambda: second.step is not None)
     second.stop()
     wait_until(lambda: second.done)
     wait_until(choice.slider.isEnabled)

@@ -90,8 +90,9 @@ def _restore(verb: Verb, arguments: Sequence[str]) -> int:
         from napari_dip.cli.settings import settings_in
 
         settings = settings_in(options["settings"], verb, settings)
-    if "factor" in verb.keywords and "factor" not in settings:
-        raise UsageError(f"--factor is needed. See napari-dip {verb.command} --help")
+    for keyword in verb.needed:
+        if keyword.name not in settings:
+            raise UsageError(f"{keyword.option} is needed. See napari-dip {verb.command} --help")
 
     # What follows loads more than --help should wait for.
     from napari_dip.cli.files import assign, find, split

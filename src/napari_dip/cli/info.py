@@ -86,6 +86,7 @@ def show_presets(command: str | None, speaker: Speaker) -> int:
         "denoise": ["denoise"],
         "inpaint": ["scattered", "scratches", "holes"],
         "super-resolve": ["super-resolve", "super-resolve volumes"],
+        "deconvolve": ["deconvolve", "deconvolve volumes"],
     }
     for verb, kinds in verbs.items():
         if command not in (None, verb):

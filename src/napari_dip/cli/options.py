@@ -24,7 +24,11 @@ __all__ = ["Keyword", "Verb", "add_options", "as_typed", "read_verbs"]
 # What the command line has its own ways for.
 OWN = ("image", "mask", "out", "progress", "callback")
 # What the source calls by a name of its own.
-ALIASES = {"Part": {"str", "Mapping"}, "DTypeLike": {"str"}}
+ALIASES = {
+    "Part": {"str", "Mapping"},
+    "DTypeLike": {"str"},
+    "Any": {"str", "float", "Sequence", "Mapping"},  # a file, numbers, or what has settings of its own
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Keyword:
     @property
     def metavar(self) -> str:
         """What stands for its value in a list of options."""
+        if self.annotation == "Any":
+            return self.name.upper()
         types, words = self.types, "|".join(self.words)
         if "Sequence" in types and not words:
             return "N[,N...]"
@@ -139,6 +145,11 @@ class Verb:
         return self.name.replace("_", "-")
 
     @property
+    def needed(self) -> list[Keyword]:
+        """The options without which it can't be called."""
+        return [keyword for keyword in self.keywords.values() if keyword.required and keyword.name not in OWN]
+
+    @property
     def past(self) -> str:
         """What an image is called afterwards."""
         return PAST[self.command]
@@ -158,7 +169,7 @@ def read_verbs(source: str | None = None) -> dict[str, Verb]:
     functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
     common = _keywords(functions["denoise"])
     verbs = {}
-    for name in ("denoise", "inpaint", "super_resolve"):
+    for name in ("denoise", "inpaint", "super_resolve", "deconvolve"):
         function = functions[name]
         own = _keywords(function)
         # What a verb hands on as ``**settings`` is what all have in common.

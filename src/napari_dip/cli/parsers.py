@@ -27,6 +27,11 @@ examples:
 examples:
   napari-dip super-resolve cell.tif --factor 2
   napari-dip super-resolve stack.ome.tif --factor 4,1,1 --psf 0.8,0.3,0.3""",
+    "deconvolve": """\
+examples:
+  napari-dip deconvolve cell.tif --psf 2.5
+  napari-dip deconvolve stack.ome.tif --psf bead.tif
+  napari-dip deconvolve cell.ome.tif --psf '{"numerical_aperture": 1.4, "wavelength": 0.52}'""",
 }
 
 
@@ -47,10 +52,10 @@ class Parser(argparse.ArgumentParser):
 def verb_parser(verb: Verb) -> Parser:
     """Return the parser of a verb's command."""
     mask = " --mask MASK" if "mask" in verb.keywords else ""
-    factor = " --factor N" if "factor" in verb.keywords else ""
+    needed = "".join(f" {keyword.option} {keyword.metavar}" for keyword in verb.needed)
     parser = Parser(
         f"napari-dip {verb.command}",
-        usage=f"napari-dip {verb.command} IN [IN ...]{mask}{factor} [-o OUT] [options]",
+        usage=f"napari-dip {verb.command} IN [IN ...]{mask}{needed} [-o OUT] [options]",
         description=f"{verb.summary} Each image is restored by itself.",
         epilog=EXAMPLES[verb.command],
         formatter_class=FORMATTER,

@@ -34,7 +34,12 @@ EXISTS = (
 )
 AGAIN = "Take --overwrite to make it anew"
 # The presets of which a verb's settings are looked at before there is an image.
-PRESETS = {"denoise": "denoise", "inpaint": "holes", "super_resolve": "super-resolve"}
+PRESETS = {
+    "denoise": "denoise",
+    "inpaint": "holes",
+    "super_resolve": "super-resolve",
+    "deconvolve": "deconvolve",
+}
 
 
 class CtrlC(AbstractContextManager["CtrlC"]):

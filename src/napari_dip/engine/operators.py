@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dip.engine.components import Component
 
-__all__ = ["KERNELS", "Box", "Downsample", "Gaussian", "Identity", "Kernel", "Lanczos", "Operator"]
+__all__ = ["KERNELS", "Blur", "Box", "Downsample", "Gaussian", "Identity", "Kernel", "Lanczos", "Operator"]
+
+
+Index = tuple[Any, ...]
 
 
 class Operator(Protocol):
@@ -184,3 +188,64 @@ def _means(coarse: int, factor: int, kernel: Kernel, device: torch.device) -> Te
     distance = torch.arange(coarse * factor, dtype=torch.float64) - centres[:, None]
     weights = kernel.weight(distance, factor) * (distance.abs() < kernel.reach(factor))
     return (weights / weights.sum(1, keepdim=True)).float().to(device)
+
+
+# ----------------------------------------------------------------------------------------------------- blur
+
+
+@dataclass(frozen=True, eq=False)
+class Blur:
+    """The measurement is the image convolved with a point spread function: deconvolution.
+
+    The image reaches beyond the measurement by half the point spread function on each side, so that light
+    which comes from outside the frame is explained by what is there: nothing is assumed of the border, and
+    no light is lost or made.
+
+    Parameters
+    ----------
+    psf
+        Shape ([Z,] Y, X), odd sizes, its middle being where a point lies. Its sum is taken to be 1.
+    """
+
+    psf: Tensor
+    _spectra: dict[tuple[tuple[int, ...], torch.device], Tensor] = field(default_factory=dict, repr=False)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        whole = tuple(image.shape[2:])
+        # Of the circular convolution, the part that nothing has come round to.
+        ends = zip(self.psf.shape, whole, strict=True)
+        inside: Index = (..., *(slice(side - 1, size) for side, size in ends))
+        return self._filtered(image, whole, conjugate=False)[inside]
+
+    def adjoint(self, measurement: Tensor) -> Tensor:
+        whole = self.image_shape(tuple(measurement.shape[2:]))
+        before = [amount for side in reversed(self.psf.shape) for amount in (side - 1, 0)]
+        return self._filtered(F.pad(measurement, before), whole, conjugate=True)
+
+    def image_shape(self, measured: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(size + side - 1 for size, side in zip(measured, self.psf.shape, strict=True))
+
+    def _filtered(self, image: Tensor, whole: tuple[int, ...], *, conjugate: bool) -> Tensor:
+        """Return the circular convolution (or correlation) of an image, with zeros after it up to a size."""
+        sizes, axes = [_quick(size) for size in whole], tuple(range(2, image.ndim))
+        key = (tuple(sizes), image.device)
+        if key not in self._spectra:
+            psf = (self.psf.double() / self.psf.sum(dtype=torch.float64)).float()
+            self._spectra[key] = torch.fft.rfftn(psf.to(image.device), s=sizes)
+        spectrum = self._spectra[key].conj() if conjugate else self._spectra[key]
+        product = torch.fft.rfftn(image, s=sizes, dim=axes) * spectrum
+        filtered: Tensor = torch.fft.irfftn(product, s=sizes, dim=axes)
+        here: Index = (..., *(slice(size) for size in whole))
+        return filtered[here]
+
+
+def _quick(size: int) -> int:
+    """Return the next size whose Fourier transform is quick: a product of 2, 3 and 5."""
+    while True:
+        left = size
+        for factor in (2, 3, 5):
+            while left % factor == 0:
+                left //= factor
+        if left == 1:
+            return size
+        size += 1

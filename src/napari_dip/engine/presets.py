@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from napari_dip.engine.inputs import CoordinateInput, ImageInput, NoiseInput
-from napari_dip.engine.likelihoods import Gaussian
+from napari_dip.engine.likelihoods import Gaussian, PoissonGaussian
 from napari_dip.engine.networks import Hourglass, SubPixel
 from napari_dip.engine.optimisers import Adam, Muon
 from napari_dip.engine.settings import Settings
@@ -72,6 +72,16 @@ _HOLE = replace(_HALF, network=SubPixel((32, 64, 64, 64, 64, 64), skip=0), tv=2.
 # At half the resolution there would be patterns that no coarse pixel sees.
 _FINER = replace(_FILL, network=_FULL, input=NoiseInput(channels=16, perturbation=0.02))
 
+# What a blur has taken is seen in small differences, which total variation would take for noise. The noise is
+# taken from the measurement before, and what a classical prior makes of that is the hint.
+_SHARPER = replace(
+    _FINER,
+    input=ImageInput(channels=16, perturbation=0.02),
+    likelihood=PoissonGaussian(),
+    tv=0.5,
+    expected=400,
+)
+
 
 def _for(settings: Settings, iterations: int, **changes: Any) -> Settings:
     return replace(settings, iterations=iterations, expected=iterations, **changes)
@@ -127,6 +137,14 @@ PRESETS: dict[str, dict[str, Settings]] = {
         "best": replace(_FINER, stopping=HeldOut(guard=None, patience=0.4), iterations=4000),
         # Sec. 4.2, a factor of 4.
         "ulyanov2018": _for(_ULYANOV, 2000, input=NoiseInput(32, perturbation=0.03)),
+    },
+    "deconvolve": {
+        "fast": _SHARPER,
+        "best": replace(_SHARPER, stopping=HeldOut(guard=None, patience=0.6), iterations=4000),
+    },
+    "deconvolve volumes": {
+        "fast": replace(_SHARPER, network=replace(_FULL, channels=(8, 16, 32, 32), padding="replicate")),
+        "best": replace(_SHARPER, stopping=HeldOut(guard=None, patience=0.6), iterations=4000),
     },
 }
 

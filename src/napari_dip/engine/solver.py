@@ -27,7 +27,7 @@ from napari_dip.engine.devices import (
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.inputs import ImageInput, Perturbed
 from napari_dip.engine.neighbours import Neighbour
-from napari_dip.engine.operators import Identity
+from napari_dip.engine.operators import Blur, Identity
 from napari_dip.engine.patches import nonlocal_bayes
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
@@ -225,8 +225,10 @@ class Fit:
     def __init__(self, problem: Problem, settings: Settings) -> None:
         self.settings = settings
         self.device = device = torch.device(settings.device)
-        if settings.correction == "patches" and not isinstance(problem.operator, Identity):
-            raise ValueError("correction='patches' is for denoising. Choose 'interpolation' or 'none'.")
+        if settings.correction == "patches" and not isinstance(problem.operator, Identity | Blur):
+            raise ValueError(
+                "correction='patches' is for denoising and deconvolution. Choose 'interpolation' or 'none'."
+            )
         shape = problem.image_shape
         canvas = settings.network.canvas(shape)
         _refuse_too_large(problem, settings)
@@ -256,10 +258,13 @@ class Fit:
     def show(self, seen: Tensor) -> None:
         """Let the fit see the pixels with these weights from here on."""
         self.seen = seen
+        if self._freed:
+            self.measurement = denoised(self.problem, seen)
         problem, chosen = self.problem, self.settings.input
         hinted = self.settings.correction not in (None, "none")
         if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
-            guide = self._hint(seen)[0] if self._corrections else torch.zeros_like(self.average[0])
+            clear = self._corrections or self._freed
+            guide = self._hint(seen)[0] if clear else torch.zeros_like(self.average[0])
             problem = replace(problem, guide=guide)
         # The same numbers as the last time, where there are any in the input.
         z = chosen.draw(problem, self.canvas, self.factors, _random(self.settings.seed, INPUT))
@@ -328,7 +333,7 @@ class Fit:
 
     def settle(self, warm: bool) -> None:
         """Let the average become the estimate that the run ends with."""
-        if self.settings.correction != "patches" or self.problem.noise is None:
+        if self.settings.correction != "patches" or self.problem.noise is None or self._freed:
             return
         self.patches = None  # with all pixels, those that the rule watched as well
         estimate = self.estimate
@@ -340,12 +345,25 @@ class Fit:
         self.average, self.parts = estimate, []
 
     @property
+    def _freed(self) -> bool:
+        """Whether the measurement is freed of its noise before it is fitted.
+
+        A generator that is to undo a blur would fit noise as soon as detail, and hardly be found out by what
+        it says of a blurred, held-out pixel.
+        """
+        problem = self.problem
+        blurred = isinstance(problem.operator, Blur) and problem.noise is not None
+        return blurred and self.settings.correction == "patches"
+
+    @property
     def _corrections(self) -> list[Callable[[Tensor, Tensor], Tensor]]:
         """What can be added to an estimate, given the weights of the pixels that may be looked at."""
         match self.settings.correction:
             case "interpolation":
                 return [self._unexplained, self._otherwise]
-            case "patches" if self.problem.noise is not None and not self.problem.noise.correlated:
+            case "patches" if not (
+                self._freed or self.problem.noise is None or self.problem.noise.correlated
+            ):
                 # Correlated noise would pass for structure.
                 return [self._otherwise]
         return []
@@ -395,7 +413,7 @@ class Fit:
     def residual(self) -> float:
         """Return the root mean square over the known pixels of the best average's residual."""
         known = self.problem.weights
-        errors = (self.problem.operator(self.best) - self.measurement).square() * known
+        errors = (self.problem.operator(self.best) - self.problem.filled).square() * known
         return float((errors.sum() / known.sum()).sqrt())
 
     def start_from(self, neighbour: Neighbour) -> None:
@@ -436,7 +454,17 @@ def hint(problem: Problem, seen: Tensor, prior: str | None) -> Tensor:
     if prior == "interpolation":
         return interpolate(problem.operator, problem.filled, seen)
     assert prior == "patches" and problem.noise is not None
+    if isinstance(problem.operator, Blur):
+        clear = denoised(problem, seen)
+        return interpolate(problem.operator, clear, torch.ones_like(clear))
     return shrink(smooth_fill(problem.filled, seen), problem.noise)
+
+
+def denoised(problem: Problem, seen: Tensor) -> Tensor:
+    """Return the measurement by its similar patches, made of the pixels with weights `seen` alone."""
+    assert problem.noise is not None
+    pilot = shrink(smooth_fill(problem.filled, seen), problem.noise)
+    return nonlocal_bayes(torch.where(seen > 0, problem.filled, pilot), pilot, problem.noise)
 
 
 def total_variation(x: Tensor) -> Tensor:

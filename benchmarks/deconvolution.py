@@ -1,0 +1,110 @@
+"""How well is a blur taken away, against Richardson and Lucy's iteration stopped at its best?
+
+    python benchmarks/deconvolution.py
+    python benchmarks/deconvolution.py --picture camera --psf gaussian --set tv=2 likelihood=gaussian
+    options: --preset NAME  --size N  --save FOLDER
+
+A picture is blurred, its surroundings with it, and recorded in photons, so many at its brightest point. The
+fit is given that and the point spread function. Richardson and Lucy's is scikit-image's, on the picture
+mirrored at its borders; of its iterates the best by the truth counts. Pixels (px) are the period down to
+which a result agrees with the truth (Fourier ring correlation above 1/2).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from frc import resolution
+from imageio.v3 import imwrite
+from pictures import middle, psnr
+from scipy.signal import fftconvolve
+from skimage.restoration import richardson_lucy
+
+import napari_dip as dip
+from napari_dip.images.psf import GaussianPSF, Optics
+
+PSFS = {"gaussian": GaussianPSF(3.5), "airy": Optics(0.8, 0.52, 1.0, 0.1)}
+COUNTS = [1, 2, 3, 4, 6, 8, 11, 15, 20, 30, 45, 70, 100, 150]
+
+
+def recorded(name: str, psf: np.ndarray, photons: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what was counted, in photons, and the truth, 0 to 1."""
+    around = psf.shape[0] - 1
+    whole = middle(name, size + around)
+    clean = fftconvolve(whole, psf, mode="valid").clip(0)
+    half = around // 2
+    counted = np.random.default_rng(0).poisson(photons * clean)
+    return counted, whole[half : half + size, half : half + size]
+
+
+def lucy(counted: np.ndarray, psf: np.ndarray, truth: np.ndarray, photons: float) -> tuple[np.ndarray, int]:
+    """Return the iterate with the highest PSNR, and its number."""
+    around = psf.shape[0]
+    padded = np.pad(counted / photons, around, mode="reflect")
+    inside = (slice(around, -around),) * 2
+    found = {n: richardson_lucy(padded, psf, n, clip=False)[inside] for n in COUNTS}
+    best = max(found, key=lambda n: psnr(found[n], truth))
+    return found[best], best
+
+
+def line(name: str, kind: str, photons: float, options: argparse.Namespace) -> None:
+    """Print a line about one picture."""
+    spread = PSFS[kind]
+    psf = spread.array(2)
+    counted, truth = recorded(name, psf, photons, options.size)
+    rivals, number = lucy(counted, psf, truth, photons)
+    results = {"blurred": counted / photons, f"Richardson-Lucy ({number})": rivals}
+    words = [f"{name}, {kind}, {photons:g} photons"]
+    for preset in options.preset:
+        start = time.perf_counter()
+        r = dip.deconvolve(counted.astype("float32"), spread, preset=preset, **options.set)
+        results[f"{preset} ({r.iterations}, {time.perf_counter() - start:.0f} s)"] = r.image / photons
+    words += [
+        f"{what} {psnr(image, truth):.2f} dB, {resolution(image, truth):.2f} px"
+        for what, image in results.items()
+    ]
+    print("; ".join(words), flush=True)
+    if options.save:
+        options.save.mkdir(parents=True, exist_ok=True)
+        row = np.hstack([*results.values(), truth])
+        imwrite(
+            options.save / f"{name}-{kind}-{photons:g}.png", (255 * row.clip(0, 1)).round().astype("uint8")
+        )
+
+
+def setting(text: str) -> tuple[str, object]:
+    """Read NAME=VALUE."""
+    name, value = text.split("=", 1)
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--picture", nargs="*", default=["fluorescence", "camera"])
+    parser.add_argument("--psf", nargs="*", choices=PSFS, default=list(PSFS))
+    parser.add_argument("--photons", nargs="*", type=float, default=[30, 300])
+    parser.add_argument("--preset", nargs="*", default=["fast"])
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--set", nargs="*", type=setting, default=[], metavar="NAME=VALUE")
+    parser.add_argument("--save", type=Path)
+    options = parser.parse_args()
+    options.set = dict(options.set)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    for name in options.picture:
+        for kind in options.psf:
+            for photons in options.photons:
+                line(name, kind, photons, options)
+
+
+if __name__ == "__main__":
+    main()

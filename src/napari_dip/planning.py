@@ -1,0 +1,250 @@
+"""What a verb is asked for, checked: its arguments become a `Plan`, and a plan a `Job`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from napari_dip.detail import check_detail
+from napari_dip.engine.components import choose
+from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
+from napari_dip.engine.presets import preset as preset_named
+from napari_dip.given import Given, is_layer, pixels_of, take
+from napari_dip.images.axes import Axes
+from napari_dip.images.damage import KINDS, worst_damage
+from napari_dip.images.files import is_path, read
+from napari_dip.images.masks import array_mask, layer_mask
+from napari_dip.images.noise import Noise
+from napari_dip.images.psf import PSFS, GaussianPSF, MeasuredPSF, Optics, PointSpread
+from napari_dip.job import Job
+from napari_dip.plan import Plan
+from napari_dip.tasks import Deconvolve, Denoise, Inpaint, SuperResolve, Task
+
+__all__ = [
+    "asked_to_deconvolve",
+    "asked_to_denoise",
+    "asked_to_inpaint",
+    "asked_to_super_resolve",
+    "plan_deconvolve",
+    "plan_denoise",
+    "plan_inpaint",
+    "plan_super_resolve",
+]
+
+Part = str | Mapping[str, Any] | None
+
+LARGEST_FACTOR = 16
+
+
+def plan_denoise(image: Any, **settings: Any) -> Job:
+    """Check the arguments of `denoise` and return the job that it would do, here and at once."""
+    return asked_to_denoise(image, **settings).job()
+
+
+def plan_inpaint(image: Any, mask: Any, **settings: Any) -> Job:
+    """Check the arguments of `inpaint` and return the job that it would do, here and at once."""
+    return asked_to_inpaint(image, mask, **settings).job()
+
+
+def plan_deconvolve(image: Any, psf: Any, **settings: Any) -> Job:
+    """Check the arguments of `deconvolve` and return the job that it would do, here and at once."""
+    return asked_to_deconvolve(image, psf, **settings).job()
+
+
+def plan_super_resolve(image: Any, factor: int | Sequence[int], **settings: Any) -> Job:
+    """Check the arguments of `super_resolve` and return the job that it would do, here and at once."""
+    return asked_to_super_resolve(image, factor, **settings).job()
+
+
+def asked_to_denoise(image: Any, *, preset: str = "fast", axes: str | None = None, **settings: Any) -> Plan:
+    """Check the arguments of `denoise` and return the plan of what it would do."""
+    given = take(image, axes)
+    return _plan(Denoise(), "denoise", given, given.meaning(_in_volumes(settings)), preset, settings)
+
+
+def asked_to_inpaint(
+    image: Any,
+    mask: Any,
+    *,
+    labels: int | Sequence[int] | None = None,
+    damage: str | None = None,
+    denoise: bool = False,
+    preset: str = "fast",
+    axes: str | None = None,
+    **settings: Any,
+) -> Plan:
+    """Check the arguments of `inpaint` and return the plan of what it would do."""
+    given = take(image, axes)
+    if is_path(mask):
+        mask, _ = read(mask)
+    meaning, shape = given.meaning(_in_volumes(settings)), given.array.shape
+    if is_layer(mask) and is_layer(image):
+        missing = layer_mask(mask, image, labels)
+    else:
+        missing = array_mask(mask.data if is_layer(mask) else mask, shape, meaning, labels)
+    if damage is not None and damage not in KINDS:
+        raise ValueError(
+            f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {damage!r}."
+        )
+    worst = worst_damage(missing, meaning)
+    task = Inpaint.of(missing, meaning, shape, replace(worst, kind=damage or worst.kind), denoise)
+    return _plan(task, task.damage.kind, given, meaning, preset, settings)
+
+
+def asked_to_super_resolve(
+    image: Any,
+    factor: int | Sequence[int],
+    *,
+    kernel: Part | Sequence[Part] = None,
+    psf: float | Sequence[float] | None = None,
+    preset: str = "fast",
+    axes: str | None = None,
+    **settings: Any,
+) -> Plan:
+    """Check the arguments of `super_resolve` and return the plan of what it would do."""
+    given = take(image, axes)
+    if _unnamed(given) and np.size(factor) == 3:
+        given = replace(given, axes="ZYX")
+    meaning = given.meaning(_in_volumes(settings))
+    factors = _factors(factor, meaning)
+    kernels = _kernels(kernel, psf, meaning, given.scale)
+    presets = "super-resolve" if len(factors) == 2 else "super-resolve volumes"
+    return _plan(SuperResolve(factors, kernels), presets, given, meaning, preset, settings)
+
+
+def asked_to_deconvolve(
+    image: Any, psf: Any, *, preset: str = "fast", axes: str | None = None, **settings: Any
+) -> Plan:
+    """Check the arguments of `deconvolve` and return the plan of what it would do."""
+    given = take(image, axes)
+    if is_path(psf):
+        psf, _ = read(psf)
+    elif is_layer(psf):
+        psf = pixels_of(psf)
+    deep = np.ndim(psf) == 3 or (np.ndim(psf) == 1 and np.size(psf) == 3)
+    if _unnamed(given) and deep:
+        given = replace(given, axes="ZYX")
+    meaning = given.meaning(_in_volumes(settings))
+    presets = "deconvolve" if len(meaning.spatial) == 2 else "deconvolve volumes"
+    return _plan(Deconvolve(_point_spread(psf, meaning, given)), presets, given, meaning, preset, settings)
+
+
+def _plan(
+    task: Task,
+    presets: str,
+    given: Given,
+    axes: Axes,
+    preset: str,
+    settings: dict[str, Any],
+) -> Plan:
+    names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "detail", "out")
+    noise, dtype, tile, warm, neighbours, channels, detail, out = (settings.pop(name, None) for name in names)
+    if out is not None and not is_path(out):
+        raise TypeError(f"out must be the path of a file to write to, but is {out!r}.")
+    detail = 0.0 if detail is None else check_detail(detail)
+    if detail and not task.adjustable:
+        raise ValueError(
+            f"detail={detail} is for denoising, and this is to {task.name}: leave it out, or denoise the "
+            "result."
+        )
+    if channels not in (None, "apart", "together"):
+        raise ValueError(f"channels must be 'apart' or 'together', but is {channels!r}.")
+    if isinstance(neighbours, bool) or neighbours not in (None, *range(9)):
+        raise ValueError(f"neighbours must be a whole number of planes from 0 to 8, but is {neighbours!r}.")
+    if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
+        raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
+    return Plan(
+        given.array,
+        axes,
+        preset_named(preset, presets).changed(**settings),
+        task,
+        noise=_noise(noise),
+        preset=preset,
+        dtype=None if dtype is None else np.dtype(dtype),
+        tile=None if tile is None else int(tile),
+        warm=warm is None or bool(warm),
+        neighbours=neighbours,
+        together=channels == "together",
+        detail=detail,
+        out=out,
+        description=None if out is None else given.description(axes),
+        lazy=given.lazy and out is None,
+    )
+
+
+def _unnamed(given: Given) -> bool:
+    """Whether the image has three axes of which nothing says that the first is not depth."""
+    return given.axes in (None, "QYX") and not given.rgb and given.array.ndim == 3
+
+
+def _in_volumes(settings: Mapping[str, Any]) -> bool:
+    return settings.get("neighbours") is None
+
+
+def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
+    count, names = len(axes.spatial), " and ".join(axes.names[axis] for axis in axes.spatial)
+    factors = [factor] * count if np.ndim(factor) == 0 else list(factor)
+    if len(factors) != count:
+        raise ValueError(
+            f"factor has {len(factors)} entries, {factor!r}, but there are {count} spatial axes, {names}: "
+            "give one whole number for all, or one for each."
+        )
+    whole = all(isinstance(f, Integral) and not isinstance(f, bool) for f in factors)
+    if not whole or min(factors) < 1 or max(factors) > LARGEST_FACTOR or max(factors) == 1:
+        raise ValueError(
+            f"factor must be a whole number from 2 to {LARGEST_FACTOR}, or one for each of {names} (1 leaves "
+            f"an axis as it is), but is {factor!r}."
+        )
+    return tuple(int(f) for f in factors)
+
+
+def _kernels(kernel: Any, psf: Any, axes: Axes, scale: Any) -> tuple[Kernel, ...]:
+    if psf is not None and kernel is not None:
+        raise TypeError("kernel and psf both say what a pixel saw: give one of them.")
+    count = len(axes.spatial)
+    given, what = ("kernel", kernel) if psf is None else ("psf", psf)
+    each = [what] * count if np.ndim(what) == 0 else list(what)
+    if len(each) != count:
+        raise ValueError(f"{given} has {len(each)} entries, but the image has {count} spatial axes.")
+    if psf is not None:
+        steps = np.ones(count) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
+        each = [Gaussian(float(width) / step) for width, step in zip(each, steps, strict=True)]
+    return tuple(choose(KERNELS, one, Lanczos(), given) for one in each)
+
+
+def _point_spread(psf: Any, axes: Axes, given: Given) -> PointSpread:
+    count = len(axes.spatial)
+    if isinstance(psf, Mapping | PointSpread | str):
+        if isinstance(psf, Mapping) and "name" not in psf and "fwhm" in psf:
+            psf = {"name": GaussianPSF.name, **psf}
+        found: PointSpread = choose(PSFS, psf, Optics(), "psf")
+        if isinstance(found, Optics) and found.pixel_size is None:
+            found = replace(found, pixel_size=given.micrometres(axes.spatial))
+    elif np.ndim(psf) < 2:
+        scale = getattr(given.layer, "scale", None)
+        steps = np.ones(count) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
+        widths = [psf] * count if np.ndim(psf) == 0 else list(psf)
+        if len(widths) != count:
+            raise ValueError(f"psf has {len(widths)} entries, but the image has {count} spatial axes.")
+        found = GaussianPSF(tuple(float(width) / step for width, step in zip(widths, steps, strict=True)))
+    else:
+        found = MeasuredPSF.of(psf, count)
+    found.array(count)  # what can't be used is refused now
+    return found
+
+
+def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:
+    if noise is None or noise == "auto":
+        return None
+    if isinstance(noise, Mapping):
+        return Noise.from_dict(noise)
+    if isinstance(noise, int | float) and not isinstance(noise, bool) and noise >= 0:
+        return Noise(gain=0.0, offset=0.0, read_noise=float(noise), correlation=())
+    raise ValueError(
+        f"noise must be 'auto', a standard deviation of 0 or more in the image's units, or a dict of gain, "
+        f"offset, read_noise and correlation, but is {noise!r}."
+    )
