@@ -26,6 +26,7 @@ __all__ = [
     "provenance",
     "result_layer",
     "result_name",
+    "same_place",
     "unwrap",
     "with_depth",
 ]
@@ -33,6 +34,9 @@ __all__ = [
 # A result has one level, its own name, and is shown. All else of a layer's state is where it lies and how it
 # looks, and the result keeps it.
 NOT_KEPT = ("name", "metadata", "visible", "multiscale", "locked_data_level", "auto_contrast")
+
+# ... and of these, where it lies.
+PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 NONE = {"image": "open an image first", "mask": "paint one on a Labels layer first"}
 
@@ -144,6 +148,12 @@ def result_layer(source: Image, picture: np.ndarray, job: Job) -> Image:
         metadata={**source.metadata, KEY: _origin(source, job.task.name) | {"settings": job.settings}},
         **kept,
     )
+
+
+def same_place(layer: Image) -> dict[str, Any]:
+    """Return where a layer lies, as another one takes it."""
+    _, state, _ = layer.as_layer_data_tuple()
+    return {name: value for name, value in dict(state).items() if name in PLACE}
 
 
 def result_name(source: str, task: str, progress: str = "", planes: str = "") -> str:

@@ -12,6 +12,7 @@ __all__ = [
     "duration",
     "ending",
     "how_detailed",
+    "looks_like_noise",
     "need",
     "number",
     "place",
@@ -39,6 +40,9 @@ PLACES = {"T": "time", "P": "position", "C": "channel", "Z": "slice"}
 
 # A number and its unit stay in one line.
 NARROW = "\N{NO-BREAK SPACE}"
+
+# From here on what was removed has structure in it: where no more than noise is, it stays below 0.
+STRUCTURE = 0.05
 
 
 def duration(seconds: float) -> str:
@@ -166,6 +170,18 @@ def how_detailed(detail: float) -> str:
     if detail in (0, 1):
         return "the image as it was" if detail else "automatic"
     return f"{100 * abs(detail):.0f}{NARROW}% {'put back' if detail > 0 else 'smoother'}"
+
+
+def looks_like_noise(structure: float | None) -> str:
+    """Return what is to be said of the structure in what was removed (`Restoration.structure`)."""
+    if structure is None:
+        return ""
+    if structure > STRUCTURE:
+        return (
+            "Detail went with the noise: neighbouring pixels of what was removed correlate by "
+            f"{structure:.2f}, those of noise by 0. Move Detail to the right, or look for edges in the layer."
+        )
+    return "What was removed looks like noise: no structure was found in it."
 
 
 def ending(result: Restoration) -> str:

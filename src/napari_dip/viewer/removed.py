@@ -1,0 +1,79 @@
+"""What a run took away, as a layer: it should look like noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Image
+from napari.utils.notifications import show_info
+
+from napari_dip.given import KEY
+from napari_dip.restoration import origin
+from napari_dip.viewer.layers import same_place, unwrap
+from napari_dip.viewer.runs import Run
+from napari_dip.viewer.words import looks_like_noise
+
+__all__ = ["show_removed"]
+
+# Standard deviations of the noise that are still told apart in the layer, above and below 0.
+SPREAD = 3.0
+
+
+def show_removed(viewer: Any, run: Run) -> Image:
+    """Add a layer with what a run took away from its image, and say whether it looks like noise.
+
+    It lies where the result does, and follows the choice of the result's detail for as long as it is there.
+
+    Parameters
+    ----------
+    viewer
+        The viewer that the run's layers are in.
+    run
+        A run that is done.
+
+    Returns
+    -------
+    napari.layers.Image
+        The image less the result, in the image's units, as floats; of colours their mean.
+
+    Raises
+    ------
+    ValueError
+        If that can't be told: of a run that is no denoising, that is not done, or whose result is in a file.
+    """
+    viewer = unwrap(viewer)
+    if run.layer is None or run.result is None or run.result.removed is None:
+        raise ValueError(
+            "what was removed can be shown of a finished denoising in memory. Wait for its end, or subtract "
+            "the result from the image."
+        )
+    layer = Image(name=f"{run.source.name} [removed]", **_look(run), **same_place(run.layer))
+    viewer.add_layer(layer)
+    run.updated.connect(lambda: _follow(viewer, run, layer), check_nargs=False)
+    show_info(looks_like_noise(run.result.structure))
+    return layer
+
+
+def _look(run: Run) -> dict[str, Any]:
+    result = run.result
+    assert result is not None and result.removed is not None
+    removed = result.removed
+    limit = SPREAD * (result.noise or float(removed.std())) or 1.0
+    record = origin(run.task) | {
+        "source": run.source.name,
+        "shows": "what was removed",
+        "structure": result.structure,
+    }
+    assert run.layer is not None
+    return {
+        "data": removed.mean(axis=-1) if run.layer.rgb else removed,  # colours could not be below 0
+        "contrast_limits": (-limit, limit),
+        "colormap": "gray",
+        "metadata": {KEY: record},
+    }
+
+
+def _follow(viewer: Any, run: Run, layer: Image) -> None:
+    if layer in viewer.layers and run.result is not None:
+        look = _look(run)
+        layer.data, layer.metadata = look["data"], look["metadata"]
