@@ -17,7 +17,6 @@ from tqdm import tqdm
 from napari_dip.detail import check_detail
 from napari_dip.engine.components import choose
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
-from napari_dip.engine.presets import preset as preset_named
 from napari_dip.given import Given, is_layer, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
@@ -27,6 +26,7 @@ from napari_dip.images.noise import Noise
 from napari_dip.job import Job
 from napari_dip.lazy import restore_lazily
 from napari_dip.plan import Plan
+from napari_dip.presets import choose_preset
 from napari_dip.restoration import Restoration
 from napari_dip.step import Step
 from napari_dip.tasks import Denoise, Inpaint, SuperResolve, Task
@@ -92,8 +92,9 @@ def denoise(
         Any real dtype, in any intensity unit, of any range. NaN and infinity mark missing pixels, which are
         filled in. Other lazy arrays, and the files of paths (OME-Zarr, OME-TIFF and the usual others), are
         read plane by plane; a dask array is restored when the result is computed, see Notes.
-    preset : {'fast', 'best', 'ulyanov2018'}
-        The complete settings that the other keywords change. ``'ulyanov2018'`` is the paper's.
+    preset : {'fast', 'best', 'ulyanov2018'} or str
+        The complete settings that the other keywords change. ``'ulyanov2018'`` is the paper's. Your own have
+        the names under which you saved them (`napari_dip.presets`).
     iterations : int
         Limit on the iterations for each plane or volume.
     seconds : float
@@ -246,8 +247,8 @@ def inpaint(
         and the stopping rule differ.
     denoise : bool
         Restore the known pixels too. Otherwise they come back bit for bit.
-    preset : {'fast', 'best', 'ulyanov2018'}
-        The complete settings for this kind of damage that the other keywords change.
+    preset : {'fast', 'best', 'ulyanov2018'} or str
+        The complete settings for this kind of damage that the other keywords change, or your own.
     progress, callback, **settings
         As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,
         ``device``, ``seed``, ``dtype``, ``tile``, ``out``, ...
@@ -316,8 +317,8 @@ def super_resolve(
     psf : float or sequence of float
         Full width at half maximum of a Gaussian point spread function, in the units of the layer or file (in
         pixels of an array), for all or for each spatial axis: another way to say ``kernel``.
-    preset : {'fast', 'best', 'ulyanov2018'}
-        The complete settings that the other keywords change.
+    preset : {'fast', 'best', 'ulyanov2018'} or str
+        The complete settings that the other keywords change, or your own.
     progress, callback, **settings
         As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,
         ``device``, ``seed``, ``dtype``, ``tile``, ``out``, ...
@@ -431,6 +432,8 @@ def _plan(
     preset: str,
     settings: dict[str, Any],
 ) -> Plan:
+    chosen = choose_preset(preset, task.name, presets)
+    settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
     names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "detail", "out")
     noise, dtype, tile, warm, neighbours, channels, detail, out = (settings.pop(name, None) for name in names)
     if out is not None and not is_path(out):
@@ -450,10 +453,10 @@ def _plan(
     return Plan(
         given.array,
         axes,
-        preset_named(preset, presets).changed(**settings),
+        chosen.engine.changed(**settings),
         task,
         noise=_noise(noise),
-        preset=preset,
+        preset=chosen.name,
         dtype=None if dtype is None else np.dtype(dtype),
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),
