@@ -116,9 +116,9 @@ def test_filling_in_names_the_mask_s_file(viewer, noisy, open_inpaint, wait_unti
     mask = np.zeros(noisy.shape, "uint8")
     mask[10:13, 4:28], mask[20:22, 4:28] = 1, 2
     for name, array in (("cell", noisy), ("mask", mask)):
-        write(f"{name}.tif", array, Description.plain("YX"))
-    (image,) = viewer.open("cell.tif", plugin="napari-dip")
-    (labels,) = viewer.open("mask.tif", plugin="napari-dip", layer_type="labels")
+        write(f"{name}.ome.tif", array, Description.plain("YX"))
+    (image,) = viewer.open("cell.ome.tif", plugin="napari-dip")
+    (labels,) = viewer.open("mask.ome.tif", plugin="napari-dip", layer_type="labels")
     run = viewer_inpaint(viewer, image, labels)
     script = python_of(run)
     assert f'"{image.source.path}"' in script and f'"{labels.source.path}"' in script

@@ -74,7 +74,7 @@ class RunControls(QWidget):
         self.strip = PlaneStrip(viewer)
         self.detail = DetailChoice(viewer)
         self.more = MoreMenu(viewer)
-        self.more.setMinimumHeight(28)
+        self.more.setMinimumSize(68, 28)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
