@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -109,3 +110,10 @@ def test_the_command_line_knows_them(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["settings"]["tv"] == 5
     assert main(["denoise", str(tmp_path / "a.png"), "--preset", "mine"]) == 2
     assert "'mine' does not exist" in capsys.readouterr().err
+
+
+def test_they_lie_in_the_user_s_own_folder(monkeypatch):
+    monkeypatch.undo()
+    assert presets.folder().parts[-2:] == ("napari-dip", "presets")
+    package = Path(dip.__file__).parent
+    assert package not in presets.folder().parents

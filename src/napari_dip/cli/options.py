@@ -79,7 +79,7 @@ class Keyword:
         if "Sequence" in types and not words:
             return "N[,N...]"
         number = "N" if types & {"int", "float"} else ""
-        free = self.name.upper() if self.open and not number else ""
+        free = ("NAME" if words else self.name.upper()) if self.open and not number else ""
         return "|".join(filter(None, (words, number, free, "JSON" if "Mapping" in types else "")))
 
     def value(self, text: str) -> Any:
