@@ -131,7 +131,7 @@ def test_values_are_what_they_would_be_in_python(command, name, text, value):
         ("denois slices", "there is no command 'denois'. Is denoise meant?"),
         ("denoise", "required: IN. See napari-dip denoise --help"),
         ("denoise slices --iteration 3", "there is no option --iteration. Is --iterations meant?"),
-        ("denoise slices --preset faster", "--preset: fast or best or ulyanov2018 is needed, but 'faster'"),
+        ("denoise slices --preset faster", "preset 'faster' does not exist. Choose one of: fast, best"),
         ("denoise slices --iterations 1.5", "--iterations: a whole number is needed, but '1.5'"),
         ("denoise slices --iterations 0", "iterations must be a whole number of at least 1, but is 0"),
         ("denoise slices --network '{\"name\"'", "is not JSON"),

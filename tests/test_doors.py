@@ -14,8 +14,11 @@ ROOT = Path(napari_dip.__file__).parent
 BETWEEN = (
     "parts",
     "tasks",
+    "script",
+    "preview",
     "detail",
     "restoration",
+    "presets",
     "source",
     "unfinished",
     "results",

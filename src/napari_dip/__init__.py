@@ -11,12 +11,21 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_dip import viewer
+    from napari_dip import presets, viewer
     from napari_dip.api import Restoration, deconvolve, denoise, inpaint, super_resolve
 
     __version__: str
 
-__all__ = ["Restoration", "__version__", "deconvolve", "denoise", "inpaint", "super_resolve", "viewer"]
+__all__ = [
+    "Restoration",
+    "__version__",
+    "deconvolve",
+    "denoise",
+    "inpaint",
+    "presets",
+    "super_resolve",
+    "viewer",
+]
 
 # Loaded when they are first used: importing the package loads neither torch nor napari.
 _HOMES = {
@@ -29,8 +38,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "viewer":
-        return import_module("napari_dip.viewer")
+    if name in ("presets", "viewer"):
+        return import_module(f"napari_dip.{name}")
     if name == "__version__":
         return version("napari-dip")
     if name in _HOMES:

@@ -575,6 +575,7 @@ class Job:
             residual=_root_mean_square([past.residual for past in self._judged]),
             noise=_root_mean_square([past.noise for past in self._judged]),
             detail=Detail(self._result.array, list(self._planes.values())) if self._planes else None,
+            task=self.task.name,
         )
 
     def _record(self) -> dict[str, Any]:

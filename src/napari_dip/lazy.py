@@ -75,7 +75,7 @@ def restore_lazily(plan: Plan) -> Restoration:
         meta=np.empty((0,) * image.ndim, trial.dtype),
     )
     history: dict[str, list[Any]] = {name: [] for name in ("run", *RECORDED)}
-    return Restoration(restored, 0, NOT_COMPUTED, history, asked)
+    return Restoration(restored, 0, NOT_COMPUTED, history, asked, task=task.name)
 
 
 def _refuse_cut(plan: Plan) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 from napari_dip.detail import check_detail
 from napari_dip.engine.components import choose
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
-from napari_dip.engine.presets import preset as preset_named
 from napari_dip.given import Given, is_layer, pixels_of, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
@@ -22,6 +21,7 @@ from napari_dip.images.noise import Noise
 from napari_dip.images.psf import PSFS, GaussianPSF, MeasuredPSF, Optics, PointSpread
 from napari_dip.job import Job
 from napari_dip.plan import Plan
+from napari_dip.presets import choose_preset
 from napari_dip.tasks import Deconvolve, Denoise, Inpaint, SuperResolve, Task
 
 __all__ = [
@@ -141,6 +141,8 @@ def _plan(
     preset: str,
     settings: dict[str, Any],
 ) -> Plan:
+    chosen = choose_preset(preset, task.name, presets)
+    settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
     names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "detail", "out")
     noise, dtype, tile, warm, neighbours, channels, detail, out = (settings.pop(name, None) for name in names)
     if out is not None and not is_path(out):
@@ -160,10 +162,10 @@ def _plan(
     return Plan(
         given.array,
         axes,
-        preset_named(preset, presets).changed(**settings),
+        chosen.engine.changed(**settings),
         task,
         noise=_noise(noise),
-        preset=preset,
+        preset=chosen.name,
         dtype=None if dtype is None else np.dtype(dtype),
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),

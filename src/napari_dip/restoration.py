@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,8 @@ class Restoration:
     detail
         The pictures that `adjusted` shows, or None where there are none: of a restoration that is no
         denoising, that is lazy or in a file, or that is too large for them to be kept in memory.
+    task
+        What was done, ``"denoise"``, ``"inpaint"`` or ``"super-resolve"``.
     """
 
     image: Any = field(repr=False)
@@ -70,6 +73,7 @@ class Restoration:
     residual: float | None = field(default=None, repr=False)
     noise: float | None = field(default=None, repr=False)
     detail: Detail | None = field(default=None, repr=False)
+    task: str = field(default="denoise", repr=False)
 
     def adjusted(self, detail: float) -> Restoration:
         """Return the same restoration, smoother or with more detail, without another run.
@@ -114,6 +118,55 @@ class Restoration:
             residual=self.detail.residual_at(detail),
         )
 
+    def as_python(
+        self,
+        image: str | os.PathLike[str] | None = None,
+        mask: str | os.PathLike[str] | None = None,
+        *,
+        out: str | os.PathLike[str] | None = None,
+    ) -> str:
+        """Return a script that makes the same result again, for a paper, a colleague or a larger computer.
+
+        It says what was chosen and what was decided on the way; all else is as the preset has it.
+
+        Parameters
+        ----------
+        image, mask : path
+            The files of the image and of the mask; without them, the script has a place to fill in.
+        out : path
+            The file that the script writes the result to, by default named after the image's.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_dip as dip
+        >>> restored = dip.denoise(np.eye(32), iterations=5, seed=3, device="cpu", precision="float32")
+        >>> print(restored.as_python("cell.tif"))
+        import napari_dip as dip
+        <BLANKLINE>
+        restored = dip.denoise(
+            "cell.tif",
+            iterations=5,
+            seed=3,
+            device="cpu",
+            precision="float32",
+            out="cell.denoised.ome.tif",
+        )
+        <BLANKLINE>
+        """
+        from napari_dip.images.files import stem_of
+        from napari_dip.script import Pixels, as_python
+
+        stem = "image" if image is None else stem_of(image)
+        covered = Pixels("nonzero where pixels were filled in", None if mask is None else os.fspath(mask))
+        return as_python(
+            self.task,
+            self.settings,
+            Pixels("the pixels of the image", None if image is None else os.fspath(image)),
+            covered if self.task == "inpaint" else None,
+            out=f"{stem}.{PAST[self.task]}.ome.tif" if out is None else os.fspath(out),
+            stopped_by=self.stopped_by,
+        )
+
     @property
     def removed(self) -> Any:
         """What was taken away: the image less the result, in its units, as floats.
@@ -145,6 +198,27 @@ class Restoration:
         else:
             came_about = f"{self.iterations} iterations in {self.seconds:.1f} s, stopped by {self.stopped_by}"
         return f"<Restoration {shape} {self.image.dtype}, preset {self.settings['preset']!r}, {came_about}>"
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what came out, small, and how."""
+        from napari_dip.preview import as_html
+
+        facts = {
+            "result": f"{' × '.join(map(str, self.image.shape))}, {self.image.dtype}",
+            "done": f"{PAST.get(self.task, self.task)}, preset {self.settings.get('preset', '?')}",
+        }
+        if self.stopped_by == NOT_COMPUTED:
+            facts["computed"] = "when its pixels are asked for"
+            return as_html(None, "", facts)
+        facts["took"] = f"{self.iterations} iterations, {self.seconds:.1f} s"
+        facts["ended by"] = self.stopped_by
+        for what in ("noise", "residual"):
+            value = getattr(self, what)
+            if value is not None:
+                facts[what] = f"{value:.4g}"
+        if self.settings.get("detail"):
+            facts["detail"] = f"{self.settings['detail']:g}"
+        return as_html(self.image, self.settings.get("axes", ""), facts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the image as plain JSON."""

@@ -81,14 +81,9 @@ def _origin(record: dict[str, Any] | None) -> str:
 def show_presets(command: str | None, speaker: Speaker) -> int:
     """Say which presets there are, for one verb or all; return the exit code."""
     from napari_dip.engine.presets import PRESETS
+    from napari_dip.presets import KINDS
 
-    verbs = {
-        "denoise": ["denoise"],
-        "inpaint": ["scattered", "scratches", "holes"],
-        "super-resolve": ["super-resolve", "super-resolve volumes"],
-        "deconvolve": ["deconvolve", "deconvolve volumes"],
-    }
-    for verb, kinds in verbs.items():
+    for verb, kinds in KINDS.items():
         if command not in (None, verb):
             continue
         for kind in kinds:
@@ -101,4 +96,19 @@ def show_presets(command: str | None, speaker: Speaker) -> int:
                 )
             presets = {name: settings.to_dict() for name, settings in PRESETS[kind].items()}
             speaker.say("\n".join(lines), {"verb": verb, "for": kind, "presets": presets})
+        _show_own_presets(verb, speaker)
     return 0
+
+
+def _show_own_presets(verb: str, speaker: Speaker) -> None:
+    from napari_dip.presets import load, names
+
+    lines, presets, own = [f"{verb}, your own"], {}, names(verb)
+    for name in own:
+        try:
+            settings = presets[name] = load(name, verb)
+            lines.append(f"  {name:<14}based on {settings.get('preset', 'fast')}")
+        except ValueError as error:
+            speaker.warn(name, str(error))
+    if own:
+        speaker.say("\n".join(lines), {"verb": verb, "for": "your own", "presets": presets})

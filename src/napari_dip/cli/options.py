@@ -68,8 +68,13 @@ class Keyword:
 
     @property
     def words(self) -> list[str]:
-        """The words that it takes, or none where it takes any."""
+        """The words that it takes, or none where it has none of its own."""
         return re.findall(r"'([^']+)'", self.kind)
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes any words."""
+        return "str" in self.types and (not self.words or self.kind.endswith("or str"))
 
     @property
     def metavar(self) -> str:
@@ -80,7 +85,7 @@ class Keyword:
         if "Sequence" in types and not words:
             return "N[,N...]"
         number = "N" if types & {"int", "float"} else ""
-        free = "" if words or number else self.name.upper()
+        free = ("NAME" if words else self.name.upper()) if self.open and not number else ""
         return "|".join(filter(None, (words, number, free, "JSON" if "Mapping" in types else "")))
 
     def value(self, text: str) -> Any:
@@ -111,7 +116,7 @@ class Keyword:
                     return number(text)
                 except ValueError:
                     pass
-        if "str" in types and not words:
+        if self.open:
             return text
         figure = "a number" if "float" in types else "a whole number" if "int" in types else ""
         needed = [*words, figure, "JSON" if "Mapping" in types else ""]

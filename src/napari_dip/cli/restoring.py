@@ -185,12 +185,13 @@ def restore(
 def _check(verb: str, settings: Mapping[str, Any]) -> None:
     """Refuse once what could be used with no image."""
     from napari_dip.engine.devices import choose_device
-    from napari_dip.engine.presets import preset
     from napari_dip.engine.settings import Settings
+    from napari_dip.presets import choose_preset
 
     engine = {field.name: settings.get(field.name) for field in fields(Settings)}
     try:
-        chosen = preset(settings.get("preset", "fast"), PRESETS[verb]).changed(**engine)
+        task = verb.replace("_", "-")
+        chosen = choose_preset(settings.get("preset", "fast"), task, PRESETS[verb]).engine.changed(**engine)
         choose_device(chosen.device)
         np.dtype(settings.get("dtype"))
     except (TypeError, ValueError) as error:

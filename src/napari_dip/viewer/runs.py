@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +25,8 @@ from napari_dip.viewer.compare import show_before_on_key
 from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, result_name, unwrap
 from napari_dip.viewer.stacks import PlanesToDo, Region, position
 from napari_dip.viewer.time_left import TimeLeft
+from napari_dip.viewer.waiting import when_finished
+from napari_dip.viewer.words import how_far
 
 __all__ = ["RUNS", "News", "Run", "live_run"]
 
@@ -272,9 +274,13 @@ class Run:
         assert self.result is not None
         return self.result
 
+    def __await__(self) -> Generator[Any, None, Restoration]:
+        """Wait for the end in a notebook, ``await run``, and return the result as `wait` does."""
+        return when_finished(self).__await__()
+
     def __repr__(self) -> str:
-        state = "failed" if self.error else "done" if self.done else "paused" if self.paused else "live"
-        return f"<Run: {self.task} {self.source.name!r}, {state}, {self.progress:.0%}>"
+        planes = f" ({self.region.said})" if self.region.said else ""
+        return f"<Run: {self.task} {self.source.name!r}{planes}, {how_far(self)}>"
 
     # --------------------------------------------------------------------------------- in the worker's thread
 

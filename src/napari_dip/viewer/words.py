@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from napari_dip.restoration import Restoration
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.runs import Run
 
 __all__ = [
     "becomes",
     "duration",
     "ending",
     "how_detailed",
+    "how_far",
     "looks_like_noise",
     "need",
     "number",
@@ -182,6 +187,29 @@ def looks_like_noise(structure: float | None) -> str:
             f"{structure:.2f}, those of noise by 0. Move Detail to the right, or look for edges in the layer."
         )
     return "What was removed looks like noise: no structure was found in it."
+
+
+def how_far(run: Run) -> str:
+    """Return where a run stands, in a line for a console."""
+    if run.error is not None:
+        return f"failed: {run.error}"
+    if run.done and run.result is not None:
+        result, best = run.result, run.result.history["best_iteration"]
+        at = f", best at iteration {best[-1]}" if len(set(result.history["run"])) == 1 and best[-1] else ""
+        return f"done: {result.iterations} iterations in {duration(result.seconds)}{at}, {result.stopped_by}"
+    state = "paused" if run.paused else "stopping" if run.stopping else "live"
+    if run.step is None:
+        return f"{state}, {'waiting for another run' if run.waiting else 'preparing'}"
+    iterate, planes = run.step.iterate, run.planes
+    parts = [state, f"{run.progress:.0%}"]
+    if len(planes) > 1:
+        parts.append(f"{sum(planes.done)} of {len(planes)} {planes.kind}s done")
+        parts += [planes.say(planes.under_way)] if planes.under_way is not None else []
+    parts.append(f"iteration {iterate.iteration}")
+    parts += [f"best at {iterate.best_iteration}"] if iterate.best_iteration else []
+    bounds = run.past_its_usual_length, run.will_be_quicker
+    parts += [] if run.paused else [time_left(run.seconds_left, *bounds)]
+    return ", ".join(parts)
 
 
 def ending(result: Restoration) -> str:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBox
 
 from napari_dip.viewer.runs import Run
 from napari_dip.viewer.widgets.detail import DetailChoice
+from napari_dip.viewer.widgets.more import MoreMenu
 from napari_dip.viewer.widgets.planes import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
@@ -72,6 +73,8 @@ class RunControls(QWidget):
         self.rest.setMinimumHeight(28)
         self.strip = PlaneStrip(viewer)
         self.detail = DetailChoice(viewer)
+        self.more = MoreMenu(viewer)
+        self.more.setMinimumSize(68, 28)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -98,7 +101,10 @@ class RunControls(QWidget):
         layout.addWidget(self.strip)
         layout.addWidget(self.status)
         layout.addWidget(self.detail)
-        layout.addWidget(self.rest)
+        afterwards = QHBoxLayout()
+        afterwards.addWidget(self.rest, 1)
+        afterwards.addWidget(self.more, 0, Qt.AlignmentFlag.AlignRight)
+        layout.addLayout(afterwards)
         layout.addWidget(self.plot)
 
         self.main.clicked.connect(self._on_main)
@@ -131,6 +137,7 @@ class RunControls(QWidget):
         self.run, self._news = run, ""
         self.strip.follow(run.planes)
         self.detail.follow(run)
+        self.more.follow(run)
         self.plot.show()
         run.updated.connect(self._on_updated)
         run.finished.connect(self._on_finished)
@@ -186,6 +193,7 @@ class RunControls(QWidget):
         self._show_state()
         self._show_curves()
         self.live_changed.emit(False)
+        self.more.follow(self.run)
 
     def _show_state(self) -> None:
         run, live = self.run, self._live

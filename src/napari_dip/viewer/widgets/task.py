@@ -20,7 +20,8 @@ from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
-from napari_dip.viewer.widgets.narrow import Entries, choice
+from napari_dip.viewer.widgets.more import Recent
+from napari_dip.viewer.widgets.narrow import Entries, choice, offer
 from napari_dip.viewer.widgets.run_controls import RunControls
 from napari_dip.viewer.widgets.stack_choice import StackChoice
 from napari_dip.viewer.widgets.theme import Colours
@@ -101,6 +102,8 @@ class TaskWidget(QWidget):
         self.controls.trial_requested.connect(self.try_one)
         self.controls.rest_requested.connect(self.apply_to_all)
         self.controls.live_changed.connect(self._on_live)
+        self.controls.more.again_requested.connect(self.run_again)
+        self.controls.more.presets_changed.connect(self.offer_presets)
         self.viewer.events.theme.connect(self._on_theme)
         RUNS.begun.connect(self._on_begun)
         self.tie(self.layer.let_go)
@@ -108,6 +111,7 @@ class TaskWidget(QWidget):
         self.tie(self.controls.let_go)
         self.tie(self.controls.strip.let_go)
         self.tie(self.controls.detail.let_go)
+        self.tie(self.controls.more.let_go)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
         self._on_theme()
@@ -189,6 +193,15 @@ class TaskWidget(QWidget):
             run.source, lambda: self.settings_of(run) | self._out, lambda: Region.of(run.source, axes)
         )
 
+    def run_again(self, recent: Recent) -> Run | None:
+        """Begin a run that does once more what another did."""
+        whole, axes = recent.region.whole, recent.region.axes
+        return self._begin(
+            recent.source,
+            lambda: dict(recent.settings),
+            lambda: Region.of(recent.source, axes) if whole else recent.region,
+        )
+
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
         """Begin a run of a region of `layer`, with these keywords of the task's call."""
         job = self.plan(region.layer, settings)
@@ -221,9 +234,24 @@ class TaskWidget(QWidget):
     def show_preset(self) -> None:
         """Show in *Advanced* what the preset decides."""
         if self.ready:
-            from napari_dip.engine.presets import preset
+            from napari_dip.presets import choose_preset
 
-            self.advanced.show_preset(preset(self.preset.currentData(), self.presets()).to_dict())
+            try:
+                chosen = choose_preset(self.preset.currentData(), self.TASK, self.presets())
+            except ValueError as error:  # a file of the user's that is damaged
+                self.controls.tell(str(error)[:1].upper() + str(error)[1:])
+                return
+            self.advanced.show_preset({**chosen.rest, **chosen.engine.to_dict()})
+
+    def offer_presets(self) -> None:
+        """Offer the package's presets and the user's own."""
+        from napari_dip.presets import names
+
+        chosen = self.preset.currentData()
+        own = {name: (f"{name} (own)", "A preset of yours.") for name in names(self.TASK)}
+        offer(self.preset, {**self.PRESETS, **own})
+        self.preset.setCurrentIndex(max(0, self.preset.findData(chosen)))
+        self.show_preset()
 
     def tie(self, cut: Callable[[], object]) -> None:
         """Have `cut` called when the widget is gone; its runs go on."""
@@ -290,7 +318,7 @@ class TaskWidget(QWidget):
         self._not_ready = ""
         self.advanced.show_devices(devices)
         self._on_layer()
-        self.show_preset()
+        self.offer_presets()
 
     def _on_cold(self, error: Exception) -> None:
         self._not_ready = f"PyTorch could not be loaded: {error}"
@@ -330,6 +358,9 @@ class TaskWidget(QWidget):
     def _on_live(self, live: bool) -> None:
         self.form.setEnabled(not live)
         self.advanced.setEnabled(not live)
+        run = self.controls.run
+        if run is not None and run.done:
+            self.controls.more.remember(run, self.settings_of(run))
         self.describe()
 
     def _on_theme(self, event: object = None) -> None:

@@ -1,0 +1,146 @@
+"""A run's result as code: where its pixels came from, and what it was made with."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+
+from napari_dip.given import pixels_of
+from napari_dip.images.files import Description, check, read, stem_of
+from napari_dip.restoration import PAST, Restoration, origin
+from napari_dip.script import Pixels, as_command, as_python
+from napari_dip.viewer.runs import Run
+from napari_dip.viewer.stacks import Region
+
+__all__ = ["command_of", "python_of", "settings_of"]
+
+# Of images up to so many bytes all pixels are compared with the file's, of larger ones some planes.
+SMALL = 2**25
+ANOTHER_ORDER = (
+    "In the window the planes were restored in another order, by what was looked at. Each starts from the "
+    "one before: they differ a little."
+)
+
+
+def python_of(run: Run) -> str:
+    """Return a script that makes the result of a run again; the run is done."""
+    result = _result(run)
+    image = _image(run)
+    mask, labels = _mask(run)
+    order = list(dict.fromkeys(result.history["run"]))
+    notes = [ANOTHER_ORDER] if order != sorted(order) and result.settings.get("warm", True) else []
+    return as_python(
+        run.task,
+        result.settings,
+        image,
+        mask,
+        out=_out(run, image),
+        labels=labels,
+        stopped_by=result.stopped_by,
+        notes=notes,
+    )
+
+
+def command_of(run: Run) -> str | None:
+    """Return a command that makes the result of a run again, or None where it was not made from files."""
+    image = _image(run)
+    mask, labels = _mask(run)
+    return as_command(run.task, _result(run).settings, image, mask, out=_out(run, image), labels=labels)
+
+
+def settings_of(run: Run) -> str:
+    """Return the complete settings of a run as JSON, which the command line's ``--settings`` takes."""
+    return json.dumps(origin(run.task) | {"settings": _result(run).settings}, indent=2)
+
+
+def _result(run: Run) -> Restoration:
+    if run.result is None:
+        raise ValueError("there is no result to say how it was made: wait() for it, or stop() the run.")
+    return run.result
+
+
+def _image(run: Run) -> Pixels:
+    planes = f", {run.region.said}" if run.region.said else ""
+    return _from(run.source, f"the pixels of the layer {run.source.name!r}{planes}", run.region)
+
+
+def _mask(run: Run) -> tuple[Pixels | None, Any]:
+    if run.task != "inpaint":
+        return None, None
+    if run.mask is None:
+        return Pixels("nonzero where pixels were filled in"), None
+    layer, labels = run.mask
+    what = f"nonzero where pixels were filled in: the layer {layer.name!r}"
+    same_grid = isinstance(layer, Labels | Image) and run.region.whole and _lies_on(layer, run.source)
+    if not same_grid:
+        return Pixels(f"{what}, on the image's pixels"), labels
+    return _from(layer, what), labels
+
+
+def _lies_on(mask: Layer, image: Image) -> bool:
+    """Whether a mask's pixels are an image's."""
+    if mask.ndim != image.ndim or tuple(mask.data.shape) != tuple(pixels_of(image).shape[: mask.ndim]):
+        return False
+    points = [np.zeros(mask.ndim), *np.eye(mask.ndim)]
+    return all(np.allclose(mask.data_to_world(point), image.data_to_world(point)) for point in points)
+
+
+def _from(layer: Any, what: str, region: Region | None = None) -> Pixels:
+    """Return where the pixels of a layer, or of a region of it, can be read from."""
+    path = layer.source.path
+    if path is None:
+        return Pixels(what)
+    path = os.fspath(path)
+    try:
+        array, said = read(path)
+        data = pixels_of(layer)
+        axis = said.axes.find("C")  # napari makes a layer of each channel
+        whole = (slice(None),) * array.ndim
+        views: list[tuple[int | slice, ...]] = [whole]
+        if array.ndim == data.ndim + 1 and axis >= 0:
+            views = [(*whole[:axis], c, *whole[axis + 1 :]) for c in range(array.shape[axis])]
+        view = next((view for view in views if _same(array[view], data)), None)
+    except (OSError, ValueError):
+        return Pixels(what)
+    if view is None:  # the layer has been changed, or another reader made something else of the file
+        return Pixels(what)
+    part = list(view)
+    if region is not None and not region.whole:
+        places = [at for at, one in enumerate(part) if isinstance(one, slice)]
+        for at, where, size in zip(places, region.where, region.shape, strict=True):
+            part[at] = slice(None) if where == slice(0, size) else slice(where.start, where.stop)
+    while part and part[-1] == slice(None):
+        part.pop()
+    return Pixels(what, path, tuple(part), None if part else said.axes)
+
+
+def _same(array: Any, data: Any) -> bool:
+    """Whether a file's array has a layer's pixels."""
+    if tuple(array.shape) != tuple(data.shape) or array.dtype != data.dtype:
+        return False
+    if math.prod(data.shape) * data.dtype.itemsize <= SMALL:
+        return bool(np.array_equal(np.asarray(array), np.asarray(data), equal_nan=data.dtype.kind == "f"))
+    looks = {tuple(int(size * part) for size in data.shape[:-2]) for part in (0, 0.5, 0.99)}
+    return all(np.array_equal(np.asarray(array[at]), np.asarray(data[at])) for at in looks)
+
+
+def _out(run: Run, image: Pixels) -> str:
+    """Return the file for the result: beside the image's, and of a kind that can hold it."""
+    path = Path(image.path) if image.path is not None else None
+    named = re.sub(r"[^\w-]+", "-", run.source.name).strip("-") or "image"
+    stem = named if path is None else stem_of(path)
+    result = _result(run).image
+    name = f"{stem}.{PAST.get(run.task, run.task)}"
+    try:
+        check("a.ome.tif", result.shape, result.dtype, Description.plain(run.region.axes.names))
+        name += ".ome.tif"
+    except ValueError:
+        name += ".ome.zarr"
+    return name if path is None else str(path.with_name(name))

@@ -1,0 +1,222 @@
+"""The menu *More*: a result as code, presets of the user's own, recent runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar
+
+from napari.layers import Image
+from napari.utils.notifications import show_error, show_info
+from psygnal import Signal
+from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu, QMessageBox, QPushButton, QWidget
+
+from napari_dip.viewer.removed import show_removed
+from napari_dip.viewer.runs import Run
+from napari_dip.viewer.stacks import Region
+
+__all__ = ["MoreMenu", "Recent"]
+
+MOST_RECENT = 10
+
+
+@dataclass(frozen=True)
+class Recent:
+    """A run that may be done again.
+
+    Parameters
+    ----------
+    label
+        What it was, and when.
+    source, region
+        What was restored.
+    settings
+        With what, as keywords of the task's call.
+    """
+
+    label: str
+    source: Image
+    region: Region
+    settings: Mapping[str, Any]
+
+
+class MoreMenu(QPushButton):
+    """A button with a menu of what can be done with the run that was done last.
+
+    Parameters
+    ----------
+    viewer
+        Where the runs' layers are.
+
+    Attributes
+    ----------
+    again_requested : psygnal.Signal(Recent)
+        A run is to be done again.
+    presets_changed : psygnal.Signal
+        The user's own presets are others now.
+    """
+
+    again_requested: ClassVar[Signal] = Signal(object)
+    presets_changed: ClassVar[Signal] = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__("More", parent)
+        self._viewer = viewer
+        self._run: Run | None = None
+        self._recent: list[Recent] = []
+        self.setToolTip("What was removed, this result as code, a preset of your own, runs to do again.")
+        self._entries = QMenu(self)
+        self._entries.setToolTipsVisible(True)
+        self._entries.aboutToShow.connect(self._fill)
+        self._deletions, self._again = QMenu("Delete a preset", self), QMenu("Run again", self)
+        self.setMenu(self._entries)
+        self.hide()
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    def let_go(self) -> None:
+        """Stop following the viewer."""
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def follow(self, run: Run | None) -> None:
+        """Offer what can be done with this run, when it is done."""
+        self._run = run
+        done = run is not None and run.done
+        self.setVisible((done and run is not None and run.result is not None) or bool(self._recent))
+        self.setEnabled(run is None or done)
+
+    def remember(self, run: Run, settings: Mapping[str, Any]) -> None:
+        """Offer to do a run again, which is done.
+
+        Parameters
+        ----------
+        run
+            The run.
+        settings
+            The keywords of the task's call that make the same.
+        """
+        if run.result is None:
+            return
+        planes = f" ({run.region.said})" if run.region.said else ""
+        what = with_what(run.task, run.result.settings)
+        label = f"{run.source.name}{planes}, {what}, {time.strftime('%H:%M')}"
+        new = Recent(label, run.source, run.region, settings)
+        others = [one for one in self._recent if replace(one, label=label) != new]
+        self._recent = [new, *others][:MOST_RECENT]
+
+    # ----------------------------------------------------------------------------------------------- the menu
+
+    def _fill(self) -> None:
+        from napari_dip.presets import names
+        from napari_dip.viewer.as_code import command_of, python_of, settings_of
+
+        menu, run = self._entries, self._run
+        for one in (menu, self._deletions, self._again):
+            one.clear()
+        if run is not None and run.result is not None:
+            if run.adjustable:
+                self._add(
+                    menu,
+                    "Show what was removed",
+                    "A layer with what was taken away from the image: it should look like noise.",
+                    lambda: show_removed(self._viewer, run),
+                )
+                menu.addSeparator()
+            self._add(
+                menu,
+                "Copy as Python",
+                "A script that makes this result again, without napari.",
+                lambda: _copy(python_of(run), "a script"),
+            )
+            command = command_of(run)
+            if command is not None:
+                self._add(
+                    menu,
+                    "Copy as a command",
+                    "A command for a terminal that makes this result again.",
+                    lambda: _copy(command, "a command"),
+                )
+            self._add(
+                menu,
+                "Copy settings (JSON)",
+                "All settings of this result.",
+                lambda: _copy(settings_of(run), "the settings"),
+            )
+            menu.addSeparator()
+            self._add(
+                menu,
+                "Save settings as a preset…",
+                "Keep how this was made under a name, for other images.",
+                lambda: self._save(run),
+            )
+        task = None if run is None else run.task
+        own = [] if task is None else names(task)
+        if own:
+            menu.addMenu(self._deletions)
+            for name in own:
+                self._add(self._deletions, f"{name}…", "", partial(self._delete, name))
+        if self._recent:
+            menu.addSeparator()
+            menu.addMenu(self._again)
+            for recent in self._recent:
+                self._add(self._again, recent.label, "", partial(self.again_requested.emit, recent))
+
+    def _add(self, menu: QMenu, text: str, tooltip: str, do: Callable[[], object]) -> None:
+        action = menu.addAction(text.replace("&", "&&"))
+        assert action is not None
+        action.setToolTip(tooltip)
+        action.triggered.connect(lambda: do())
+
+    def _save(self, run: Run) -> None:
+        from napari_dip.presets import save
+
+        name, chosen = QInputDialog.getText(
+            self, "Save as a preset", "Name of the preset:", QLineEdit.EchoMode.Normal, ""
+        )
+        if not chosen or run.result is None:
+            return
+        try:
+            save(name.strip(), run.result.settings, run.task)
+        except (ValueError, TypeError, OSError) as error:
+            show_error(str(error))
+            return
+        self.presets_changed.emit()
+        show_info(f"{name.strip()!r} is among the presets now.")
+
+    def _delete(self, name: str) -> None:
+        from napari_dip.presets import delete
+
+        assert self._run is not None
+        sure = QMessageBox.question(self, "Delete a preset", f"Delete your preset '{name}'?")
+        if sure != QMessageBox.StandardButton.Yes:
+            return
+        try:
+            delete(name, self._run.task)
+        except (ValueError, OSError) as error:
+            show_error(str(error))
+        self.presets_changed.emit()
+
+    def _on_removed(self, event: Any = None) -> None:
+        """Runs of a layer that is gone can't be done again, and must not keep its pixels."""
+        self._recent = [one for one in self._recent if one.source in self._viewer.layers]
+
+
+def with_what(task: str, settings: Mapping[str, Any]) -> str:
+    """Return in a few words what a run was done with, as ``"fast with seed"``."""
+    from napari_dip.presets import ENGINE, MACHINE
+    from napari_dip.script import said_with_preset
+
+    said = said_with_preset(task, settings)
+    changed = [key for key in said if key in ENGINE and key not in MACHINE]
+    if task == "inpaint" and isinstance(said.get("stopping"), dict) and said["stopping"].keys() == {"guard"}:
+        changed.remove("stopping")  # which the mask decides
+    few = ", ".join(changed[:2]) + (", …" if len(changed) > 2 else "")
+    return f"{settings['preset']} with {few}" if changed else str(settings["preset"])
+
+
+def _copy(text: str, what: str) -> None:
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    clipboard.setText(text)
+    show_info(f"Copied: {what}.")
