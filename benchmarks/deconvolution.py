@@ -6,8 +6,8 @@
 
 A picture is blurred, its surroundings with it, and recorded in photons, so many at its brightest point. The
 fit is given that and the point spread function. Richardson and Lucy's is scikit-image's, on the picture
-mirrored at its borders; of its iterates the best by the truth counts. Pixels (px) are the period down to which
-a result agrees with the truth (Fourier ring correlation above 1/2).
+mirrored at its borders; of its iterates the best by the truth counts. Pixels (px) are the period down to
+which a result agrees with the truth (Fourier ring correlation above 1/2).
 """
 
 from __future__ import annotations

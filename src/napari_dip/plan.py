@@ -11,6 +11,7 @@ import numpy as np
 from napari_dip.engine.settings import Settings
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description
+from napari_dip.images.guides import Guide
 from napari_dip.images.noise import Noise
 from napari_dip.job import Job
 from napari_dip.tasks import Task
@@ -24,7 +25,8 @@ class Plan:
 
     Parameters
     ----------
-    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, out, description
+    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, guide, out,
+    description
         As `Job` takes them.
     lazy
         Whether it is to be done only when the result's pixels are asked for.
@@ -41,6 +43,7 @@ class Plan:
     warm: bool = True
     neighbours: int | None = None
     together: bool = False
+    guide: Guide | None = None
     out: str | os.PathLike[str] | None = None
     description: Description | None = None
     lazy: bool = False
