@@ -72,6 +72,8 @@ def denoise(
     neighbours: int | None = None,
     channels: str | None = None,
     detail: float | None = None,
+    guide: Any = None,
+    guided_by: str | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     callback: Callable[[Step], object] | None = None,
@@ -160,6 +162,14 @@ def denoise(
     detail : float
         From -1, smoothest, to 1, the image as it was; 0 is the automatic choice. What suits an image is seen
         best afterwards, without another run: `Restoration.adjusted`.
+    guide : array_like, napari image layer or path
+        Another image of the same scene, such as a channel that is less noisy: the generator sees it, and
+        takes from it what helps to explain the image. Of the image's shape, of one plane or volume for all,
+        or finer or coarser by a simple factor; perhaps with channels (or colours) before or after these axes.
+        Two layers may differ in scale, translation and shape: they are reconciled in world coordinates. Not
+        for dask arrays.
+    guided_by : str
+        A fingerprint of the guide, as complete settings have it; the guide itself must be given too.
     out : path
         Write the result to this file (``.ome.zarr`` or ``.ome.tif``), plane by plane, with axes, pixel sizes
         and settings: memory holds one plane or volume. A plane may go to a ``.png``. A file that exists is

@@ -10,6 +10,7 @@ import functools
 import math
 import os
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate, iterate, memory_of, resolve
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description
+from napari_dip.images.guides import Guide
 from napari_dip.images.intensities import cast, check_image
 from napari_dip.images.noise import Noise
 from napari_dip.parts import Cutting, Index, Part, Place, place
@@ -76,6 +78,8 @@ class Job:
         Whether the channels of a plane or volume are restored along with one another.
     detail
         How smooth each plane or volume is to be, as `napari_dip.detail.Detail.at` takes it.
+    guide
+        Another image of the same, which the generator sees.
     out
         The file that the result goes to, plane by plane; None to keep it in memory.
     description
@@ -113,16 +117,19 @@ class Job:
         neighbours: int | None = None,
         together: bool = False,
         detail: float = 0.0,
+        guide: Guide | None = None,
         out: str | os.PathLike[str] | None = None,
         description: Description | None = None,
     ) -> None:
         check_image(image)
         self.task = task = task or Denoise()
-        self.image, self.axes, self.noise = image, axes, noise
+        self.image, self.axes, self.noise, self.guide = image, axes, noise, guide
         self._source = Source(image, axes, neighbours or 0, together)
         self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
         if self.dtype.kind not in "biuf":
             raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {self.dtype}.")
+
+        guided = {} if guide is None else {"guided_by": guide.fingerprint}
 
         def complete(engine: Settings, tile: int | None) -> dict[str, Any]:
             return {
@@ -137,6 +144,7 @@ class Job:
                 "neighbours": neighbours,
                 "channels": "together" if together else "apart",
                 **({"detail": detail} if detail else {}),
+                **guided,
             }
 
         settings = task.suit(settings)
@@ -188,6 +196,8 @@ class Job:
         """Return about how many bytes a run on so many pixels of the image would take, with the result."""
         channels = 3 if self.axes.joint_channels else 1 + self._source.company
         problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
+        if self.guide is not None:
+            problem = replace(problem, guide=torch.empty(self.guide.channels, *size, device="meta"))
         return memory_of(problem, self.engine) + self._result.memory
 
     # ------------------------------------------------------------------------------------------ doing it
@@ -443,6 +453,7 @@ class Job:
             torch.from_numpy(np.where(known, np.concatenate(normal), 0).astype(np.float32)),
             None if known.all() else torch.from_numpy(known),
             self.task.operator(self.axes),
+            None if self.guide is None else torch.from_numpy(self.guide[self._part.goes].copy()),
             noise=self._measured.noise.rescaled(
                 self._measured.intensities.zero, self._measured.intensities.unit
             ),

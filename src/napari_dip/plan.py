@@ -11,6 +11,7 @@ import numpy as np
 from napari_dip.engine.settings import Settings
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description
+from napari_dip.images.guides import Guide
 from napari_dip.images.noise import Noise
 from napari_dip.job import Job
 from napari_dip.tasks import Task
@@ -24,7 +25,7 @@ class Plan:
 
     Parameters
     ----------
-    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, detail, out
+    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, detail, guide, out
         As `Job` takes them, and so the description.
     lazy
         Whether it is to be done only when the result's pixels are asked for.
@@ -42,6 +43,7 @@ class Plan:
     neighbours: int | None = None
     together: bool = False
     detail: float = 0.0
+    guide: Guide | None = None
     out: str | os.PathLike[str] | None = None
     description: Description | None = None
     lazy: bool = False

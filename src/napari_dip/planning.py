@@ -16,6 +16,7 @@ from napari_dip.given import Given, is_layer, pixels_of, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.files import is_path, read
+from napari_dip.images.guides import Guide, array_guide, layer_guide
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
 from napari_dip.images.psf import PSFS, GaussianPSF, MeasuredPSF, Optics, PointSpread
@@ -159,6 +160,8 @@ def _plan(
         raise ValueError(f"neighbours must be a whole number of planes from 0 to 8, but is {neighbours!r}.")
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
         raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
+    lazy = given.lazy and out is None
+    guide = _guide(settings.pop("guide", None), settings.pop("guided_by", None), task, given, axes, lazy)
     return Plan(
         given.array,
         axes,
@@ -172,15 +175,39 @@ def _plan(
         neighbours=neighbours,
         together=channels == "together",
         detail=detail,
+        guide=guide,
         out=out,
         description=None if out is None else given.description(axes),
-        lazy=given.lazy and out is None,
+        lazy=lazy,
     )
 
 
 def _unnamed(given: Given) -> bool:
     """Whether the image has three axes of which nothing says that the first is not depth."""
     return given.axes in (None, "QYX") and not given.rgb and given.array.ndim == 3
+
+
+def _guide(guide: Any, asked: str | None, task: Task, given: Given, axes: Axes, lazy: bool) -> Guide | None:
+    if guide is None:
+        if asked is not None:
+            raise ValueError(
+                f"these settings are of a run with a guide (guided_by={asked!r}): give it too, guide=..., or "
+                "leave guided_by out."
+            )
+        return None
+    if lazy:
+        raise ValueError(
+            "guide is for images that are restored at once, but a dask array is restored when it is "
+            "computed: pass image.compute(), or out=, a file for the result."
+        )
+    if is_path(guide):
+        guide, _ = read(guide)
+    factors = task.factors(axes)
+    if is_layer(guide):
+        if given.layer is not None:
+            return layer_guide(guide, given.layer, axes, factors)
+        guide = pixels_of(guide)
+    return array_guide(guide, given.array.shape, axes, factors)
 
 
 def _in_volumes(settings: Mapping[str, Any]) -> bool:

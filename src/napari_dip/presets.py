@@ -40,7 +40,7 @@ KEPT = ("preset", *ENGINE, "warm", "detail")
 MACHINE = ("device", "precision")
 LEFT_OUT = (
     *("image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise"),
-    *("mask", "labels", "damage", "denoise", "factor", "kernel", "psf"),
+    *("guide", "guided_by", "mask", "labels", "damage", "denoise", "factor", "kernel", "psf"),
     *MACHINE,
 )
 # A name is a file's name too, on any system.

@@ -23,11 +23,26 @@ def test_coordinates_run_from_0_to_1_along_each_axis():
     assert torch.allclose(z[0, 1, 0], torch.linspace(0, 1, 3))
 
 
-def test_image_input_shows_the_guide_and_fills_missing_pixels_with_the_mean():
-    guide = torch.rand(2, 8, 8)
-    problem = Problem(torch.rand(1, 8, 8), guide=guide)
-    assert torch.equal(ImageInput().draw(problem, (8, 8), (1, 1), seeded())[0], guide)
+@pytest.mark.parametrize("chosen", [NoiseInput(3), CoordinateInput()])
+def test_every_input_has_the_guide_beside_its_own(chosen):
+    alone = Problem(torch.rand(1, 6, 8))
+    guided = Problem(alone.measurement, guide=torch.rand(2, 6, 8))
+    z = chosen.draw(guided, (8, 8), (2, 1), seeded())
+    own = chosen.draw(alone, (8, 8), (2, 1), seeded())
+    assert z.shape[1] == chosen.width(guided, (2, 1)) == own.shape[1] + 4
+    assert torch.equal(z[:, : own.shape[1]], own)
+    # In the middle of the canvas, its rows shared between two channels.
+    assert torch.equal(z[0, own.shape[1] :: 2][:, 1:3], guided.guide[:, 1::2][:, :2])
 
+
+def test_the_guide_takes_the_place_of_an_image():
+    guided = Problem(torch.rand(1, 6, 8), guide=torch.rand(1, 6, 8))
+    z = ImageInput(2).draw(guided, (6, 8), (1, 1), seeded())
+    assert z.shape[1] == ImageInput(2).width(guided, (1, 1)) == 3
+    assert torch.equal(z[:, 2], guided.guide)
+
+
+def test_image_input_fills_missing_pixels_with_the_mean():
     measurement = torch.ones(1, 8, 8)
     measurement[0, 0, 0] = 99.0
     known = torch.ones_like(measurement, dtype=torch.bool)

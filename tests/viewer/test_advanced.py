@@ -12,7 +12,10 @@ from napari_dip.engine.presets import PRESETS, preset
 from napari_dip.viewer.widgets.advanced import FIELDS, AdvancedForm
 from napari_dip.viewer.widgets.denoise import PRESETS as NAMED
 
-ELSEWHERE = {"image", "preset", "axes", "neighbours", "detail", "out", "progress", "callback", "expected"}
+ELSEWHERE = {
+    *("image", "preset", "axes", "neighbours", "detail", "guide", "guided_by", "out", "progress", "callback"),
+    "expected",
+}
 
 
 @pytest.fixture

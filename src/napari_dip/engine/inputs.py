@@ -24,15 +24,30 @@ class Input(Component, ABC):
 
     perturbation: float
 
-    @abstractmethod
     def draw(
         self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
     ) -> Tensor:
-        """Return ``z``, shape (1, channels, [Z,] Y, X) on the coarse grid, float32, on the CPU."""
+        """Return ``z``, shape (1, channels, [Z,] Y, X) on the coarse grid, float32, on the CPU.
 
-    @abstractmethod
+        Where the problem has a guide it is a part of ``z`` (flash and no-flash, IJCV 2020, sec. 4.5).
+        """
+        z = self.own(problem, canvas, factors, generator)
+        return z if problem.guide is None else torch.cat([z, _shown(problem.guide[None], canvas, factors)], 1)
+
     def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
         """Return how many channels ``z`` will have."""
+        guide = 0 if problem.guide is None else problem.guide.shape[0]
+        return self.own_width(problem, factors) + guide * math.prod(factors)
+
+    @abstractmethod
+    def own(
+        self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
+    ) -> Tensor:
+        """Return the channels of ``z`` that are not the guide's."""
+
+    @abstractmethod
+    def own_width(self, problem: Problem, factors: tuple[int, ...]) -> int:
+        """Return how many these are."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +70,12 @@ class NoiseInput(Input):
     perturbation: float = 1 / 30
     name: ClassVar[str] = "noise"
 
-    def draw(
+    def own(
         self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
     ) -> Tensor:
         return self.scale * torch.rand(1, self.channels, *_coarse(canvas, factors), generator=generator)
 
-    def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
+    def own_width(self, problem: Problem, factors: tuple[int, ...]) -> int:
         return self.channels
 
 
@@ -81,7 +96,7 @@ class CoordinateInput(Input):
     perturbation: float = 0.0
     name: ClassVar[str] = "coordinates"
 
-    def draw(
+    def own(
         self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
     ) -> Tensor:
         axes = [torch.linspace(0, 1, size) for size in _coarse(canvas, factors)]
@@ -91,15 +106,16 @@ class CoordinateInput(Input):
         ]
         return torch.cat([grid, *waves])[None]
 
-    def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
+    def own_width(self, problem: Problem, factors: tuple[int, ...]) -> int:
         return len(factors) * (1 + 2 * self.frequencies)
 
 
 @dataclass(frozen=True)
 class ImageInput(Input):
-    """An image: the problem's guide (flash and no-flash, IJCV 2020, sec. 4.5) or the measurement itself.
+    """An image: the problem's guide, or the measurement where there is none.
 
-    Where an explicit prior corrects the estimate (`Settings.correction`), its own estimate is the guide.
+    Where an explicit prior corrects the estimate (`Settings.correction`), its own estimate takes the
+    measurement's place.
 
     Parameters
     ----------
@@ -115,27 +131,20 @@ class ImageInput(Input):
     blur: float = 0.0
     name: ClassVar[str] = "image"
 
-    def draw(
+    def own(
         self, problem: Problem, canvas: tuple[int, ...], factors: tuple[int, ...], generator: torch.Generator
     ) -> Tensor:
-        image = (problem.filled if problem.guide is None else problem.guide[None]).cpu().float()
+        noise = self.scale * torch.rand(1, self.channels, *_coarse(canvas, factors), generator=generator)
+        if problem.guide is not None:
+            return noise
+        image = problem.filled.cpu().float()
         if self.blur > 0:
             image = gaussian_blur(image, self.blur)
-        around = [
-            part
-            for size, whole in zip(reversed(image.shape[2:]), reversed(canvas), strict=True)
-            for part in ((whole - size) // 2, whole - size - (whole - size) // 2)
-        ]
-        image = F.pad(image, around, mode="replicate")
-        image = unshuffle(image, factors)
-        if not self.channels:
-            return image
-        noise = self.scale * torch.rand(1, self.channels, *image.shape[2:], generator=generator)
-        return torch.cat([image, noise], 1)
+        return torch.cat([_shown(image, canvas, factors), noise], 1)
 
-    def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
-        image = problem.channels if problem.guide is None else problem.guide.shape[0]
-        return image * math.prod(factors) + self.channels
+    def own_width(self, problem: Problem, factors: tuple[int, ...]) -> int:
+        own = problem.channels * math.prod(factors) if problem.guide is None else 0
+        return own + self.channels
 
 
 INPUTS: dict[str, type[Input]] = {kind.name: kind for kind in (NoiseInput, CoordinateInput, ImageInput)}
@@ -143,6 +152,16 @@ INPUTS: dict[str, type[Input]] = {kind.name: kind for kind in (NoiseInput, Coord
 
 def _coarse(canvas: tuple[int, ...], factors: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size // factor for size, factor in zip(canvas, factors, strict=True))
+
+
+def _shown(image: Tensor, canvas: tuple[int, ...], factors: tuple[int, ...]) -> Tensor:
+    """Return an image in the middle of the canvas, on the coarse grid."""
+    around = [
+        part
+        for size, whole in zip(reversed(image.shape[2:]), reversed(canvas), strict=True)
+        for part in ((whole - size) // 2, whole - size - (whole - size) // 2)
+    ]
+    return unshuffle(F.pad(image.cpu().float(), around, mode="replicate"), factors)
 
 
 class Perturbed:

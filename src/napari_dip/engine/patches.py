@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from itertools import product
 
@@ -22,7 +23,7 @@ ALIKE = 64  # how many are taken
 ROWS, AT_ONCE = 16, 1 << 10
 
 
-def nonlocal_bayes(image: Tensor, pilot: Tensor, noise: Noise) -> Tensor:
+def nonlocal_bayes(image: Tensor, pilot: Tensor, noise: Noise, guide: Tensor | None = None) -> Tensor:
     """Return an image without its noise, as far as similar patches can tell the two apart.
 
     Patches that look most alike in a pilot estimate are taken for draws from one normal distribution, with
@@ -37,6 +38,9 @@ def nonlocal_bayes(image: Tensor, pilot: Tensor, noise: Noise) -> Tensor:
         An estimate of the clean image, of the same shape.
     noise
         In the image's intensities.
+    guide
+        Another image of the scene, shape (1, guide channels, [Z,] Y, X). A patch then is what both show
+        there: as far as the two vary together among similar patches, the guide tells about the image.
 
     References
     ----------
@@ -46,18 +50,34 @@ def nonlocal_bayes(image: Tensor, pilot: Tensor, noise: Noise) -> Tensor:
     if min(image.shape[-2:]) < SIDE:
         return pilot
     correlation = _correlation(noise).to(image.device)
+    if guide is not None:
+        guide = _principal(guide).expand_as(image).flatten(0, -3)
     planes = zip(image.flatten(0, -3), pilot.flatten(0, -3), strict=True)
-    return torch.stack([_plane(y, x, noise, correlation) for y, x in planes]).view_as(image)
+    guides = itertools.repeat(None) if guide is None else guide
+    pairs = zip(planes, guides, strict=False)
+    return torch.stack([_plane(y, x, g, noise, correlation) for (y, x), g in pairs]).view_as(image)
 
 
-def _plane(image: Tensor, pilot: Tensor, noise: Noise, correlation: Tensor) -> Tensor:
+def _principal(guide: Tensor) -> Tensor:
+    """Return the mixture of a guide's channels that varies most."""
+    if guide.shape[1] == 1:
+        return guide
+    centred = (guide - guide.mean(dim=tuple(range(2, guide.ndim)), keepdim=True)).flatten(2)[0]
+    weights = torch.linalg.eigh(centred @ centred.mT).eigenvectors[:, -1]
+    mixture: Tensor = torch.tensordot(guide, weights, ([1], [0]))[:, None]
+    return mixture
+
+
+def _plane(image: Tensor, pilot: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor) -> Tensor:
     total, count = torch.zeros_like(image), torch.zeros_like(image)
     for rows, centres in _strips(len(image)):
         size = image[rows].shape
         y, x = _patches(image[rows]), _patches(pilot[rows])
+        g = None if guide is None else _patches(guide[rows])
         estimates, counts = torch.zeros_like(y), y.new_zeros(len(y))
         for group in torch.split(_alike(pilot[rows], centres), AT_ONCE):
-            found = _expected(y[group], x[group], noise, correlation)
+            beside = None if g is None else g[group]
+            found = _expected(y[group], x[group], beside, noise, correlation)
             estimates.index_add_(0, group.flatten(), found.flatten(0, 1))
             counts.index_add_(0, group.flatten(), counts.new_ones(group.numel()))
         total[rows] += F.fold(estimates.mT[None], size, SIDE)[0, 0]
@@ -113,8 +133,10 @@ def _means(squares: Tensor, places: list[int]) -> Tensor:
     return torch.cat([regular, squares[-SIDE:].mean(0, keepdim=True)])
 
 
-def _expected(y: Tensor, x: Tensor, noise: Noise, correlation: Tensor) -> Tensor:
+def _expected(y: Tensor, x: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor) -> Tensor:
     """Return the expectations of noisy patches `y` whose pilots are `x`: (groups, patches, pixels)."""
+    if guide is not None:
+        return _expected_with(y, x, guide, noise, correlation)
     mean = x.mean(1, keepdim=True)
     centred = x - mean
     covariance = centred.mT @ centred / max(1, x.shape[1] - 1)
@@ -127,6 +149,30 @@ def _expected(y: Tensor, x: Tensor, noise: Noise, correlation: Tensor) -> Tensor
     inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(covariance + noisy).L)
     expected: Tensor = y - (y - mean) @ inverse @ noisy
     return expected
+
+
+def _expected_with(y: Tensor, x: Tensor, guide: Tensor, noise: Noise, correlation: Tensor) -> Tensor:
+    """Return the same, given what a guide shows there."""
+    pixels, means = y.shape[2], [one.mean(1, keepdim=True) for one in (x, guide)]
+    centred = torch.cat([x - means[0], guide - means[1]], 2)
+    covariance = centred.mT @ centred / max(1, x.shape[1] - 1)
+    noisy, spread = covariance.clone(), deviation(noise, means[0])
+    noisy[:, :pixels, :pixels] += spread.mT * correlation * spread
+    # The guide's own noise is what its pixels don't share with those across: too much rather than too little.
+    diagonal = noisy.diagonal(dim1=1, dim2=2)
+    diagonal[:, pixels:] += _roughness(guide)
+    diagonal += 1e-5 * covariance.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(noisy).L)
+    seen = torch.cat([y - means[0], guide - means[1]], 2)
+    expected: Tensor = means[0] + seen @ inverse @ covariance[:, :, :pixels]
+    return expected
+
+
+def _roughness(patches: Tensor) -> Tensor:
+    """Return the mean square of patches' mixed second differences, which of white noise is its variance."""
+    planes = patches.view(*patches.shape[:2], SIDE, SIDE)
+    variance: Tensor = planes.diff(dim=2).diff(dim=3).square().mean() / 4
+    return variance
 
 
 def _correlation(noise: Noise) -> Tensor:

@@ -81,6 +81,13 @@ _SHARPER = replace(
     tv=0.5,
     expected=400,
 )
+_SHARPEST = replace(
+    _SHARPER,
+    network=replace(_FULL, channels=(32, 64, 64, 64, 64)),
+    input=ImageInput(channels=32, perturbation=0.05),
+    tv=0.2,
+    expected=500,
+)
 
 
 def _for(settings: Settings, iterations: int, **changes: Any) -> Settings:
@@ -140,11 +147,11 @@ PRESETS: dict[str, dict[str, Settings]] = {
     },
     "deconvolve": {
         "fast": _SHARPER,
-        "best": replace(_SHARPER, stopping=HeldOut(guard=None, patience=0.6), iterations=4000),
+        "best": _SHARPEST,
     },
     "deconvolve volumes": {
         "fast": replace(_SHARPER, network=replace(_FULL, channels=(8, 16, 32, 32), padding="replicate")),
-        "best": replace(_SHARPER, stopping=HeldOut(guard=None, patience=0.6), iterations=4000),
+        "best": _SHARPER,
     },
 }
 

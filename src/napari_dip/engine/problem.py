@@ -28,7 +28,8 @@ class Problem:
     operator
         ``A``.
     guide
-        An image of shape (guide channels, [Z,] Y, X) on the clean image's grid for inputs that use one.
+        Another image of the scene, shape (guide channels, [Z,] Y, X), on the clean image's grid or the middle
+        of it; the generator sees it.
     noise
         The measurement's noise, in its normalised intensities; None if it was not measured.
     """

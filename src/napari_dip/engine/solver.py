@@ -43,6 +43,9 @@ FORGETTING = 20
 # others end, and from there on takes up noise.
 WARM = 10
 
+# The better the estimate, the better it is seen what it has in common with a guide: so many times more.
+LOOKS = 2
+
 # Streams of random numbers, which must not repeat one another.
 INPUT, PERTURBED, WATCHED = range(3)
 
@@ -264,8 +267,8 @@ class Fit:
         hinted = self.settings.correction not in (None, "none")
         if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
             clear = self._corrections or self._freed
-            guide = self._hint(seen)[0] if clear else torch.zeros_like(self.average[0])
-            problem = replace(problem, guide=guide)
+            shown = self._hint(seen)[0] if clear else torch.zeros_like(self.average[0])
+            problem = replace(problem, measurement=shown, known=None)
         # The same numbers as the last time, where there are any in the input.
         z = chosen.draw(problem, self.canvas, self.factors, _random(self.settings.seed, INPUT))
         moving = _random(self.settings.seed, PERTURBED)
@@ -341,6 +344,8 @@ class Fit:
             # Which patches are similar is seen best in the best estimate. Where it heeds them already, it and
             # what they say now err differently: their mean is better than either.
             part = 0.5 if self._corrections else 1.0
+            for _ in range(LOOKS if self.problem.guide is not None else 0):
+                estimate = self._by_patches(estimate, self.problem.weights)
             estimate = estimate.lerp(self._by_patches(estimate, self.problem.weights), part)
         self.average, self.parts = estimate, []
 
@@ -383,8 +388,7 @@ class Fit:
 
     def _by_patches(self, pilot: Tensor, seen: Tensor) -> Tensor:
         """Return the image by its similar patches; pixels that are not seen are the pilot's."""
-        assert self.problem.noise is not None
-        return nonlocal_bayes(torch.where(seen > 0, self.problem.filled, pilot), pilot, self.problem.noise)
+        return by_patches(self.problem, seen, pilot)
 
     def _hint(self, seen: Tensor) -> Tensor:
         """Return what the explicit prior makes of the seen pixels in no time, without a generator."""
@@ -463,8 +467,15 @@ def hint(problem: Problem, seen: Tensor, prior: str | None) -> Tensor:
 def denoised(problem: Problem, seen: Tensor) -> Tensor:
     """Return the measurement by its similar patches, made of the pixels with weights `seen` alone."""
     assert problem.noise is not None
-    pilot = shrink(smooth_fill(problem.filled, seen), problem.noise)
-    return nonlocal_bayes(torch.where(seen > 0, problem.filled, pilot), pilot, problem.noise)
+    return by_patches(problem, seen, shrink(smooth_fill(problem.filled, seen), problem.noise))
+
+
+def by_patches(problem: Problem, seen: Tensor, pilot: Tensor) -> Tensor:
+    """Return the measurement by its similar patches; pixels that are not seen are the pilot's."""
+    assert problem.noise is not None
+    measured = torch.where(seen > 0, problem.filled, pilot)
+    guide = None if problem.guide is None else problem.guide[None]
+    return nonlocal_bayes(measured, pilot, problem.noise, guide)
 
 
 def total_variation(x: Tensor) -> Tensor:

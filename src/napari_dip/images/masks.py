@@ -13,7 +13,7 @@ from skimage.draw import line, polygon
 
 from napari_dip.images.axes import Axes
 
-__all__ = ["array_mask", "layer_mask"]
+__all__ = ["array_mask", "layer_mask", "to_world"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]
@@ -113,7 +113,7 @@ def layer_mask(mask_layer: Any, image_layer: Any, labels: Labels = None) -> Mask
         )
     shape = tuple(_data(image_layer).shape)[: image_layer.ndim]
     axes = min(len(shape), mask_layer.ndim)
-    to_mask = np.linalg.solve(_to_world(mask_layer, axes), _to_world(image_layer, axes))
+    to_mask = np.linalg.solve(to_world(mask_layer, axes), to_world(image_layer, axes))
     if hasattr(mask_layer, "to_labels") and hasattr(mask_layer, "shape_type"):
         drawn = _rasterise(mask_layer, np.linalg.inv(to_mask), shape[-axes:], labels)
         if not drawn.any() and len(mask_layer.data):
@@ -216,8 +216,8 @@ def _pixels(layer: Any, axes: int) -> NDArray[Any]:
     return _any_colour(pixels) if rgb else pixels
 
 
-def _to_world(layer: Any, axes: int) -> Floats:
-    """The map from the layer's pixels to the world on the last axes, in homogeneous coordinates."""
+def to_world(layer: Any, axes: int) -> Floats:
+    """Return the map from the layer's pixels to the world on the last axes, in homogeneous coordinates."""
     points = np.zeros((axes + 1, layer.ndim))
     points[1:, layer.ndim - axes :] = np.eye(axes)
     world = np.array([layer.data_to_world(point) for point in points], dtype=np.float64)[:, -axes:]
