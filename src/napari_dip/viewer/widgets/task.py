@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import napari.viewer
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
@@ -15,13 +15,14 @@ from superqt import QCollapsible
 from napari_dip.job import Job
 from napari_dip.viewer.layers import axes_of, unwrap
 from napari_dip.viewer.runs import RUNS, Run, live_run
+from napari_dip.viewer.sight import FLAT, in_sight, is_large
 from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.narrow import Entries, choice
-from napari_dip.viewer.widgets.run_controls import RunControls
+from napari_dip.viewer.widgets.run_controls import PART, RunControls
 from napari_dip.viewer.widgets.stack_choice import StackChoice
 from napari_dip.viewer.widgets.theme import Colours
 
@@ -102,6 +103,7 @@ class TaskWidget(QWidget):
         self.controls.rest_requested.connect(self.apply_to_all)
         self.controls.live_changed.connect(self._on_live)
         self.viewer.events.theme.connect(self._on_theme)
+        self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         RUNS.begun.connect(self._on_begun)
         self.tie(self.layer.let_go)
         self.tie(self.stacks.let_go)
@@ -109,6 +111,7 @@ class TaskWidget(QWidget):
         self.tie(self.controls.strip.let_go)
         self.tie(self.controls.detail.let_go)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
+        self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
         self._on_theme()
         self._on_layer()
@@ -163,6 +166,16 @@ class TaskWidget(QWidget):
         """Return which presets are offered, a key of `napari_dip.engine.presets.PRESETS`."""
         return self.TASK
 
+    @property
+    def enlargement(self) -> int:
+        """How many times finer the result is than the image, in rows and columns."""
+        return 1
+
+    @property
+    def mask_in_use(self) -> Layer | None:
+        """The layer that says what is to be restored, where there is one."""
+        return None
+
     # ------------------------------------------------------------------------------------ what it can be told
 
     def start(self) -> Run | None:
@@ -173,14 +186,14 @@ class TaskWidget(QWidget):
         return self._begin(layer, lambda: self.settings() | self._out, self.stacks.region)
 
     def try_one(self) -> Run | None:
-        """Begin a run of the plane that is looked at alone."""
+        """Begin a run of what is looked at alone: a plane of a stack, or of a large one the part in sight."""
         layer = self.layer.layer
         if layer is None or not self.ready:
             return None
-        return self._begin(layer, self.settings, lambda: self.stacks.region(current=True))
+        return self._begin(layer, self.settings, self._looked_at)
 
     def apply_to_all(self) -> Run | None:
-        """Begin a run of the whole stack with the settings of the last run, which was of a part of it."""
+        """Begin a run of the whole image or stack with the settings of the last run, which was of a part."""
         run = self.controls.run
         if run is None or run.result is None:
             return None
@@ -192,7 +205,9 @@ class TaskWidget(QWidget):
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
         """Begin a run of a region of `layer`, with these keywords of the task's call."""
         job = self.plan(region.layer, settings)
-        return Run(self.viewer, layer, job, region=region, then=self.afterwards.currentData())
+        # Around a part the original is still to be seen.
+        then = "keep both" if region.cut else self.afterwards.currentData()
+        return Run(self.viewer, layer, job, region=region, then=then)
 
     def _begin(
         self, layer: Image, settings: Callable[[], dict[str, Any]], region: Callable[[], Region]
@@ -203,6 +218,32 @@ class TaskWidget(QWidget):
             show_error(str(error))
             self.controls.tell(str(error))
             return None
+
+    def _looked_at(self) -> Region:
+        assert self.layer.layer is not None
+        region = self.stacks.region(current=True)
+        if not self._in_parts:
+            return region
+        axes = self.stacks.axes()
+        return region.within(
+            in_sight(self.viewer, self.layer.layer, axes, self.enlargement, self.mask_in_use)
+        )
+
+    @property
+    def _in_parts(self) -> bool:
+        """Whether what can be tried is a part of a plane or volume."""
+        chosen = self.stacks.chosen
+        return (
+            chosen is not None
+            and not chosen.problem
+            and is_large(chosen.shape, chosen.axes, self.enlargement)
+        )
+
+    def _offer_trial(self) -> None:
+        if self._in_parts:
+            self.controls.offer_trial(PART, "" if self.viewer.dims.ndisplay == 2 else FLAT)
+        else:
+            self.controls.offer_trial(self.stacks.trial)
 
     @property
     def _out(self) -> dict[str, Any]:
@@ -215,7 +256,7 @@ class TaskWidget(QWidget):
     def describe(self) -> None:
         """Say what will be restored, and what stands in the way."""
         self.controls.allow(self._obstacle())
-        self.controls.offer_trial(self.stacks.trial)
+        self._offer_trial()
         self.what.setText(self._description())
 
     def show_preset(self) -> None:
@@ -331,6 +372,9 @@ class TaskWidget(QWidget):
         self.form.setEnabled(not live)
         self.advanced.setEnabled(not live)
         self.describe()
+
+    def _on_ndisplay(self, event: object = None) -> None:
+        self._offer_trial()
 
     def _on_theme(self, event: object = None) -> None:
         colours = Colours.of(self.viewer)
