@@ -100,7 +100,7 @@ class RunControls(QWidget):
         buttons.addWidget(self.main, 3)
         buttons.addWidget(self.pause, 2)
         buttons.addWidget(self.trial, 2)
-        layout = QVBoxLayout(self)
+        self._column = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
@@ -118,6 +118,10 @@ class RunControls(QWidget):
         self._show_state()
 
     # ----------------------------------------------------------------------------------- what the owner says
+
+    def add(self, widget: QWidget) -> None:
+        """Put something of the owner's in, above what is chosen of a result."""
+        self._column.insertWidget(self._column.indexOf(self.detail), widget)
 
     def allow(self, obstacle: str = "") -> None:
         """Allow a start, or say in a sentence what stands in the way."""
@@ -146,7 +150,7 @@ class RunControls(QWidget):
         self.plot.show()
         run.updated.connect(self._on_updated)
         run.finished.connect(self._on_finished)
-        self.live_changed.emit(True)
+        self.live_changed.emit(self._live)
         self._show_state()
 
     def let_go(self) -> None:

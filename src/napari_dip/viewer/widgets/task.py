@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import napari.viewer
@@ -13,12 +13,14 @@ from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout
 from superqt import QCollapsible
 
 from napari_dip.job import Job
+from napari_dip.viewer.alternatives import Alternative
 from napari_dip.viewer.layers import axes_of, unwrap
 from napari_dip.viewer.runs import RUNS, Run, live_run
 from napari_dip.viewer.sight import FLAT, in_sight, is_large
 from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
+from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.narrow import Entries, choice
@@ -58,6 +60,8 @@ class TaskWidget(QWidget):
         The button's text and its tooltip.
     PRESETS
         The presets that are offered, with what they are called and what they are.
+    ALTERNATIVES
+        What can be compared on a part, at most three.
     NEIGHBOURS
         Along with how many planes on each side a slice is restored unless the user chooses; None for volumes.
     """
@@ -66,6 +70,10 @@ class TaskWidget(QWidget):
     VERB: ClassVar[str]
     EXPLANATION: ClassVar[str]
     PRESETS: ClassVar[Entries]
+    ALTERNATIVES: ClassVar[Sequence[Alternative]] = (
+        Alternative("Fast", "the preset, as it is.", "fast"),
+        Alternative("Best", "the preset that takes its time.", "best"),
+    )
     NEIGHBOURS: ClassVar[int | None] = None
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
@@ -82,6 +90,8 @@ class TaskWidget(QWidget):
         self.what.setWordWrap(True)
         self.what.setToolTip("What will be restored.")
         self.controls = RunControls(self.VERB, self.EXPLANATION, self.viewer)
+        self.sheet = ContactSheet(self.ALTERNATIVES, self.viewer)
+        self.controls.add(self.sheet)
         self.advanced = AdvancedForm()
         self.fold = QCollapsible("Advanced")
         self.fold.setDuration(0)
@@ -102,6 +112,8 @@ class TaskWidget(QWidget):
         self.controls.trial_requested.connect(self.try_one)
         self.controls.rest_requested.connect(self.apply_to_all)
         self.controls.live_changed.connect(self._on_live)
+        self.sheet.requested.connect(self.compare)
+        self.sheet.chosen.connect(self._on_chosen)
         self.viewer.events.theme.connect(self._on_theme)
         self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         RUNS.begun.connect(self._on_begun)
@@ -109,6 +121,7 @@ class TaskWidget(QWidget):
         self.tie(self.stacks.let_go)
         self.tie(self.controls.let_go)
         self.tie(self.controls.strip.let_go)
+        self.tie(self.sheet.forget)
         self.tie(self.controls.detail.let_go)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
@@ -192,6 +205,21 @@ class TaskWidget(QWidget):
             return None
         return self._begin(layer, self.settings, self._looked_at)
 
+    def compare(self) -> None:
+        """Restore what is looked at in each of the alternatives, one after the other."""
+        layer = self.layer.layer
+        if layer is None or not self.ready:
+            return
+        try:
+            region, settings = self._looked_at(), self.settings()
+        except (ValueError, TypeError) as error:
+            show_error(str(error))
+            self.controls.tell(str(error))
+            return
+        self.sheet.begin(
+            lambda preset: self._begin(layer, lambda: settings | {"preset": preset}, lambda: region)
+        )
+
     def apply_to_all(self) -> Run | None:
         """Begin a run of the whole image or stack with the settings of the last run, which was of a part."""
         run = self.controls.run
@@ -241,9 +269,12 @@ class TaskWidget(QWidget):
 
     def _offer_trial(self) -> None:
         if self._in_parts:
-            self.controls.offer_trial(PART, "" if self.viewer.dims.ndisplay == 2 else FLAT)
+            kind, obstacle = PART, "" if self.viewer.dims.ndisplay == 2 else FLAT
         else:
-            self.controls.offer_trial(self.stacks.trial)
+            kind, obstacle = self.stacks.trial, ""
+        self.controls.offer_trial(kind, obstacle)
+        busy = "" if self.form.isEnabled() else "A run is under way."
+        self.sheet.offer(bool(kind), self._obstacle() or obstacle or busy)
 
     @property
     def _out(self) -> dict[str, Any]:
@@ -373,11 +404,18 @@ class TaskWidget(QWidget):
         self.advanced.setEnabled(not live)
         self.describe()
 
+    def _on_chosen(self, run: Run, alternative: Alternative) -> None:
+        """Go on from the alternative that was chosen, if no run is under way."""
+        self.preset.setCurrentIndex(self.preset.findData(alternative.preset))
+        if self.controls.run is not run and (self.controls.run is None or self.controls.run.done):
+            self.controls.follow(run)
+
     def _on_ndisplay(self, event: object = None) -> None:
         self._offer_trial()
 
     def _on_theme(self, event: object = None) -> None:
         colours = Colours.of(self.viewer)
         self.controls.set_colours(colours)
+        self.sheet.set_colours(colours)
         self.fold.setExpandedIcon(colours.arrow(down=True))
         self.fold.setCollapsedIcon(colours.arrow(down=False))
