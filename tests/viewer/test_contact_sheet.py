@@ -61,6 +61,9 @@ def test_what_is_chosen_from_the_sheet_is_shown_and_applied_to_the_whole(
     assert rest.result.image.shape == noisy.shape
     assert rest.result.settings == fast.result.settings
     assert rest.result.settings["detail"] == -0.5
+    assert sheet.comparison is comparison
+    viewer.add_image(noisy[:16, :16])
+    assert sheet.comparison is None and sheet.isHidden()
 
 
 def test_to_stop_a_run_ends_the_comparison(viewer, noisy, open_denoise, click, wait_until):

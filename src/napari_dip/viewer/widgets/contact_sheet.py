@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from napari.layers import Image
 from psygnal import Signal
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon, QImage, QPixmap
@@ -125,6 +126,12 @@ class ContactSheet(QWidget):
             self.comparison.give_up()
         self.comparison = None
         self._sheet.hide()
+
+    def keep_for(self, layer: Image | None) -> None:
+        """Forget what came of a comparison, if it was of another image than this one."""
+        runs = [] if self.comparison is None else self.comparison.runs
+        if not any(run is not None and run.source is layer for run in runs):
+            self.forget()
 
     def choose(self, number: int) -> None:
         """Show a result in the viewer in place of the others."""

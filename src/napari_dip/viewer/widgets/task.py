@@ -375,6 +375,7 @@ class TaskWidget(QWidget):
         self.rows.setRowVisible(self.destination, stack)
         if not stack:
             self.destination.choose(None)
+        self.sheet.keep_for(layer)
         self.refresh()
 
     def _obstacle(self) -> str:
