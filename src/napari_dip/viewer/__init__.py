@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_dip.viewer.runs import Run
-    from napari_dip.viewer.stacks import Planes
+    from napari_dip.viewer.stacks import Part, Planes
 
 __all__ = ["denoise", "inpaint", "super_resolve"]
 
@@ -20,6 +20,7 @@ def denoise(
     layer: napari.layers.Image | str | None = None,
     *,
     planes: Planes = None,
+    part: Part = None,
     **settings: Any,
 ) -> Run:
     """Denoise a layer with a deep image prior, live: return at once, and show the result as it grows.
@@ -35,6 +36,11 @@ def denoise(
         number or a slice along the stack's first axis, as ``5`` or ``slice(3, 8)``; or a tuple with one of
         these for each axis of the stack, as ``(slice(0, 4), 1)``. The result is a layer of these planes
         alone, which lies over them.
+    part
+        Of each plane (or volume): None for all of it; ``"visible"`` for the part that the canvas shows, or as
+        much around its middle as is done soon, or for the shape that is selected; or a slice along each of
+        its axes, as ``(slice(0, 256), slice(128, 384))``. It is restored much as in the whole image, but for
+        the pixels near its edges.
     **settings
         As `napari_dip.denoise` takes them.
 
@@ -53,7 +59,7 @@ def denoise(
     --------
     >>> run = dip.viewer.denoise(viewer, "cell", preset="best")  # doctest: +SKIP
     >>> run.wait().image  # doctest: +SKIP
-    >>> trial = dip.viewer.denoise(viewer, "movie", planes="current")  # doctest: +SKIP
+    >>> trial = dip.viewer.denoise(viewer, "movie", planes="current", part="visible")  # doctest: +SKIP
     >>> run = dip.viewer.denoise(viewer, "movie", **trial.wait().settings)  # doctest: +SKIP
     """
     from napari_dip.api import plan_denoise
@@ -62,7 +68,7 @@ def denoise(
     from napari_dip.viewer.stacks import Region
 
     image = find_image(viewer, layer)
-    region = Region.in_viewer(viewer, image, settings.get("axes"), planes)
+    region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part)
     return Run(viewer, image, plan_denoise(region.layer, **settings), region=region)
 
 
@@ -72,6 +78,7 @@ def inpaint(
     mask: napari.layers.Labels | napari.layers.Shapes | str | None = None,
     *,
     planes: Planes = None,
+    part: Part = None,
     **settings: Any,
 ) -> Run:
     """Fill in pixels of a layer with a deep image prior, live; the mask may be edited meanwhile.
@@ -87,6 +94,8 @@ def inpaint(
         Until the run ends, each edit of it takes effect at the next iteration.
     planes
         Which planes (or volumes) of a stack, as `denoise` takes them.
+    part
+        Which part of each, as `denoise` takes it.
     **settings
         As `napari_dip.inpaint` takes them.
 
@@ -112,7 +121,7 @@ def inpaint(
 
     painted = find_mask(viewer, mask)
     image = find_image(viewer, layer, guess=True)
-    region = Region.in_viewer(viewer, image, settings.get("axes"), planes)
+    region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part, painted)
     run = Run(viewer, image, plan_inpaint(region.layer, painted, **settings), region=region)
     follow_mask(run, painted, settings.get("labels"))
     return run
@@ -124,6 +133,7 @@ def super_resolve(
     factor: int | Sequence[int] = 2,
     *,
     planes: Planes = None,
+    part: Part = None,
     **settings: Any,
 ) -> Run:
     """Increase a layer's resolution with a deep image prior, live.
@@ -138,6 +148,8 @@ def super_resolve(
         Enlargement, for all spatial axes or for each; ``(4, 1, 1)`` makes a volume finer in Z alone.
     planes
         Which planes (or volumes) of a stack, as `denoise` takes them.
+    part
+        Which part of each, as `denoise` takes it.
     **settings
         As `napari_dip.super_resolve` takes them.
 
@@ -161,5 +173,5 @@ def super_resolve(
     from napari_dip.viewer.stacks import Region
 
     image = find_image(viewer, layer)
-    region = Region.in_viewer(viewer, image, settings.get("axes"), planes)
+    region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part)
     return Run(viewer, image, plan_super_resolve(region.layer, factor, **settings), region=region)

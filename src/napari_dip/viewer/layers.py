@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import napari
@@ -185,10 +185,11 @@ def finer(source: Image, factors: np.ndarray) -> dict[str, Any]:
     }
 
 
-def provenance(source: Image, task: str, restoration: Restoration, planes: str = "") -> dict[str, Any]:
-    """Return how a result came about, as plain JSON; `planes` says which ones, and is empty for all."""
-    which = {"planes": planes} if planes else {}
-    return _origin(source, task) | which | restoration.to_dict()
+def provenance(
+    source: Image, task: str, restoration: Restoration, which: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return how a result came about, as plain JSON; `which` says what of the source it is."""
+    return _origin(source, task) | dict(which) | restoration.to_dict()
 
 
 def _origin(source: Image, task: str) -> dict[str, Any]:

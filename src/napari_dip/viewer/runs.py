@@ -419,7 +419,7 @@ class Run:
     def _note(self, result: Restoration) -> None:
         """Say on the layer how what it shows came about."""
         assert self.layer is not None
-        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.said)
+        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.record)
 
 
 class Runs:

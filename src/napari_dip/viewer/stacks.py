@@ -1,27 +1,31 @@
-"""Some planes of a stack as a layer of their own, and which planes of a run are done."""
+"""Some planes of a stack, or a part of each, as a layer of their own; which planes of a run are done."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 
 from napari_dip.given import pixels_of
 from napari_dip.images.axes import Axes
 from napari_dip.job import Job
 from napari_dip.viewer.layers import axes_of, unwrap
+from napari_dip.viewer.sight import in_sight
 from napari_dip.viewer.words import place, unfinished
 
-__all__ = ["Planes", "PlanesToDo", "Region", "position", "show_planes"]
+__all__ = ["VISIBLE", "Part", "Planes", "PlanesToDo", "Region", "position", "show_planes"]
 
 # What can be chosen of a stack: all of it, what the slider shows, or a number or slice for each of its axes.
 Planes = str | int | slice | tuple[int | slice, ...] | None
+# ... and of each plane or volume: all of it, what is in sight, or a slice for each of its axes.
+Part = str | tuple[slice, ...] | None
+VISIBLE = "visible"
 
 # What of a layer's state has no meaning for a part of its finest level.
 NOT_KEPT = ("multiscale", "locked_data_level", "auto_contrast")
@@ -47,7 +51,7 @@ def show_planes(viewer: Any, layer: Image, places: dict[int, int]) -> None:
 
 @dataclass(frozen=True)
 class Region:
-    """The planes of a layer that are to be restored.
+    """The planes of a layer that are to be restored, or the same part of each.
 
     Parameters
     ----------
@@ -91,7 +95,15 @@ class Region:
         return cls(source, axes, shape, _where(axes, shape, planes, at))
 
     @classmethod
-    def in_viewer(cls, viewer: Any, source: Image, letters: str | None, planes: Planes) -> Region:
+    def in_viewer(
+        cls,
+        viewer: Any,
+        source: Image,
+        letters: str | None,
+        planes: Planes,
+        part: Part = None,
+        mask: Layer | None = None,
+    ) -> Region:
         """Choose planes of a stack in a viewer; ``"current"`` is what its sliders show.
 
         Parameters
@@ -104,14 +116,33 @@ class Region:
             What the axes of `source` are; None for what its labels say.
         planes
             As `of` takes them.
+        part
+            Of each plane or volume: None for all of it; ``"visible"`` for what is in sight; or a slice along
+            each of its axes.
+        mask
+            A layer whose shapes are not what is in sight.
         """
         axes, _ = axes_of(source, letters=letters)
-        return cls.of(source, axes, planes, position(unwrap(viewer), source))
+        region = cls.of(source, axes, planes, position(unwrap(viewer), source))
+        if part is None:
+            return region
+        if isinstance(part, str) and part == VISIBLE:
+            return region.within(in_sight(viewer, source, axes, mask=mask))
+        return region.within(_slices(part, axes, region.shape))
+
+    def within(self, part: Mapping[int, slice]) -> Region:
+        """Return the same planes, and of each of them this part: a slice for each axis that is cut."""
+        return replace(self, where=tuple(part.get(axis, where) for axis, where in enumerate(self.where)))
 
     @property
     def whole(self) -> bool:
         """Whether they are all that the source has."""
         return all(_is_all(part, size) for part, size in zip(self.where, self.shape, strict=True))
+
+    @property
+    def cut(self) -> bool:
+        """Whether it is a part of each plane or volume."""
+        return not all(_is_all(self.where[axis], self.shape[axis]) for axis in self.axes.spatial)
 
     @functools.cached_property
     def layer(self) -> Image:
@@ -120,7 +151,17 @@ class Region:
 
     @property
     def said(self) -> str:
-        """Which planes they are, as ``"time 3 to 7"``; empty for all."""
+        """Which planes they are, as ``"time 3 to 7"`` or ``"time 3, part"``; empty for all."""
+        return ", ".join(said for said in (self._planes, "part" if self.cut else "") if said)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Which planes, and which part of each along its axes, as plain JSON; empty for all."""
+        part = [[self.where[axis].start, self.where[axis].stop] for axis in self.axes.spatial]
+        return ({"planes": self._planes} if self._planes else {}) | ({"part": part} if self.cut else {})
+
+    @property
+    def _planes(self) -> str:
         chosen = [axis for axis in self.axes.looped if not _is_all(self.where[axis], self.shape[axis])]
         return place([(self.axes.names[axis], self.where[axis]) for axis in chosen], self.kind)
 
@@ -250,6 +291,30 @@ def _part(chosen: Any, name: str, size: int) -> slice:
     if not 0 <= at < size:
         raise ValueError(f"planes asks for {chosen} along {name}, which goes from 0 to {size - 1}.")
     return slice(at, at + 1)
+
+
+def _slices(part: Any, axes: Axes, shape: tuple[int, ...]) -> dict[int, slice]:
+    """Return a slice for each spatial axis, as they were given in their order."""
+    names = [axes.names[axis] for axis in axes.spatial]
+    if not isinstance(part, tuple) or not all(isinstance(one, slice) for one in part):
+        raise TypeError(
+            f'part must be "{VISIBLE}" or a slice along each of {", ".join(names)}, as in '
+            f"({', '.join(['slice(0, 128)'] * len(names))}), but is {part!r}."
+        )
+    if len(part) != len(names):
+        raise ValueError(
+            f"part has {len(part)} slices, but {len(names)} are needed, along {', '.join(names)}."
+        )
+    slices = {}
+    for axis, one in zip(axes.spatial, part, strict=True):
+        start, stop, step = one.indices(shape[axis])
+        if step != 1 or stop <= start:
+            raise ValueError(
+                f"part takes neighbouring pixels, but {one} has none along {axes.names[axis]}, which has "
+                f"{shape[axis]}, or leaves some out."
+            )
+        slices[axis] = slice(start, stop)
+    return slices
 
 
 def _named(axes: Axes, along: Sequence[int]) -> str:

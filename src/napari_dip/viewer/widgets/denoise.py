@@ -7,6 +7,7 @@ from typing import Any
 from napari.layers import Image
 
 from napari_dip.job import Job
+from napari_dip.viewer.alternatives import Alternative
 from napari_dip.viewer.stacking import BESIDE
 from napari_dip.viewer.widgets.task import TaskWidget
 
@@ -26,6 +27,11 @@ class DenoiseWidget(TaskWidget):
     VERB = "Denoise"
     EXPLANATION = "Remove the noise of this image, using nothing but the image itself."
     PRESETS = PRESETS
+    ALTERNATIVES = (
+        Alternative("Fast", "the preset, with the detail that is chosen automatically.", "fast"),
+        Alternative("Smoother", "the same result, of which more is taken away.", "fast", -0.5),
+        Alternative("Best", "the preset that takes its time, for finer detail.", "best"),
+    )
     NEIGHBOURS = BESIDE
 
     def plan(self, layer: Image, settings: dict[str, Any]) -> Job:

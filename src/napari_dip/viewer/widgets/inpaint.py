@@ -36,6 +36,7 @@ from napari_dip.viewer.widgets.task import TaskWidget
 __all__ = ["InpaintWidget"]
 
 NOT_HERE = "Nothing is masked on the planes that are chosen."
+NOT_IN_PART = "Nothing is masked in the part that is to be tried. Bring something that is into view."
 NO_MASK = "Paint a mask over what is damaged, or let one be suggested."
 
 PRESETS: Entries = {
@@ -126,6 +127,10 @@ class InpaintWidget(TaskWidget):
 
         return plan_inpaint(layer, **settings)
 
+    @property
+    def mask_in_use(self) -> Layer | None:
+        return self.mask_layer.layer
+
     def presets(self) -> str:
         return str(self.damage.currentData() or self._seen or "scratches")
 
@@ -135,7 +140,9 @@ class InpaintWidget(TaskWidget):
             and not region.whole
             and not self._mask[region.where[: self._mask.ndim]].any()
         ):
-            raise ValueError(NOT_HERE)
+            raise ValueError(NOT_IN_PART if region.cut else NOT_HERE)
+        if region.cut:  # what the whole mask is, to which these settings are to be applied
+            settings = settings | {"damage": settings["damage"] or self._seen}
         run = super().begin(layer, settings, region)
         follow_mask(run, settings["mask"], settings["labels"])
         return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from psygnal import Signal
@@ -16,7 +17,15 @@ from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import ending, time_left, whereabouts
 
-__all__ = ["RunControls"]
+__all__ = ["PART", "RunControls"]
+
+# What is tried alone where planes are large, and what is said of it.
+PART = "part"
+TRY_PART = (
+    "{verb} only what you see now, or the middle of it where that is much: to know soon what it will be "
+    "like. Zoom in on what matters, or draw a rectangle around it on a Shapes layer and select it."
+)
+TRY_ONE = "{verb} the {one} that you are looking at, alone: to see what it will be like."
 
 FIGURES = {
     "held-out": "estimated error",
@@ -46,7 +55,7 @@ class RunControls(QWidget):
     start_requested : psygnal.Signal
         The start button was pressed.
     trial_requested : psygnal.Signal
-        A run of the plane that is looked at alone is wanted.
+        A run of the plane that is looked at alone, or of the part that is in sight, is wanted.
     rest_requested : psygnal.Signal
         After a run of some planes alone, one of all of them is wanted, with the same settings.
     live_changed : psygnal.Signal(bool)
@@ -67,7 +76,7 @@ class RunControls(QWidget):
         self.main.setMinimumHeight(32)
         self.pause = QPushButton("Pause")
         self.pause.setMinimumHeight(32)
-        self.trial, self._one = QPushButton(), ""
+        self.trial, self._one, self._no_trial = QPushButton(), "", ""
         self.trial.setMinimumHeight(32)
         self.rest = QPushButton()
         self.rest.setMinimumHeight(28)
@@ -94,7 +103,7 @@ class RunControls(QWidget):
         buttons.addWidget(self.main, 3)
         buttons.addWidget(self.pause, 2)
         buttons.addWidget(self.trial, 2)
-        layout = QVBoxLayout(self)
+        self._column = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
@@ -116,14 +125,21 @@ class RunControls(QWidget):
 
     # ----------------------------------------------------------------------------------- what the owner says
 
+    def add(self, widget: QWidget) -> None:
+        """Put something of the owner's in, above what is chosen of a result."""
+        self._column.insertWidget(self._column.indexOf(self.detail), widget)
+
     def allow(self, obstacle: str = "") -> None:
         """Allow a start, or say in a sentence what stands in the way."""
         self._obstacle = obstacle
         self._show_state()
 
-    def offer_trial(self, kind: str) -> None:
-        """Offer to try one alone: a ``"plane"``, a ``"volume"``, or nothing."""
-        self._one = kind
+    def offer_trial(self, kind: str, obstacle: str = "") -> None:
+        """Offer to try a ``"plane"``, a ``"volume"`` or a ``"part"`` alone, or nothing.
+
+        The `obstacle` is what stands in the way of that, in a sentence.
+        """
+        self._one, self._no_trial = kind, obstacle
         self._show_state()
 
     def tell(self, sentence: str) -> None:
@@ -141,7 +157,7 @@ class RunControls(QWidget):
         self.plot.show()
         run.updated.connect(self._on_updated)
         run.finished.connect(self._on_finished)
-        self.live_changed.emit(True)
+        self.live_changed.emit(self._live)
         self._show_state()
 
     def let_go(self) -> None:
@@ -224,11 +240,12 @@ class RunControls(QWidget):
         """Offer a trial where there is no run, and all the rest after it."""
         run, live = self.run, self._live
         self.trial.setVisible(bool(self._one) and not live)
-        self.trial.setEnabled(not self._obstacle)
+        self.trial.setEnabled(not (self._obstacle or self._no_trial))
         self.trial.setText(f"Try this {self._one}")
         self.trial.setToolTip(
             self._obstacle
-            or f"{self._verb} the {self._one} that you are looking at, alone: to see what it will be like."
+            or self._no_trial
+            or (TRY_PART if self._one == PART else TRY_ONE).format(verb=self._verb, one=self._one)
         )
         # A trial stands where a pause does during a run.
         self.pause.setVisible(live or not self._one)
@@ -236,7 +253,8 @@ class RunControls(QWidget):
         if run is None or not tried or live or run.source not in self._viewer.layers:
             self.rest.hide()
             return
-        self.rest.setText(f"Apply to all {run.planes.kind}s")
+        everything = math.prod(run.region.shape[axis] for axis in run.region.axes.looped) > 1
+        self.rest.setText(f"Apply to all {run.planes.kind}s" if everything else "Apply to the whole image")
         self.rest.setToolTip(
             f"Restore all of '{run.source.name}' with exactly the settings of this run, "
             "whatever is chosen above."

@@ -130,7 +130,7 @@ class StackChoice:
 
     @property
     def trial(self) -> str:
-        """What can be tried alone, or nothing where that is all there is, or is chosen already."""
+        """Which plane or volume can be tried alone; nothing where there is one, or one is chosen already."""
         chosen = self.chosen
         if chosen is None or chosen.problem or chosen.runs < 2 or chosen.planes == CURRENT:
             return ""

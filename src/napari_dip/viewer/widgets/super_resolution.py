@@ -113,6 +113,10 @@ class SuperResolutionWidget(TaskWidget):
     def obstacle(self) -> str:
         return self._why_not
 
+    @property
+    def enlargement(self) -> int:
+        return self.factor.value() if "X" in self.finer.currentData() else 1
+
     def refresh(self) -> None:
         """Say anew what will be restored; what it takes is found out in the background, and follows."""
         layer = self.layer.layer

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import napari.viewer
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_dip.job import Job
+from napari_dip.viewer.alternatives import Alternative
 from napari_dip.viewer.layers import axes_of, unwrap
 from napari_dip.viewer.runs import RUNS, Run, live_run
+from napari_dip.viewer.sight import FLAT, in_sight, is_large
 from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
+from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.more import Recent
 from napari_dip.viewer.widgets.narrow import Entries, choice, offer
-from napari_dip.viewer.widgets.run_controls import RunControls
+from napari_dip.viewer.widgets.run_controls import PART, RunControls
 from napari_dip.viewer.widgets.stack_choice import StackChoice
 from napari_dip.viewer.widgets.theme import Colours
 
@@ -58,6 +61,8 @@ class TaskWidget(QWidget):
         The button's text and its tooltip.
     PRESETS
         The presets that are offered, with what they are called and what they are.
+    ALTERNATIVES
+        What can be compared on a part, at most three.
     NEIGHBOURS
         Along with how many planes on each side a slice is restored unless the user chooses; None for volumes.
     """
@@ -66,6 +71,10 @@ class TaskWidget(QWidget):
     VERB: ClassVar[str]
     EXPLANATION: ClassVar[str]
     PRESETS: ClassVar[Entries]
+    ALTERNATIVES: ClassVar[Sequence[Alternative]] = (
+        Alternative("Fast", "the preset, as it is.", "fast"),
+        Alternative("Best", "the preset that takes its time.", "best"),
+    )
     NEIGHBOURS: ClassVar[int | None] = None
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
@@ -82,6 +91,8 @@ class TaskWidget(QWidget):
         self.what.setWordWrap(True)
         self.what.setToolTip("What will be restored.")
         self.controls = RunControls(self.VERB, self.EXPLANATION, self.viewer)
+        self.sheet = ContactSheet(self.ALTERNATIVES, self.viewer)
+        self.controls.add(self.sheet)
         self.advanced = AdvancedForm()
         self.fold = QCollapsible("Advanced")
         self.fold.setDuration(0)
@@ -104,15 +115,20 @@ class TaskWidget(QWidget):
         self.controls.live_changed.connect(self._on_live)
         self.controls.more.again_requested.connect(self.run_again)
         self.controls.more.presets_changed.connect(self.offer_presets)
+        self.sheet.requested.connect(self.compare)
+        self.sheet.chosen.connect(self._on_chosen)
         self.viewer.events.theme.connect(self._on_theme)
+        self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         RUNS.begun.connect(self._on_begun)
         self.tie(self.layer.let_go)
         self.tie(self.stacks.let_go)
         self.tie(self.controls.let_go)
         self.tie(self.controls.strip.let_go)
+        self.tie(self.sheet.forget)
         self.tie(self.controls.detail.let_go)
         self.tie(self.controls.more.let_go)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
+        self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
         self._on_theme()
         self._on_layer()
@@ -167,6 +183,16 @@ class TaskWidget(QWidget):
         """Return which presets are offered, a key of `napari_dip.engine.presets.PRESETS`."""
         return self.TASK
 
+    @property
+    def enlargement(self) -> int:
+        """How many times finer the result is than the image, in rows and columns."""
+        return 1
+
+    @property
+    def mask_in_use(self) -> Layer | None:
+        """The layer that says what is to be restored, where there is one."""
+        return None
+
     # ------------------------------------------------------------------------------------ what it can be told
 
     def start(self) -> Run | None:
@@ -177,14 +203,29 @@ class TaskWidget(QWidget):
         return self._begin(layer, lambda: self.settings() | self._out, self.stacks.region)
 
     def try_one(self) -> Run | None:
-        """Begin a run of the plane that is looked at alone."""
+        """Begin a run of what is looked at alone: a plane of a stack, or of a large one the part in sight."""
         layer = self.layer.layer
         if layer is None or not self.ready:
             return None
-        return self._begin(layer, self.settings, lambda: self.stacks.region(current=True))
+        return self._begin(layer, self.settings, self._looked_at)
+
+    def compare(self) -> None:
+        """Restore what is looked at in each of the alternatives, one after the other."""
+        layer = self.layer.layer
+        if layer is None or not self.ready:
+            return
+        try:
+            region, settings = self._looked_at(), self.settings()
+        except (ValueError, TypeError) as error:
+            show_error(str(error))
+            self.controls.tell(str(error))
+            return
+        self.sheet.begin(
+            lambda preset: self._begin(layer, lambda: settings | {"preset": preset}, lambda: region)
+        )
 
     def apply_to_all(self) -> Run | None:
-        """Begin a run of the whole stack with the settings of the last run, which was of a part of it."""
+        """Begin a run of the whole image or stack with the settings of the last run, which was of a part."""
         run = self.controls.run
         if run is None or run.result is None:
             return None
@@ -205,7 +246,9 @@ class TaskWidget(QWidget):
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
         """Begin a run of a region of `layer`, with these keywords of the task's call."""
         job = self.plan(region.layer, settings)
-        return Run(self.viewer, layer, job, region=region, then=self.afterwards.currentData())
+        # Around a part the original is still to be seen.
+        then = "keep both" if region.cut else self.afterwards.currentData()
+        return Run(self.viewer, layer, job, region=region, then=then)
 
     def _begin(
         self, layer: Image, settings: Callable[[], dict[str, Any]], region: Callable[[], Region]
@@ -216,6 +259,35 @@ class TaskWidget(QWidget):
             show_error(str(error))
             self.controls.tell(str(error))
             return None
+
+    def _looked_at(self) -> Region:
+        assert self.layer.layer is not None
+        region = self.stacks.region(current=True)
+        if not self._in_parts:
+            return region
+        axes = self.stacks.axes()
+        return region.within(
+            in_sight(self.viewer, self.layer.layer, axes, self.enlargement, self.mask_in_use)
+        )
+
+    @property
+    def _in_parts(self) -> bool:
+        """Whether what can be tried is a part of a plane or volume."""
+        chosen = self.stacks.chosen
+        return (
+            chosen is not None
+            and not chosen.problem
+            and is_large(chosen.shape, chosen.axes, self.enlargement)
+        )
+
+    def _offer_trial(self) -> None:
+        if self._in_parts:
+            kind, obstacle = PART, "" if self.viewer.dims.ndisplay == 2 else FLAT
+        else:
+            kind, obstacle = self.stacks.trial, ""
+        self.controls.offer_trial(kind, obstacle)
+        busy = "" if self.form.isEnabled() else "A run is under way."
+        self.sheet.offer(bool(kind), self._obstacle() or obstacle or busy)
 
     @property
     def _out(self) -> dict[str, Any]:
@@ -228,7 +300,7 @@ class TaskWidget(QWidget):
     def describe(self) -> None:
         """Say what will be restored, and what stands in the way."""
         self.controls.allow(self._obstacle())
-        self.controls.offer_trial(self.stacks.trial)
+        self._offer_trial()
         self.what.setText(self._description())
 
     def show_preset(self) -> None:
@@ -331,6 +403,7 @@ class TaskWidget(QWidget):
         self.rows.setRowVisible(self.destination, stack)
         if not stack:
             self.destination.choose(None)
+        self.sheet.keep_for(layer)
         self.refresh()
 
     def _obstacle(self) -> str:
@@ -363,8 +436,18 @@ class TaskWidget(QWidget):
             self.controls.more.remember(run, self.settings_of(run))
         self.describe()
 
+    def _on_chosen(self, run: Run, alternative: Alternative) -> None:
+        """Go on from the alternative that was chosen, if no run is under way."""
+        self.preset.setCurrentIndex(self.preset.findData(alternative.preset))
+        if self.controls.run is not run and (self.controls.run is None or self.controls.run.done):
+            self.controls.follow(run)
+
+    def _on_ndisplay(self, event: object = None) -> None:
+        self._offer_trial()
+
     def _on_theme(self, event: object = None) -> None:
         colours = Colours.of(self.viewer)
         self.controls.set_colours(colours)
+        self.sheet.set_colours(colours)
         self.fold.setExpandedIcon(colours.arrow(down=True))
         self.fold.setCollapsedIcon(colours.arrow(down=False))
