@@ -250,7 +250,7 @@ def test_bad_input_gives_a_sentence_and_the_widget_stays_usable(
 def test_a_widget_that_is_closed_while_it_plans_ends_quietly(viewer, stack, open_super_resolution, qtbot):
     widget = open_super_resolution()
     widget.factor.setValue(3)
-    qtbot.waitUntil(lambda: widget._planner is not None)
+    qtbot.waitUntil(lambda: widget._ahead.worker is not None)
     viewer.window.remove_dock_widget(widget)
     widget.deleteLater()
     qtbot.wait(700)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_dip.viewer.runs import Run
     from napari_dip.viewer.stacks import Part, Planes
 
-__all__ = ["denoise", "inpaint", "super_resolve"]
+__all__ = ["deconvolve", "denoise", "inpaint", "super_resolve"]
 
 
 def denoise(
@@ -175,3 +175,55 @@ def super_resolve(
     image = find_image(viewer, layer)
     region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part)
     return Run(viewer, image, plan_super_resolve(region.layer, factor, **settings), region=region)
+
+
+def deconvolve(
+    viewer: napari.viewer.Viewer,
+    layer: napari.layers.Image | str | None,
+    psf: Any,
+    *,
+    planes: Planes = None,
+    **settings: Any,
+) -> Run:
+    """Take a microscope's blur, and the noise, out of a layer with a deep image prior, live.
+
+    Parameters
+    ----------
+    viewer
+        The viewer of the layer, in which the result appears as a new layer that lies exactly over it.
+    layer
+        An image layer or its name; None for the active one.
+    psf
+        What the microscope makes of a point, as `napari_dip.deconvolve` takes it: a full width at half
+        maximum in the layer's units, the optics, an array; or an image layer of a bead, or its name.
+    planes
+        Which planes (or volumes) of a stack, as `denoise` takes them.
+    **settings
+        As `napari_dip.deconvolve` takes them.
+
+    Returns
+    -------
+    Run
+        As `denoise` returns it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no such layer, or an argument can't be used.
+
+    Examples
+    --------
+    >>> run = dip.viewer.deconvolve(viewer, "cell", 0.25)  # doctest: +SKIP
+    >>> optics = {"numerical_aperture": 1.4, "wavelength": 0.52, "refractive_index": 1.515}
+    >>> run = dip.viewer.deconvolve(viewer, "cell", optics, preset="best")  # doctest: +SKIP
+    """
+    from napari_dip.api import plan_deconvolve
+    from napari_dip.viewer.layers import find_image, image_layers
+    from napari_dip.viewer.runs import Run
+    from napari_dip.viewer.stacks import Region
+
+    image = find_image(viewer, layer)
+    if isinstance(psf, str):  # a layer's name, or the path of a file
+        psf = next((bead for bead in image_layers(viewer) if bead.name == psf), psf)
+    region = Region.in_viewer(viewer, image, settings.get("axes"), planes)
+    return Run(viewer, image, plan_deconvolve(region.layer, psf, **settings), region=region)

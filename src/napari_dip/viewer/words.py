@@ -21,6 +21,7 @@ __all__ = [
     "need",
     "number",
     "place",
+    "sharpened",
     "steps",
     "time_left",
     "unfinished",
@@ -155,6 +156,12 @@ def becomes(description: str, fine: Sequence[int]) -> str:
     return description + becomes + " x ".join(map(str, fine))
 
 
+def sharpened(spread: Sequence[int]) -> str:
+    """Return what is done to an image whose points are spread over so many pixels."""
+    unit = "pixels" if len(spread) == 2 else "voxels"
+    return f"sharpened by a point spread of {' x '.join(map(str, spread))} {unit}"
+
+
 def need(memory: int, tiles: int) -> str:
     """Return how much memory, in bytes, a run will take, and in how many tiles a plane is restored."""
     gigabytes = memory / 2**30
@@ -227,8 +234,10 @@ def ending(result: Restoration) -> str:
 
 
 def _fidelity(result: Restoration) -> str:
-    """Return how well a finer result, downsampled, is the image it was made from."""
-    if "factor" not in result.settings or result.residual is None:
+    """Return how well a finer or sharper result, made coarse or blurred again, is what it was made from."""
+    again = {"factor": "Downsampled", "psf": "Blurred again"}
+    how = next((again[name] for name in again if name in result.settings), "")
+    if not how or result.residual is None:
         return ""
     noise = "" if result.noise is None else f" (its noise: {number(result.noise)})"
-    return f" Downsampled, the result differs from the image by {number(result.residual)}{noise}."
+    return f" {how}, the result differs from the image by {number(result.residual)}{noise}."

@@ -28,13 +28,20 @@ class LayerChoice(QComboBox):
         The classes of layers that are offered; images where none is named.
     nothing
         What is shown while there is no such layer.
+    follow
+        Whether the choice follows the selection; otherwise the layer list alone.
     """
 
     def __init__(
-        self, viewer: Any, *kinds: type[Layer], nothing: str = "no image", parent: QWidget | None = None
+        self,
+        viewer: Any,
+        *kinds: type[Layer],
+        nothing: str = "no image",
+        follow: bool = True,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._kinds = viewer, kinds or (Image,)
+        self._viewer, self._kinds, self.follow = viewer, kinds or (Image,), follow
         keep_narrow(self)
         self.setPlaceholderText(nothing)
         self._connections = [
@@ -93,5 +100,6 @@ class LayerChoice(QComboBox):
 
     def _on_selection_changed(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
-        if isinstance(active, self._kinds) and not is_result(active) and self.isEnabled():
+        wanted = isinstance(active, self._kinds) and not is_result(active)
+        if wanted and self.follow and self.isEnabled():
             self.setCurrentIndex(self._index(active))

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from napari.layers import Image
-from napari.qt.threading import FunctionWorker
 from psygnal import Signal
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import (
-    QAbstractSpinBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QLabel,
-    QSizePolicy,
-    QSpinBox,
-)
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox
 
 from napari_dip.job import Job
 from napari_dip.viewer.layers import axes_of
-from napari_dip.viewer.runs import EXPECTED
 from napari_dip.viewer.widgets.denoise import PRESETS
+from napari_dip.viewer.widgets.lengths import length, show_length
+from napari_dip.viewer.widgets.look_ahead import LookAhead
 from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.widgets.task import TaskWidget
 from napari_dip.viewer.words import becomes, need, steps
@@ -48,8 +38,6 @@ KERNELS: Entries = {
 USUAL_FACTOR = 2
 # Z steps that are larger than the pixels by this factor are to be mended in the first place.
 ANISOTROPIC = 1.5
-# Milliseconds from the last change of the form to a look at what it would take.
-PLAN_AFTER = 200
 # Which of a layer's properties the proposals are made from.
 GRID = ("scale", "units")
 
@@ -81,12 +69,8 @@ class SuperResolutionWidget(TaskWidget):
 
         self._grid: _Grid | None = None  # of the layer that the proposals were made for
         self._kernel_is_proposed = True  # until the user chooses another
-        self._why_not = self._needs = ""
-        self._planner: FunctionWorker | None = None
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(PLAN_AFTER)
-        self._soon.timeout.connect(self._plan_in_background)
+        self._ahead = LookAhead(self._ask, self)
+        self._ahead.answered.connect(self.describe)
         self.tie(self._follow_no_more)
         self._letters = ""  # of the axes that the proposals were made for
         self.finer.currentIndexChanged.connect(self._on_finer)
@@ -111,7 +95,7 @@ class SuperResolutionWidget(TaskWidget):
         return "super-resolve volumes" if self.volumes() else self.TASK
 
     def obstacle(self) -> str:
-        return self._why_not
+        return self._ahead.why_not
 
     @property
     def enlargement(self) -> int:
@@ -125,8 +109,7 @@ class SuperResolutionWidget(TaskWidget):
             self._follow(layer)
             self._propose()
         self._show_rows()
-        self._why_not = self._needs = ""
-        self._soon.start()
+        self._ahead.anew()
         super().refresh()
 
     @property
@@ -151,7 +134,7 @@ class SuperResolutionWidget(TaskWidget):
         sentence, layer = super()._description(), self.layer.layer
         if not sentence or layer is None:
             return sentence
-        if self._why_not:
+        if self._ahead.why_not:
             return ""
         try:
             asked = self._asked()
@@ -159,7 +142,7 @@ class SuperResolutionWidget(TaskWidget):
             return sentence
         axes, (_, shape) = self.stacks.axes(), axes_of(layer)
         fine = [shape[axis] * factor for axis, factor in zip(axes.spatial, asked["factor"], strict=True)]
-        return becomes(sentence, fine) + self._needs
+        return becomes(sentence, fine) + self._ahead.told
 
     def _show_rows(self) -> None:
         finer, optics = self.finer.currentData(), self.measured.currentData() == "gaussian"
@@ -178,8 +161,8 @@ class SuperResolutionWidget(TaskWidget):
         self.finer.setCurrentIndex(self.finer.findData("Z" if coarse else "YX"))
         self._propose_rest()
         if grid is not None:
-            _show_width(self.lateral, grid.pixel, grid.unit("X"))
-            _show_width(self.axial, grid.step, grid.unit("Z"))
+            show_length(self.lateral, grid.pixel, grid.unit("X"))
+            show_length(self.axial, grid.step, grid.unit("Z"))
 
     def _propose_rest(self) -> None:
         """Fill in what suits the axes that are made finer."""
@@ -226,46 +209,20 @@ class SuperResolutionWidget(TaskWidget):
 
     # -------------------------------------------------------------------------------------- what it will take
 
-    def _plan_in_background(self) -> None:
-        layer = self.layer.layer
-        if layer is None or not self.ready:
-            return
-        if self._planner is not None:  # with what was asked before
-            self._soon.start()
-            return
-        try:
-            settings, part = self.settings(), self.stacks.region().layer
-        except ValueError as error:
-            self._on_planned(("", _sentence(error)))
-            return
-        self._planner = FunctionWorker(_look, part, settings)
-        self._planner.returned.connect(self._on_planned)
-        self._planner.finished.connect(self._on_looked)
-        self._planner.start()
-
-    def _on_planned(self, told: tuple[str, str]) -> None:
-        if not self._soon.isActive():  # nothing has changed since
-            self._needs, self._why_not = told
-            super().refresh()
-
-    def _on_looked(self) -> None:
-        self._planner = None
+    def _ask(self) -> Callable[[], str] | None:
+        if self.layer.layer is None or not self.ready:
+            return None
+        settings, part = self.settings(), self.stacks.region().layer
+        return lambda: _needs(part, settings)
 
 
-def _look(layer: Image, settings: dict[str, Any]) -> tuple[str, str]:
-    """Return what a run would take, or what stands in its way."""
+def _needs(layer: Image, settings: dict[str, Any]) -> str:
+    """Return what a run would take."""
     from napari_dip.api import plan_super_resolve
 
-    try:
-        job = plan_super_resolve(layer, **settings)
-    except EXPECTED as error:
-        return "", _sentence(error)
+    job = plan_super_resolve(layer, **settings)
     tiles = len(job.parts) // len(job.axes.runs(job.image.shape))
-    return ", " + need(job.memory, tiles), ""
-
-
-def _sentence(error: Exception) -> str:
-    return str(error)[:1].upper() + str(error)[1:]
+    return ", " + need(job.memory, tiles)
 
 
 class _Grid:
@@ -330,18 +287,4 @@ class _Grid:
 
 
 def _width(tooltip: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
-    box.setToolTip(f"{tooltip}\nFull width at half maximum of the point spread function.")
-    box.setMinimumWidth(60)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box
-
-
-def _show_width(box: QDoubleSpinBox, step: float, unit: str) -> None:
-    """Propose the width of a pixel or slice, to three digits."""
-    decimals = max(0, 2 - math.floor(math.log10(step)))
-    box.setDecimals(decimals)
-    box.setRange(10.0**-decimals, 1000 * step)
-    box.setSuffix(f" {unit}" if unit else "")
-    box.setValue(step)
+    return length(f"{tooltip}\nFull width at half maximum of the point spread function.")
