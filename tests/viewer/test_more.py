@@ -145,7 +145,7 @@ def test_planes_of_a_stack_are_said(viewer, noisy, tmp_path):
     (layer,) = viewer.open(path, plugin="napari-dip")
     run = napari_dip.viewer.denoise(viewer, layer, planes=slice(1, 3), iterations=3)
     run.wait()
-    script = python_of(run)
+    script = run.as_python()
     assert "[0][1:3])  # the pixels of the layer 'movie', time 1 to 2" in script
     names = {}
     exec(script, names)

@@ -15,6 +15,8 @@ def test_a_run_says_where_it_stands(viewer, noisy, wait_until):
     layer = viewer.add_image(np.stack([noisy, noisy[::-1]]), name="movie", axis_labels=("t", "y", "x"))
     run = dip.viewer.denoise(viewer, layer, stopping="fixed", correction="none")
     assert repr(run).startswith("<Run: denoise 'movie', live")
+    with pytest.raises(ValueError, match="no result"):
+        run.as_python()
     wait_until(lambda: run.step is not None)
     run.pause()
     said = repr(run)

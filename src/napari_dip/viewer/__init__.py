@@ -47,8 +47,8 @@ def denoise(
     Returns
     -------
     Run
-        The handle: ``pause()``, ``resume()``, ``stop()`` (keeps the best estimate), ``wait()``, ``done`` and
-        ``result``.
+        The handle: ``pause()``, ``resume()``, ``stop()`` (keeps the best estimate), ``wait()`` (in a notebook
+        ``await run``), ``done``, ``result`` and ``as_python()``.
 
     Raises
     ------

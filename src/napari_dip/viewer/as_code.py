@@ -13,7 +13,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_dip.given import pixels_of
-from napari_dip.images.files import Description, check, read, stem_of
+from napari_dip.images.files import Description, check, is_path, read, stem_of
 from napari_dip.restoration import PAST, Restoration, origin
 from napari_dip.script import Pixels, as_command, as_python
 from napari_dip.viewer.runs import Run
@@ -95,7 +95,7 @@ def _lies_on(mask: Layer, image: Image) -> bool:
 def _from(layer: Any, what: str, region: Region | None = None) -> Pixels:
     """Return where the pixels of a layer, or of a region of it, can be read from."""
     path = layer.source.path
-    if path is None:
+    if not is_path(path):  # or several, which napari has stacked
         return Pixels(what)
     path = os.fspath(path)
     try:

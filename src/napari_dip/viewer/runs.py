@@ -274,6 +274,12 @@ class Run:
         assert self.result is not None
         return self.result
 
+    def as_python(self) -> str:
+        """Return a script that makes the result again outside napari; the run is done."""
+        from napari_dip.viewer.as_code import python_of
+
+        return python_of(self)
+
     def __await__(self) -> Generator[Any, None, Restoration]:
         """Wait for the end in a notebook, ``await run``, and return the result as `wait` does."""
         return when_finished(self).__await__()
