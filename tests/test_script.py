@@ -73,6 +73,17 @@ def test_filling_in_and_a_place_for_what_is_in_no_file(noisy, tmp_path, monkeypa
     assert again.settings == result.settings
 
 
+def test_a_blur_and_a_guide_are_said(noisy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for result, given in (
+        (dip.deconvolve(noisy, 2.0, iterations=4, **HERE), {}),
+        (dip.denoise(noisy, guide=noisy[::-1], iterations=4, **HERE), {"guide": noisy[::-1]}),
+    ):
+        again = run(result.as_python(), image=noisy, **given)
+        np.testing.assert_array_equal(np.asarray(again.image), result.image)
+        assert again.settings == result.settings
+
+
 def test_finer_in_z_with_optics(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stack = np.random.default_rng(0).poisson(50, (4, 16, 16)).astype("uint8")

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from napari_dip.engine.components import choose
 from napari_dip.engine.operators import Lanczos
 from napari_dip.engine.presets import PRESETS, preset
 from napari_dip.engine.settings import Settings
 from napari_dip.images.damage import Damage
-from napari_dip.tasks import Denoise, Inpaint, SuperResolve, Task
+from napari_dip.images.psf import PSFS, Optics
+from napari_dip.tasks import Deconvolve, Denoise, Inpaint, SuperResolve, Task
 
 __all__ = ["Pixels", "as_command", "as_python", "said_with_preset"]
 
@@ -109,6 +111,8 @@ def _kind(task: str, settings: Mapping[str, Any]) -> str:
     kind = settings["damage"] if task == "inpaint" else task
     if task == "super-resolve" and len(settings["factor"]) == 3:
         kind = "super-resolve volumes"
+    if task == "deconvolve" and "Z" in settings["axes"] and settings.get("neighbours") is None:
+        kind = "deconvolve volumes"
     return kind if kind in PRESETS else "denoise"
 
 
@@ -121,6 +125,8 @@ def _suited(base: Settings, task: str, settings: Mapping[str, Any]) -> dict[str,
         kind = Inpaint(np.zeros((), bool), Damage(settings["damage"], 1.0), settings["denoise"])
     elif task == "super-resolve":
         kind = SuperResolve(tuple(settings["factor"]), ())
+    elif task == "deconvolve":
+        kind = Deconvolve(choose(PSFS, settings["psf"], Optics(), "psf"))
     suited = (base if kind is None else kind.suit(base)).to_dict()
     by_the_mask = isinstance(kind, Inpaint) and not kind.denoise and kind.damage.kind != "scattered"
     if by_the_mask and base.stopping.to_dict().get("guard", 0) is None:
@@ -159,7 +165,7 @@ def _spoken(task: str, settings: Mapping[str, Any], image: Pixels, labels: Any, 
         said.pop("axes")
     if labels is not None:
         said = {"labels": labels} | said
-    first = {key: said.pop(key) for key in ("factor",) if key in said}
+    first = {key: said.pop(key) for key in ("factor", "psf") if key in said}
     return first | said | {"out": out}
 
 
@@ -198,8 +204,9 @@ def as_python(
     if mask is not None:
         arguments.append(_argument("mask", mask, setup))
     spoken = _spoken(task, settings, image, labels, out)
-    if "factor" in spoken:
-        arguments.append(_code(spoken.pop("factor")))
+    arguments += [_code(spoken.pop(name)) for name in ("factor", "psf") if name in spoken]
+    if "guided_by" in spoken:
+        arguments.append(f"guide={_argument('guide', Pixels('the image that was the guide'), setup)}")
     arguments += [f"{key}={_code(value)}" for key, value in spoken.items()]
 
     if stopped_by in BY_CHANCE:
@@ -272,7 +279,7 @@ def as_command(
     task, settings, image, mask, out, labels
         As `as_python` takes them.
     """
-    if not image.is_file or (mask is not None and not mask.is_file):
+    if not image.is_file or (mask is not None and not mask.is_file) or "guided_by" in settings:
         return None
     words = ["napari-dip", task, str(image.path)]
     if mask is not None:
