@@ -193,7 +193,7 @@ def looks_like_noise(structure: float | None) -> str:
             "Detail went with the noise: neighbouring pixels of what was removed correlate by "
             f"{structure:.2f}, those of noise by 0. Move Detail to the right, or look for edges in the layer."
         )
-    return "What was removed looks like noise: no structure was found in it."
+    return "What was removed looks like noise."
 
 
 def how_far(run: Run) -> str:
