@@ -159,8 +159,8 @@ def optics(
     lateral, step = pixel
     sizes = (step, lateral, lateral)[-len(grid.steps) :]
     if not min(sizes) > 0:
-        what = "the pixel size and the Z step" if grid.deep else "the pixel size"
-        raise ValueError(f"The layer doesn't say its {what[4:]}. Type {what} in the sample, in micrometres.")
+        what, them = ("pixel size and Z step", "them") if grid.deep else ("pixel size", "it")
+        raise ValueError(f"The layer doesn't say its {what}. Type {them} in, in micrometres in the sample.")
     return found | {"pixel_size": sizes}
 
 

@@ -15,6 +15,7 @@ from napari_dip.viewer.blurs import MEDIA, Grid, bead_problem, optics, widths
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.lengths import length, show_length
 from napari_dip.viewer.widgets.narrow import Entries, choice
+from napari_dip.viewer.words import NARROW
 
 __all__ = ["BLURS", "MICROSCOPES", "BlurChoice"]
 
@@ -55,8 +56,10 @@ class BlurChoice:
         Full widths at half maximum, in the units of the layer.
     aperture, light, medium, microscope
         The optics.
-    known, pixel, step
-        The pixel size: as the layer says it; or, where it doesn't, to be typed, in micrometres.
+    known_pixel, known_step
+        The pixel size as the layer says it.
+    pixel, step
+        Where it doesn't: to be typed, in micrometres.
     bead
         The layer with a bead.
     """
@@ -94,8 +97,9 @@ class BlurChoice:
         self.medium.setToolTip("What is between the objective and the cover glass, and its refractive index.")
         self.medium.setCurrentIndex(self.medium.findData(USUAL_MEDIUM))
         self.microscope = choice(MICROSCOPES)
-        self.known = QLabel()
-        self.known.setToolTip("As the layer says it. If it is wrong, set the layer's scale and units.")
+        self.known_pixel, self.known_step = QLabel(), QLabel()
+        for label in (self.known_pixel, self.known_step):
+            label.setToolTip("As the layer says it. If it is wrong, set the layer's scale and units.")
         self.pixel = _asked("The side of a pixel in the sample: the camera's pixel over the magnification.")
         self.step = _asked("How far the focus moves from slice to slice.")
         self.bead = LayerChoice(viewer, nothing="no other image", follow=False)
@@ -110,7 +114,8 @@ class BlurChoice:
             "light": ("Wavelength", self.light),
             "medium": ("Medium", self.medium),
             "microscope": ("Microscope", self.microscope),
-            "known": ("Pixel size", self.known),
+            "known_pixel": ("Pixel size", self.known_pixel),
+            "known_step": ("Z step", self.known_step),
             "pixel": ("Pixel size", self.pixel),
             "step": ("Z step", self.step),
             "bead": ("Bead", self.bead),
@@ -207,18 +212,22 @@ class BlurChoice:
         for box in (self.lateral, self.axial):
             box.blockSignals(False)
         if grid.micrometres is not None:
-            *depth, _, pixel = (f"{size:.3g}" for size in grid.micrometres)
-            self.known.setText(" µm, ".join([pixel, *(f"Z step {step}" for step in depth)]) + " µm")
+            for label, size in (
+                (self.known_pixel, grid.micrometres[-1]),
+                (self.known_step, grid.micrometres[0]),
+            ):
+                label.setText(f"{size:.3g}{NARROW}µm (layer)")
 
     def _show_rows(self) -> None:
         grid, how = self._grid, self.how.currentData()
         deep = grid is not None and grid.deep
-        unknown = grid is not None and grid.micrometres is None
+        unknown = grid is None or grid.micrometres is None
         there = {
             WIDTH: {"lateral": True, "axial": deep},
             OPTICS: {
                 **dict.fromkeys(("aperture", "light", "medium", "microscope"), True),
-                "known": grid is not None and not unknown,
+                "known_pixel": not unknown,
+                "known_step": not unknown and deep,
                 "pixel": unknown,
                 "step": unknown and deep,
             },

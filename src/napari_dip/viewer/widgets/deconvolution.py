@@ -67,6 +67,7 @@ class DeconvolutionWidget(TaskWidget):
         """Say anew what will be restored; what it takes is found out in the background, and follows."""
         self._show_blur()
         self._ahead.anew()
+        self.controls.tell("")  # of what was in the way before
         super().refresh()
 
     def _show_blur(self) -> None:
