@@ -11,6 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
 
 import napari_dip as dip
 from napari_dip.viewer import denoise
@@ -326,6 +327,13 @@ def test_the_time_left_runs_down_and_progress_never_goes_back(viewer, noisy, wai
     if left:
         assert left[-1] <= left[0]
     assert run.progress == 1
+
+
+def test_the_end_is_told_to_whoever_works_in_another_window(viewer, noisy, monkeypatch):
+    told = []
+    monkeypatch.setattr(QApplication, "alert", told.append)
+    denoise(viewer, viewer.add_image(noisy), **SHORT).wait()
+    assert told == [viewer.window._qt_window]
 
 
 @pytest.mark.skipif(find_spec("napari.utils.task_status") is None, reason="napari before 0.9")

@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtWidgets import QApplication
+
 if TYPE_CHECKING:
     from napari_dip.viewer.runs import Run
 
@@ -37,6 +39,7 @@ class BusyWindow:
         """The run has ended."""
         if self.is_open:
             self._qt.destroyed.disconnect(self._on_destroyed)
+            QApplication.alert(self._qt)  # its entry in the task bar, for whoever works elsewhere meanwhile
         self._qt, self.is_open = None, False
         if self._task is not None:
             from napari.utils.task_status import Status
