@@ -125,6 +125,7 @@ class BlurChoice:
             field.currentIndexChanged.connect(self._on_changed)
         for number in (self.lateral, self.axial, self.light, self.pixel, self.step):
             number.valueChanged.connect(self._on_changed)
+        self.bead.listed.connect(self._on_listed)
         self.bead.activated.connect(self._on_bead_chosen)
         self.medium.currentIndexChanged.connect(self._on_medium)
         self.aperture.valueChanged.connect(self._on_aperture)
@@ -261,6 +262,10 @@ class BlurChoice:
 
     def _on_layer(self, event: Any = None) -> None:
         self.changed.emit()  # the owner shows the layer anew
+
+    def _on_listed(self) -> None:
+        if self.asks_for_a_layer and self._bead_is_proposed and self.problem:
+            self.changed.emit()
 
     def _on_changed(self) -> None:
         self._show_rows()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from napari.layers import Image, Layer
+from psygnal import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_dip.viewer.layers import is_result
@@ -30,7 +31,14 @@ class LayerChoice(QComboBox):
         What is shown while there is no such layer.
     follow
         Whether the choice follows the selection; otherwise the layer list alone.
+
+    Attributes
+    ----------
+    listed : psygnal.Signal
+        The layer list has changed, and with it what is offered.
     """
+
+    listed: ClassVar[Signal] = Signal()
 
     def __init__(
         self,
@@ -97,6 +105,7 @@ class LayerChoice(QComboBox):
         self.blockSignals(False)
         if chosen is not before:
             self.currentIndexChanged.emit(self.currentIndex())
+        self.listed.emit()
 
     def _on_selection_changed(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
