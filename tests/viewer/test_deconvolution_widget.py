@@ -128,12 +128,14 @@ def test_what_cannot_be_used_is_told_in_a_sentence_and_mended(viewer, stack, ope
     blur.lateral.setValue(200)
     assert widget.controls.main.isEnabled()
     _choose(blur.how, "layer")
-    told("can't be the image itself")
+    told("Choose the layer that shows a single bead")
     small = viewer.add_image(np.ones((3, 3, 3)), name="small")
     assert blur.bead.layer is small
     assert widget.controls.main.isEnabled()
     flat = viewer.add_image(np.ones((3, 3)), name="flat")
     assert widget.layer.layer is stack  # although another is selected
+    _pick(blur.bead, stack)
+    told("can't be the image itself")
     _pick(blur.bead, flat)
     told("'flat' has 2 axes, but the image is restored in volumes, of 3 axes")
     _choose(widget.stack, 0)

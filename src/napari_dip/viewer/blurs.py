@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ from napari.layers import Image, Layer
 
 from napari_dip.given import pixels_of, take
 from napari_dip.images.axes import Axes
+from napari_dip.viewer.layers import is_result
 
-__all__ = ["MEDIA", "Grid", "Medium", "bead_problem", "optics", "widths"]
+__all__ = ["MEDIA", "Grid", "Medium", "bead_problem", "likely_bead", "optics", "widths"]
 
 # Pixels to a point's width in the plane where the camera suits the optics: a good guess.
 USUAL_PIXELS = 2.5
@@ -164,10 +165,21 @@ def optics(
     return found | {"pixel_size": sizes}
 
 
+def likely_bead(layers: Sequence[Layer], image: Layer, grid: Grid) -> Layer | None:
+    """Return the layer that most likely shows a bead: the smallest, if it can be one."""
+    size = pixels_of(image).size
+    beads = [
+        layer
+        for layer in layers
+        if not is_result(layer) and pixels_of(layer).size < size and not bead_problem(layer, image, grid)
+    ]
+    return min(beads, key=lambda layer: pixels_of(layer).size, default=None)
+
+
 def bead_problem(bead: Layer | None, image: Layer, grid: Grid) -> str:
     """Return what is wrong with a layer as the image of a bead, in a sentence, or nothing."""
     if bead is None:
-        return "Open an image of a bead, or of a point spread that was computed elsewhere."
+        return "Choose the layer that shows a single bead; open one if it isn't there."
     if bead is image:
         return "The bead can't be the image itself. Choose the layer that shows a single bead."
     if getattr(bead, "rgb", False):

@@ -9,9 +9,8 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox, QWidget
 
-from napari_dip.given import pixels_of
 from napari_dip.images.axes import Axes
-from napari_dip.viewer.blurs import MEDIA, Grid, bead_problem, optics, widths
+from napari_dip.viewer.blurs import MEDIA, Grid, bead_problem, likely_bead, optics, widths
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.lengths import length, show_length
 from napari_dip.viewer.widgets.narrow import Entries, choice
@@ -102,7 +101,7 @@ class BlurChoice:
             label.setToolTip("As the layer says it. If it is wrong, set the layer's scale and units.")
         self.pixel = _asked("The side of a pixel in the sample: the camera's pixel over the magnification.")
         self.step = _asked("How far the focus moves from slice to slice.")
-        self.bead = LayerChoice(viewer, nothing="no other image", follow=False)
+        self.bead = LayerChoice(viewer, nothing="no bead", follow=False)
         self.bead.setToolTip(
             "The layer with a single bead in its middle, in pixels of the image's size, its background "
             "subtracted."
@@ -200,8 +199,7 @@ class BlurChoice:
         before, self._grid = self._grid, grid
         if grid is not None and (new or before is None or _sizes(grid) != _sizes(before)):
             self._propose(grid)
-        if grid is not None and layer is not None and self._bead_is_proposed:
-            self._propose_bead(layer, grid)
+            self._propose_bead()
         self._show_rows()
 
     def _propose(self, grid: Grid) -> None:
@@ -237,13 +235,15 @@ class BlurChoice:
         for name, (_, field) in self._rows.items():
             self._form.setRowVisible(field, there.get(name, False))
 
-    def _propose_bead(self, layer: Image, grid: Grid) -> None:
+    def _propose_bead(self) -> None:
+        grid, layer = self._grid, self._layer
+        if grid is None or layer is None or not self._bead_is_proposed:
+            return
         beads = [self.bead.itemData(index) for index in range(self.bead.count())]
-        suitable = [bead for bead in beads if not bead_problem(bead, layer, grid)]
-        if suitable:
-            self.bead.blockSignals(True)
-            self.bead.layer = min(suitable, key=lambda bead: pixels_of(bead).size)
-            self.bead.blockSignals(False)
+        fit = likely_bead(beads, layer, grid)
+        self.bead.blockSignals(True)
+        self.bead.setCurrentIndex(next((i for i, bead in enumerate(beads) if bead is fit), -1))
+        self.bead.blockSignals(False)
 
     def _propose_aperture(self) -> None:
         self.aperture.blockSignals(True)
@@ -264,7 +264,9 @@ class BlurChoice:
         self.changed.emit()  # the owner shows the layer anew
 
     def _on_listed(self) -> None:
-        if self.asks_for_a_layer and self._bead_is_proposed and self.problem:
+        before = self.bead.layer
+        self._propose_bead()
+        if self.bead.layer is not before:
             self.changed.emit()
 
     def _on_changed(self) -> None:
