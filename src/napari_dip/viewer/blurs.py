@@ -161,7 +161,9 @@ def optics(
     sizes = (step, lateral, lateral)[-len(grid.steps) :]
     if not min(sizes) > 0:
         what, them = ("pixel size and Z step", "them") if grid.deep else ("pixel size", "it")
-        raise ValueError(f"The layer doesn't say its {what}. Type {them} in, in micrometres in the sample.")
+        raise ValueError(
+            f"The layer doesn't say its {what}. Type {them} in: micrometres in the sample, not on the camera."
+        )
     return found | {"pixel_size": sizes}
 
 

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from napari.layers import Image
 from psygnal import Signal
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox, QWidget
 
 from napari_dip.images.axes import Axes
@@ -297,5 +296,6 @@ def _asked(tooltip: str) -> QDoubleSpinBox:
     box.setRange(0, 1000)
     box.setSuffix(" µm")
     box.setSpecialValueText("not known")
-    box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    box.setStepType(QDoubleSpinBox.StepType.DefaultStepType)  # from 0, an adaptive one would be tiny
+    box.setSingleStep(0.01)
     return box
