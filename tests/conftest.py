@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-HERE = Path(__file__).parent
 
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist gives the tests to its processes
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(optionalhook=True)  # where pytest-xdist is not there, all run in one
+def pytest_xdist_make_scheduler(config, log):
     """Keep the tests of a file in one process, and in one all that open a window: one window system."""
-    for item in items:
-        place = item.path.relative_to(HERE)
-        group = "window" if place.parts[0] == "viewer" else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneWindow(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return "window" if nodeid.startswith("tests/viewer/") else nodeid.partition("::")[0]
+
+    return OneWindow(config, log)
 
 
 @pytest.fixture(autouse=True)
