@@ -34,7 +34,7 @@ OURS = {
 WINDOW = {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "pyqtgraph", "psygnal", "vispy"}
 THEIRS = {
     "engine": {"torch", "numpy", "psutil"},
-    "images": {"numpy", "scipy", "skimage", "dask", "zarr", "ome_zarr_models", "tifffile"},
+    "images": {"numpy", "scipy", "skimage", "dask", "zarr", "ome_zarr_models", "tifffile", "PIL"},
 }
 
 
