@@ -75,7 +75,7 @@ def run(*words):
 # ---------------------------------------------------------------------------------------------- the options
 
 
-@pytest.mark.parametrize("name", ["denoise", "inpaint", "super_resolve", "deconvolve"])
+@pytest.mark.parametrize("name", ["denoise", "inpaint", "super_resolve", "deconvolve", "deblock"])
 def test_the_options_are_the_keywords_of_the_verb(name):
     own = inspect.signature(getattr(api, name)).parameters
     common = {} if name == "denoise" else inspect.signature(api.denoise).parameters

@@ -15,10 +15,12 @@ from napari_dip.job import Job
 from napari_dip.lazy import restore_lazily
 from napari_dip.plan import Plan
 from napari_dip.planning import (
+    asked_to_deblock,
     asked_to_deconvolve,
     asked_to_denoise,
     asked_to_inpaint,
     asked_to_super_resolve,
+    plan_deblock,
     plan_deconvolve,
     plan_denoise,
     plan_inpaint,
@@ -31,9 +33,11 @@ __all__ = [
     "Job",
     "Restoration",
     "Step",
+    "deblock",
     "deconvolve",
     "denoise",
     "inpaint",
+    "plan_deblock",
     "plan_deconvolve",
     "plan_denoise",
     "plan_inpaint",
@@ -202,6 +206,7 @@ def denoise(
     inpaint : Fill in missing pixels.
     super_resolve : Make an image finer.
     deconvolve : Take a microscope's blur away.
+    deblock : Take away what JPEG's compression has put in.
     napari_dip.viewer.denoise : The same in a napari window, live.
     napari_dip.presets : Settings with a name.
 
@@ -459,6 +464,60 @@ def deconvolve(
     'optics'
     """
     return _restore(asked_to_deconvolve(image, psf, preset=preset, **settings), progress, callback)
+
+
+def deblock(
+    image: Any,
+    *,
+    table: Any = None,
+    preset: str = "fast",
+    progress: bool = False,
+    callback: Callable[[Step], object] | None = None,
+    **settings: Any,
+) -> Restoration:
+    """Take the blocks and rings of JPEG's compression away with a deep image prior.
+
+    The generator is fitted to the picture, ``min ||f(z) - y||**2``; it takes up structure before blocks, and
+    the run stops in between [1]_: after a number of iterations, as all pixels of a block share its error, and
+    none can be held out to judge by.
+
+    Parameters
+    ----------
+    image : array_like, napari layer or path, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
+        As the JPEG file shows it, neither scaled nor turned. Of a grey JPEG file's path, the result is
+        kept to what would have been compressed to that file.
+    table : array_like of int, shape (8, 8)
+        The file's quantisation table where the grey picture isn't given as a path.
+    preset : {'fast', 'ulyanov2018'} or str
+        The complete settings that the other keywords change, or your own.
+    progress, callback, **settings
+        As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``axes``, ``device``,
+        ``seed``, ``dtype``, ``tile``, ``guide``, ``out``, ...
+
+    Returns
+    -------
+    Restoration
+        With the restored ``image``, of the input's shape, dtype and intensities.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument can't be used; one sentence says what was given and what is needed.
+    MemoryError
+        If the run would not fit in memory.
+
+    References
+    ----------
+    .. [1] Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", IJCV 128, 2020, section 4.1.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_dip as dip
+    >>> picture = np.add.outer(np.arange(24), np.arange(32)).astype("uint8")
+    >>> dip.deblock(picture, iterations=5).image.shape
+    (24, 32)
+    """
+    return _restore(asked_to_deblock(image, table=table, preset=preset, **settings), progress, callback)
 
 
 def _restore(plan: Plan, progress: bool, callback: Callable[[Step], object] | None) -> Restoration:

@@ -431,7 +431,7 @@ class Job:
             return None
         if np.ptp(block[known].astype(np.float64)) == 0:
             flat = np.full(under.shape, block[known][0])
-            self._result[part.goes] = self.task.compose(block, cast(flat, self.dtype), known)
+            self._result[part.goes] = self.task.compose(block, cast(flat, self.dtype), known, part.where)
             return None
         if self._measured is None or self._measured.of != (part.index, self.task):
             self._measured = self._source.measure(part.index, self.task, self.noise)
@@ -505,7 +505,7 @@ class Job:
             opacity = self.axes.from_engine(np.broadcast_to(opacity, estimate.shape))
             under = np.where(np.isfinite(self._under), self._under, restored).astype(np.float64)
             restored = cast(under + opacity * (restored - under), self.dtype)
-        return self.task.compose(self._view[1], restored, self._known)
+        return self.task.compose(self._view[1], restored, self._known, self._part.where)
 
     def _framed(self, estimate: torch.Tensor) -> torch.Tensor:
         """Return the middle of an estimate that reaches beyond the frame, which the result shows."""

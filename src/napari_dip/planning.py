@@ -17,19 +17,22 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.files import is_path, read
 from napari_dip.images.guides import Guide, array_guide, layer_guide
+from napari_dip.images.jpeg import BLOCK, quantisation_of
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
 from napari_dip.images.psf import PSFS, GaussianPSF, MeasuredPSF, Optics, PointSpread
 from napari_dip.job import Job
 from napari_dip.plan import Plan
 from napari_dip.presets import choose_preset
-from napari_dip.tasks import Deconvolve, Denoise, Inpaint, SuperResolve, Task
+from napari_dip.tasks import Deblock, Deconvolve, Denoise, Inpaint, SuperResolve, Task
 
 __all__ = [
+    "asked_to_deblock",
     "asked_to_deconvolve",
     "asked_to_denoise",
     "asked_to_inpaint",
     "asked_to_super_resolve",
+    "plan_deblock",
     "plan_deconvolve",
     "plan_denoise",
     "plan_inpaint",
@@ -49,6 +52,11 @@ def plan_denoise(image: Any, **settings: Any) -> Job:
 def plan_inpaint(image: Any, mask: Any, **settings: Any) -> Job:
     """Check the arguments of `inpaint` and return the job that it would do, here and at once."""
     return asked_to_inpaint(image, mask, **settings).job()
+
+
+def plan_deblock(image: Any, **settings: Any) -> Job:
+    """Check the arguments of `deblock` and return the job that it would do, here and at once."""
+    return asked_to_deblock(image, **settings).job()
 
 
 def plan_deconvolve(image: Any, psf: Any, **settings: Any) -> Job:
@@ -115,6 +123,27 @@ def asked_to_super_resolve(
     kernels = _kernels(kernel, psf, meaning, given.scale)
     presets = "super-resolve" if len(factors) == 2 else "super-resolve volumes"
     return _plan(SuperResolve(factors, kernels), presets, given, meaning, preset, settings)
+
+
+def asked_to_deblock(
+    image: Any,
+    *,
+    table: Any = None,
+    preset: str = "fast",
+    axes: str | None = None,
+    **settings: Any,
+) -> Plan:
+    """Check the arguments of `deblock` and return the plan of what it would do."""
+    given = take(image, axes)
+    meaning = given.meaning(_in_volumes(settings))
+    if len(meaning.spatial) != 2:
+        raise ValueError(
+            f"JPEG compresses planes, but with axes={meaning.names!r} the image is made of volumes: name Z "
+            "otherwise, as T, or leave axes out."
+        )
+    if table is None and is_path(image):
+        table = quantisation_of(image)
+    return _plan(Deblock(_steps(table, meaning, given)), "deblock", given, meaning, preset, settings)
 
 
 def asked_to_deconvolve(
@@ -264,6 +293,23 @@ def _point_spread(psf: Any, axes: Axes, given: Given) -> PointSpread:
         found = MeasuredPSF.of(psf, count)
     found.array(count)  # what can't be used is refused now
     return found
+
+
+def _steps(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...] | None:
+    if table is None:
+        return None
+    steps = np.asarray(table)
+    if steps.shape != (BLOCK, BLOCK) or steps.dtype.kind not in "iu" or not (steps > 0).all():
+        raise ValueError(
+            f"table must be 8 rows of 8 whole numbers above 0, a JPEG file's quantisation, but is {table!r}."
+        )
+    rows, columns = axes.spatial
+    if axes.joint_channels or rows > columns or given.array.dtype != np.uint8:
+        raise ValueError(
+            "table is for grey pictures of 8 bits, rows before columns, as they come from a JPEG file: leave "
+            "it out for others."
+        )
+    return tuple(tuple(int(step) for step in row) for row in steps)
 
 
 def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:

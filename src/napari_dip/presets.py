@@ -31,6 +31,7 @@ KINDS = {
     "inpaint": ("scattered", "scratches", "holes"),
     "super-resolve": ("super-resolve", "super-resolve volumes"),
     "deconvolve": ("deconvolve", "deconvolve volumes"),
+    "deblock": ("deblock",),
 }
 """Of each task, which keys of `napari_dip.engine.presets.PRESETS` are its."""
 
@@ -40,7 +41,7 @@ KEPT = ("preset", *ENGINE, "warm", "detail")
 MACHINE = ("device", "precision")
 LEFT_OUT = (
     *("image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise"),
-    *("guide", "guided_by", "mask", "labels", "damage", "denoise", "factor", "kernel", "psf"),
+    *("guide", "guided_by", "mask", "labels", "damage", "denoise", "factor", "kernel", "psf", "table"),
     *MACHINE,
 )
 # A name is a file's name too, on any system.

@@ -21,6 +21,7 @@ PAST = {
     "inpaint": "inpainted",
     "super-resolve": "super-resolved",
     "deconvolve": "deconvolved",
+    "deblock": "deblocked",
 }
 """What an image is called after each task."""
 

@@ -18,7 +18,7 @@ from napari_dip.engine.presets import PRESETS, preset
 from napari_dip.engine.settings import Settings
 from napari_dip.images.damage import Damage
 from napari_dip.images.psf import PSFS, Optics
-from napari_dip.tasks import Deconvolve, Denoise, Inpaint, SuperResolve, Task
+from napari_dip.tasks import Deblock, Deconvolve, Denoise, Inpaint, SuperResolve, Task
 
 __all__ = ["Pixels", "as_command", "as_python", "said_with_preset"]
 
@@ -33,6 +33,7 @@ UNSAID: dict[str, Any] = {
     "channels": "apart",
     "detail": 0,
     "denoise": False,
+    "table": None,
 }
 # How a result comes out depends on the moment at which one of these ended it.
 BY_CHANCE = {
@@ -125,6 +126,8 @@ def _suited(base: Settings, task: str, settings: Mapping[str, Any]) -> dict[str,
         kind = Inpaint(np.zeros((), bool), Damage(settings["damage"], 1.0), settings["denoise"])
     elif task == "super-resolve":
         kind = SuperResolve(tuple(settings["factor"]), ())
+    elif task == "deblock":
+        kind = Deblock()
     elif task == "deconvolve":
         kind = Deconvolve(choose(PSFS, settings["psf"], Optics(), "psf"))
     suited = (base if kind is None else kind.suit(base)).to_dict()

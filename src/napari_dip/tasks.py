@@ -21,10 +21,11 @@ from napari_dip.engine.stopping import HeldOut
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import Damage
 from napari_dip.images.intensities import cast
+from napari_dip.images.jpeg import within_steps
 from napari_dip.images.psf import PointSpread
 from napari_dip.parts import Index
 
-__all__ = ["Deconvolve", "Denoise", "Inpaint", "SuperResolve", "Task"]
+__all__ = ["Deblock", "Deconvolve", "Denoise", "Inpaint", "SuperResolve", "Task"]
 
 # What is held out is hidden by this many pixels on each side where holes are wider still: of what lies deep
 # in a hole the pixels around it can tell little but its mean, and the best guess at the mean is a blur.
@@ -82,9 +83,9 @@ class Task(ABC):
         return True
 
     def compose(
-        self, original: NDArray[Any], restored: NDArray[Any], known: NDArray[np.bool_]
+        self, original: NDArray[Any], restored: NDArray[Any], known: NDArray[np.bool_], index: Index
     ) -> NDArray[Any]:
-        """Return a part of the result, from the image's part and what the engine made of it."""
+        """Return a part of the result, from ``image[index]`` and what the engine made of it."""
         return restored
 
 
@@ -99,6 +100,32 @@ class Denoise(Task):
     @property
     def settings(self) -> dict[str, Any]:
         return {}
+
+
+@dataclass(frozen=True)
+class Deblock(Task):
+    """Take away what JPEG's compression has put in.
+
+    Parameters
+    ----------
+    table
+        The steps of the cosines, 8 rows of 8, which a grey picture's file says; None where they aren't known.
+    """
+
+    table: tuple[tuple[int, ...], ...] | None = None
+    name: ClassVar[str] = "deblock"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"table": None if self.table is None else [list(row) for row in self.table]}
+
+    def compose(
+        self, original: NDArray[Any], restored: NDArray[Any], known: NDArray[np.bool_], index: Index
+    ) -> NDArray[Any]:
+        if self.table is None:
+            return restored
+        start = [where.start or 0 for where in index if isinstance(where, slice)]
+        return cast(within_steps(restored, original, self.table, start), restored.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +187,7 @@ class Inpaint(Task):
         return self.denoise or not known.all()
 
     def compose(
-        self, original: NDArray[Any], restored: NDArray[Any], known: NDArray[np.bool_]
+        self, original: NDArray[Any], restored: NDArray[Any], known: NDArray[np.bool_], index: Index
     ) -> NDArray[Any]:
         return restored if self.denoise else np.where(known, cast(original, restored.dtype), restored)
 

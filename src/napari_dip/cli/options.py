@@ -174,7 +174,7 @@ def read_verbs(source: str | None = None) -> dict[str, Verb]:
     functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
     common = _keywords(functions["denoise"])
     verbs = {}
-    for name in ("denoise", "inpaint", "super_resolve", "deconvolve"):
+    for name in ("denoise", "inpaint", "super_resolve", "deconvolve", "deblock"):
         function = functions[name]
         own = _keywords(function)
         # What a verb hands on as ``**settings`` is what all have in common.

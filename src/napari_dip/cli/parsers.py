@@ -27,6 +27,10 @@ examples:
 examples:
   napari-dip super-resolve cell.tif --factor 2
   napari-dip super-resolve stack.ome.tif --factor 4,1,1 --psf 0.8,0.3,0.3""",
+    "deblock": """\
+examples:
+  napari-dip deblock photo.jpg
+  napari-dip deblock 'photos/*.jpg' -o 'restored/{stem}.png'""",
     "deconvolve": """\
 examples:
   napari-dip deconvolve cell.tif --psf 2.5

@@ -39,6 +39,7 @@ PRESETS = {
     "inpaint": "holes",
     "super_resolve": "super-resolve",
     "deconvolve": "deconvolve",
+    "deblock": "deblock",
 }
 
 

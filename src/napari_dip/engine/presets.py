@@ -95,7 +95,7 @@ def _for(settings: Settings, iterations: int, **changes: Any) -> Settings:
 
 
 # By what is to be done: "denoise"; "scattered", "scratches" and "holes", which are inpainting by the kind of
-# damage; "super-resolve" and "super-resolve volumes". By name.
+# damage; "super-resolve", "deconvolve", each with "... volumes" beside it; "deblock". By name.
 PRESETS: dict[str, dict[str, Settings]] = {
     "denoise": {
         "fast": _FAST,
@@ -144,6 +144,12 @@ PRESETS: dict[str, dict[str, Settings]] = {
         "best": replace(_FINER, stopping=HeldOut(guard=None, patience=0.4), iterations=4000),
         # Sec. 4.2, a factor of 4.
         "ulyanov2018": _for(_ULYANOV, 2000, input=NoiseInput(32, perturbation=0.03)),
+    },
+    # What JPEG rounds away is shared by the pixels of a block: held-out pixels would tell of it.
+    "deblock": {
+        "fast": _for(_FINER, 350, stopping=Fixed(), tv=8.0, finish=0),
+        # IJCV 2020, sec. 4.1.
+        "ulyanov2018": _for(_ULYANOV, 2400),
     },
     "deconvolve": {
         "fast": _SHARPER,
