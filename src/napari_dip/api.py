@@ -478,16 +478,18 @@ def deblock(
     """Take the blocks and rings of JPEG's compression away with a deep image prior.
 
     The generator is fitted to the picture, ``min ||f(z) - y||**2``; it takes up structure before blocks, and
-    the run stops in between [1]_: after a number of iterations, as all pixels of a block share its error, and
-    none can be held out to judge by.
+    the run stops in between [1]_. A block's pixels share their error, so that none could be held out to judge
+    by; but the file says by how much each block's cosines may be off, and the run ends when what it leaves of
+    the picture is as large. Where that isn't known, as of colours, 350 iterations are taken for the best.
 
     Parameters
     ----------
     image : array_like, napari layer or path, shape ([T, C,] [Z,] Y, X) or (Y, X, RGB)
-        As the JPEG file shows it, neither scaled nor turned. Of a grey JPEG file's path, the result is
-        kept to what would have been compressed to that file.
+        As the JPEG file shows it, neither scaled nor turned. The result of a grey picture is kept to what
+        would have been stored as the same.
     table : array_like of int, shape (8, 8)
-        The file's quantisation table where the grey picture isn't given as a path.
+        The file's quantisation table, where a grey picture of 8 bits isn't given as a path: of a file it is
+        read.
     preset : {'fast', 'ulyanov2018'} or str
         The complete settings that the other keywords change, or your own.
     progress, callback, **settings

@@ -457,6 +457,7 @@ class Job:
             noise=self._measured.noise.rescaled(
                 self._measured.intensities.zero, self._measured.intensities.unit
             ),
+            quantised=self.task.quantised(self._measured.intensities.unit, self._part.where),
         )
 
     def _normalised(self, where: Index, planes: np.ndarray, known: bool) -> np.ndarray:

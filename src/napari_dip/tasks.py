@@ -16,12 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 from napari_dip.engine.operators import Blur, Downsample, Identity, Kernel, Operator
+from napari_dip.engine.problem import Quantised
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.stopping import HeldOut
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import Damage
 from napari_dip.images.intensities import cast
-from napari_dip.images.jpeg import within_steps
+from napari_dip.images.jpeg import BLOCK, within_steps
 from napari_dip.images.psf import PointSpread
 from napari_dip.parts import Index
 
@@ -69,6 +70,10 @@ class Task(ABC):
     def operator(self, axes: Axes) -> Operator:
         """Return how a run's measurement is made from its image."""
         return Identity()
+
+    def quantised(self, unit: float, index: Index) -> Quantised | None:
+        """Return how ``image[index]`` was rounded, in `unit` of its intensities; None if that isn't known."""
+        return None
 
     def known(self, block: NDArray[Any], index: Index) -> NDArray[np.bool_]:
         """Return which pixels of ``image[index]``, the `block`, may be looked at."""
@@ -118,6 +123,12 @@ class Deblock(Task):
     @property
     def settings(self) -> dict[str, Any]:
         return {"table": None if self.table is None else [list(row) for row in self.table]}
+
+    def quantised(self, unit: float, index: Index) -> Quantised | None:
+        if self.table is None:
+            return None
+        row, column = (-(where.start or 0) % BLOCK for where in index if isinstance(where, slice))
+        return Quantised(tuple(tuple(step / unit for step in steps) for steps in self.table), (row, column))
 
     def compose(
         self, original: NDArray[Any], restored: NDArray[Any], known: NDArray[np.bool_], index: Index

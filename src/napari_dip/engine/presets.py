@@ -9,6 +9,7 @@ from napari_dip.engine.inputs import CoordinateInput, ImageInput, NoiseInput
 from napari_dip.engine.likelihoods import Gaussian, PoissonGaussian
 from napari_dip.engine.networks import Hourglass, SubPixel
 from napari_dip.engine.optimisers import Adam, Muon
+from napari_dip.engine.rounding import Rounding
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.stopping import Fixed, HeldOut
 
@@ -145,9 +146,9 @@ PRESETS: dict[str, dict[str, Settings]] = {
         # Sec. 4.2, a factor of 4.
         "ulyanov2018": _for(_ULYANOV, 2000, input=NoiseInput(32, perturbation=0.03)),
     },
-    # What JPEG rounds away is shared by the pixels of a block: held-out pixels would tell of it.
+    # What JPEG rounds away is shared by the pixels of a block: what is held out would tell of it.
     "deblock": {
-        "fast": _for(_FINER, 350, stopping=Fixed(), tv=8.0, finish=0),
+        "fast": replace(_FINER, stopping=Rounding(), tv=8.0, finish=0, expected=400),
         # IJCV 2020, sec. 4.1.
         "ulyanov2018": _for(_ULYANOV, 2400),
     },

@@ -11,7 +11,23 @@ from torch import Tensor
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.operators import Identity, Operator
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "Quantised"]
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """How JPEG has rounded a measurement: the cosines of its blocks are multiples of steps.
+
+    Parameters
+    ----------
+    steps
+        In the measurement's normalised intensities, 8 rows of 8.
+    start
+        The first row and column at which a block begins.
+    """
+
+    steps: tuple[tuple[float, ...], ...]
+    start: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,8 @@ class Problem:
         of it; the generator sees it.
     noise
         The measurement's noise, in its normalised intensities; None if it was not measured.
+    quantised
+        How it was rounded, if that is known.
     """
 
     measurement: Tensor
@@ -39,6 +57,7 @@ class Problem:
     operator: Operator = field(default_factory=Identity)
     guide: Tensor | None = None
     noise: Noise | None = None
+    quantised: Quantised | None = None
 
     def to(self, device: torch.device) -> Problem:
         """Return the problem with its tensors on `device`."""

@@ -12,6 +12,7 @@ from napari_dip.engine.inputs import INPUTS, Input
 from napari_dip.engine.likelihoods import LIKELIHOODS, Likelihood
 from napari_dip.engine.networks import NETWORKS, Network
 from napari_dip.engine.optimisers import OPTIMISERS, Optimiser
+from napari_dip.engine.rounding import Rounding
 from napari_dip.engine.stopping import RULES, StoppingRule
 
 __all__ = ["CORRECTIONS", "Settings"]
@@ -23,7 +24,7 @@ _KINDS: dict[str, Mapping[str, Any]] = {
     "input": INPUTS,
     "optimiser": OPTIMISERS,
     "likelihood": LIKELIHOODS,
-    "stopping": RULES,
+    "stopping": RULES | {Rounding.name: Rounding},
 }
 
 
