@@ -453,6 +453,14 @@ def press_ctrl_c(bar, step):
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows sends Ctrl-C to all processes of a console")
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """Also where whoever runs the tests has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @posix
 def test_a_stack_that_was_interrupted_goes_on_where_it_was(capsys, monkeypatch):
     assert run("denoise stack.ome.zarr -o whole.ome.tif", QUICK) == 0
@@ -483,7 +491,8 @@ def test_a_stack_that_was_interrupted_goes_on_where_it_was(capsys, monkeypatch):
 @posix
 def test_ctrl_c_keeps_the_best_of_an_image(here):
     script = (
-        "import os, sys; from napari_dip.cli import main, restoring;"
+        "import os, signal, sys; from napari_dip.cli import main, restoring;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
         "restoring.Bar.follow = lambda bar, step: step.iterate.iteration == 10 and os.kill(os.getpid(), 2);"
         "sys.exit(main(sys.argv[1:]))"
     )

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import napari_dip as dip
 from napari_dip.results import Growing
 
-QUICK = {"iterations": 2, "device": "cpu"}
+# The quicker precision is measured in each process, and may be another one there.
+QUICK = {"iterations": 2, "device": "cpu", "precision": "float32"}
 
 
 @pytest.fixture(scope="module")

@@ -382,7 +382,8 @@ def test_a_stroke_takes_effect_while_it_is_drawn(make_napari_viewer, noisy, drag
         seen.append(int(_mask_of(run).sum()))
 
     drag(viewer, (16, 4), (16, 10), (16, 16), (16, 22), (16, 28), meanwhile=look)
-    assert seen == sorted(set(seen))
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 2  # on a busy machine two looks may see the same
     wait_until(lambda: _mask_of(run)[16, 5:28].all())
     run.stop()
     run.wait()
