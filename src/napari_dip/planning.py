@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_dip.engine.components import choose
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
+from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.presets import preset as preset_named
 from napari_dip.given import Given, is_layer, pixels_of, take
 from napari_dip.images.axes import Axes
@@ -182,6 +183,8 @@ def _plan(
         raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
     lazy = given.lazy and out is None
     guide = _guide(settings.pop("guide", None), settings.pop("guided_by", None), task, given, axes, lazy)
+    if guide is not None and f"{presets} guided" in PRESETS:
+        presets = f"{presets} guided"
     return Plan(
         given.array,
         axes,
