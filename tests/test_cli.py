@@ -414,7 +414,7 @@ def test_the_presets_are_listed(capsys):
     text = capsys.readouterr().out
     assert text.count("  fast ") == len(PRESETS) and "inpaint, holes" in text
     assert run("presets denoise --json") == 0
-    facts = json.loads(capsys.readouterr().out)
+    facts = json.loads(capsys.readouterr().out.splitlines()[0])
     assert facts["presets"]["best"] == PRESETS["denoise"]["best"].to_dict()
 
 

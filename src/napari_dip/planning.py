@@ -12,6 +12,7 @@ import numpy as np
 from napari_dip.detail import check_detail
 from napari_dip.engine.components import choose
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
+from napari_dip.engine.presets import PRESETS
 from napari_dip.given import Given, is_layer, pixels_of, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
@@ -171,6 +172,8 @@ def _plan(
     preset: str,
     settings: dict[str, Any],
 ) -> Plan:
+    if settings.get("guide") is not None and f"{presets} guided" in PRESETS:
+        presets = f"{presets} guided"
     chosen = choose_preset(preset, task.name, presets)
     settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
     names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "detail", "out")

@@ -27,7 +27,7 @@ from napari_dip.restoration import origin
 __all__ = ["KINDS", "Chosen", "choose_preset", "delete", "folder", "load", "names", "save"]
 
 KINDS = {
-    "denoise": ("denoise",),
+    "denoise": ("denoise", "denoise guided"),
     "inpaint": ("scattered", "scratches", "holes"),
     "super-resolve": ("super-resolve", "super-resolve volumes"),
     "deconvolve": ("deconvolve", "deconvolve volumes"),

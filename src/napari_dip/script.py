@@ -114,6 +114,8 @@ def _kind(task: str, settings: Mapping[str, Any]) -> str:
         kind = "super-resolve volumes"
     if task == "deconvolve" and "Z" in settings["axes"] and settings.get("neighbours") is None:
         kind = "deconvolve volumes"
+    if "guided_by" in settings and f"{kind} guided" in PRESETS:
+        kind = f"{kind} guided"
     return kind if kind in PRESETS else "denoise"
 
 

@@ -72,7 +72,7 @@ def test_a_file_is_chosen_in_the_widget_and_what_was_stopped_goes_on(
     assert widget.destination.currentText() == "b.ome.zarr"
     click(widget.controls.main)
     run = widget.controls.run
-    run.updated.connect(lambda: run.step and run.step.run == 1 and not run.stopping and run.stop())
+    run.updated.connect(lambda: any(run.planes.done) and not run.stopping and run.stop())
     wait_until(lambda: run.done)
     assert run.result.stopped_by == "user" and not (tmp_path / "b.ome.zarr").exists()
     assert widget.what.text().endswith("continuing where an earlier run ended")

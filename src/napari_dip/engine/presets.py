@@ -96,7 +96,7 @@ def _for(settings: Settings, iterations: int, **changes: Any) -> Settings:
 
 
 # By what is to be done: "denoise"; "scattered", "scratches" and "holes", which are inpainting by the kind of
-# damage; "super-resolve", "deconvolve", each with "... volumes" beside it; "deblock". By name.
+# damage; "super-resolve" and "deconvolve", each with "... volumes" beside it; "deblock"; "denoise guided".
 PRESETS: dict[str, dict[str, Settings]] = {
     "denoise": {
         "fast": _FAST,
@@ -160,6 +160,13 @@ PRESETS: dict[str, dict[str, Settings]] = {
         "fast": replace(_SHARPER, network=replace(_FULL, channels=(8, 16, 32, 32), padding="replicate")),
         "best": _SHARPER,
     },
+}
+
+# A guide tells what is noise where total variation would guess.
+PRESETS["denoise guided"] = {
+    "fast": replace(_FAST, tv=1.0),
+    "best": replace(PRESETS["denoise"]["best"], tv=1.0),
+    "ulyanov2018": _ULYANOV,
 }
 
 

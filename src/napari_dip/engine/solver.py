@@ -44,7 +44,7 @@ FORGETTING = 20
 WARM = 10
 
 # The better the estimate, the better it is seen what it has in common with a guide: so many times more.
-LOOKS = 2
+LOOKS = 3
 
 # Streams of random numbers, which must not repeat one another.
 INPUT, PERTURBED, WATCHED = range(3)
