@@ -9,7 +9,7 @@ from napari_dip.viewer import denoise
 from napari_dip.viewer.widgets.destination import FILE, MEMORY
 
 SHORT = {
-    "iterations": 3,
+    "iterations": 12,
     "warm": False,
     "stopping": "fixed",
     "finish": 0,
