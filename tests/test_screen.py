@@ -100,3 +100,21 @@ def test_nothing_is_installed_without_root(screen, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert screen.install(["xvfb"]) is False
+
+
+def test_a_screen_without_opengl_is_replaced_by_another(screen, monkeypatch, tools, tmp_path, capfd):
+    monkeypatch.setattr(screen, "missing", lambda virtual: [])
+    asked = tmp_path / "asked"
+    # By GLX and by EGL the first screen says no, the second by EGL yes.
+    tools("xvfb-run", f'shift 3; echo >> {asked}; export ASKED={asked}; exec "$@"')
+    monkeypatch.setattr(screen, "__file__", str(tmp_path / "screen.py"))
+    probe = (
+        "import os, sys; first = len(open(os.environ['ASKED']).read()) == 1\n"
+        "sys.exit(75 if first or 'QT_XCB_GL_INTEGRATION' not in os.environ else 0)"
+    )
+    script = SCRIPT.read_text(encoding="utf-8") + f"\nPROBE = {probe!r}\nsys.exit(main(sys.argv[1:]))\n"
+    script = script.replace('if __name__ == "__main__":\n    sys.exit(main(sys.argv[1:]))', "")
+    (tmp_path / "screen.py").write_text(script, encoding="utf-8")
+    assert screen.main(COMMAND) == VIRTUAL
+    assert "taking another" in capfd.readouterr().err
+    assert len(asked.read_text()) == 2

@@ -9,6 +9,9 @@ do without a window.
 
 The command finds in the environment variable NAPARI_DIP_SCREEN which it was: real, virtual or none.
 
+A virtual screen is asked for OpenGL before the command runs on it. One that has none by Qt's first way (GLX)
+is asked by its second (EGL), then another screen is taken.
+
 (QT_QPA_PLATFORM=offscreen is no way out: napari's canvas needs OpenGL, which that platform lacks.)
 """
 
@@ -42,6 +45,15 @@ LIBRARIES = {
     "libglib2.0-0": "libglib-2.0.so.0",
 }
 PROGRAMS = {"xvfb": "xvfb-run", "xauth": "xauth"}
+NOT_DRAWN = 75
+# Fails by NOT_DRAWN alone: where Qt itself is not installed, there is nothing to find out.
+PROBE = f"""
+import sys
+from qtpy.QtGui import QGuiApplication, QOffscreenSurface, QOpenGLContext
+application, surface, context = QGuiApplication([]), QOffscreenSurface(), QOpenGLContext()
+surface.create()
+sys.exit(0 if context.create() and context.makeCurrent(surface) else {NOT_DRAWN})
+"""
 APT = ["apt-get", "-o", "DPkg::Lock::Timeout=120"]
 
 
@@ -87,10 +99,31 @@ def advice(names: list[str]) -> str:
 def run(command: list[str], screen: str) -> int:
     """Run the command on a screen of this kind and return its exit status."""
     environment = {**os.environ, "NAPARI_DIP_SCREEN": screen}
-    if screen == "virtual":
-        # 24 bits of colour: OpenGL finds no usable canvas on the default screen's 8.
-        command = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", *command]
-    return subprocess.run(command, env=environment, check=False).returncode
+    if screen != "virtual":
+        return subprocess.run(command, env=environment, check=False).returncode
+    for attempt in range(3):
+        last = attempt == 2
+        inner = [sys.executable, __file__, "--drawn", *(["--anyhow"] if last else []), *command]
+        # 24 bits of colour: OpenGL finds no usable canvas on the default screen's 8. Without -noreset the
+        # screen begins anew when one of the command's processes was its last client, and loses the next.
+        outer = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24 -noreset", *inner]
+        status = subprocess.run(outer, env=environment, check=False).returncode
+        if status != NOT_DRAWN or last:
+            return status
+        say("this virtual screen has no OpenGL; taking another")
+    raise AssertionError("the last attempt returns")
+
+
+def run_drawn(command: list[str], anyhow: bool) -> int:
+    """Run the command on the screen at hand if that has OpenGL, or anyhow; otherwise return NOT_DRAWN."""
+    for way in ({}, {"QT_XCB_GL_INTEGRATION": "xcb_egl", "PYOPENGL_PLATFORM": "egl"}):
+        environment = {**os.environ, **way}
+        if (
+            subprocess.run([sys.executable, "-c", PROBE], env=environment, check=False).returncode
+            != NOT_DRAWN
+        ):
+            return subprocess.run(command, env=environment, check=False).returncode
+    return subprocess.run(command, check=False).returncode if anyhow else NOT_DRAWN
 
 
 def say(sentence: str) -> None:
@@ -106,6 +139,9 @@ def _loads(library: str) -> bool:
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["--drawn"]:
+        anyhow = arguments[1:2] == ["--anyhow"]
+        return run_drawn(arguments[2:] if anyhow else arguments[1:], anyhow)
     optional = arguments[:1] == ["--optional"]
     command = arguments[1:] if optional else arguments
     if not command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from itertools import count
 
 import numpy as np
@@ -15,10 +16,18 @@ from qtpy.QtCore import QPoint, Qt
 def opengl(qapp):
     """Have OpenGL say what it can do before there is a viewer.
 
-    napari asks once, whatever canvas is current then: one that a test has closed does not answer.
+    napari asks once, whatever canvas is current then: one that a test has closed does not answer. A screen
+    that has just come up, or is very busy, may not answer at first.
     """
     from napari._vispy.utils import gl
 
+    for wait in (0.1, 0.5, 2, 5, 10):
+        try:
+            gl.get_gl_extensions()
+            break
+        except AttributeError:  # vispy's, of the None for an answer
+            qapp.processEvents()
+            time.sleep(wait)
     gl.get_gl_extensions()
     gl.get_max_texture_sizes()
 
