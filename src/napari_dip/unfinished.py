@@ -303,7 +303,8 @@ def _cut_to_whole_lines(journal: Path) -> None:
 def _save(path: Path, neighbour: Neighbour) -> None:
     arrays = {f"weights/{name}": weight.cpu().numpy() for name, weight in neighbour.weights.items()}
     with open(path, "wb") as file:
-        np.savez(file, allow_pickle=False, prediction=neighbour.prediction.cpu().numpy(), **arrays)
+        arrays |= {"prediction": neighbour.prediction.cpu().numpy(), "parts": np.array(neighbour.parts)}
+        np.savez(file, allow_pickle=False, age=np.array(neighbour.age), **arrays)
         file.flush()
         os.fsync(file.fileno())
 
@@ -311,8 +312,9 @@ def _save(path: Path, neighbour: Neighbour) -> None:
 def _load(path: Path) -> Neighbour:
     with np.load(path, allow_pickle=False) as arrays:
         tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    prediction = tensors.pop("prediction")
-    return Neighbour({name.removeprefix("weights/"): one for name, one in tensors.items()}, prediction)
+    prediction, parts, age = (tensors.pop(name) for name in ("prediction", "parts", "age"))
+    weights = {name.removeprefix("weights/"): one for name, one in tensors.items()}
+    return Neighbour(weights, prediction, tuple(parts.tolist()), int(age))
 
 
 def _as_json(past: Past) -> dict[str, Any]:

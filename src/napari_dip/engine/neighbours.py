@@ -28,10 +28,16 @@ class Neighbour:
         The generator's.
     prediction
         The measurement that the run's result would give, shape (1, channels, [Z,] Y, X).
+    parts
+        How much of each correction the run made by what it found out on held-out pixels.
+    age
+        Runs since that was found out.
     """
 
     weights: Mapping[str, Tensor]
     prediction: Tensor
+    parts: tuple[float, ...] = ()
+    age: int = 0
 
     def resembles(self, problem: Problem) -> bool:
         """Whether a problem's measurement shows much the same.

@@ -32,7 +32,7 @@ from napari_dip.engine.patches import nonlocal_bayes
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.shrinkage import shrink
-from napari_dip.engine.stopping import Judge, Patience
+from napari_dip.engine.stopping import HeldOut, Judge, Patience
 
 __all__ = ["Iterate", "iterate", "memory_of", "resolve"]
 
@@ -42,6 +42,10 @@ FORGETTING = 20
 # A run that starts from a neighbour's weights waits this many times less for an improvement: it begins where
 # others end, and from there on takes up noise.
 WARM = 10
+
+# As long as what a neighbour found out on held-out pixels can be trusted, nothing needs to be held out: a run
+# takes so many steps on all pixels. It is found out anew in one of so many runs.
+STEPS, TRUSTED = 20, 5
 
 # The better the estimate, the better it is seen what it has in common with a guide: so many times more.
 LOOKS = 3
@@ -167,6 +171,8 @@ def iterate(
             fit.show(judge.seen)
             patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait)
             finished = None
+            if not iteration and neighbour is not None and warm and fit.trust(neighbour):
+                finished = min(STEPS, settings.iterations)
         iteration += 1
         data_term = fit.step(iteration)
         figure, last = None, finished
@@ -251,6 +257,8 @@ class Fit:
         )
         self.average = self.last = torch.zeros(1, problem.channels, *shape, device=device)
         self.parts: list[float] = []
+        self.learned: tuple[float, ...] = ()  # on held-out pixels, so many runs ago
+        self.age = 0
         self.hints: dict[Tensor, Tensor] = {}  # of what is seen with these weights
         self.patches: Tensor | None = None
         self.guessing = 0  # iterations that are left for it
@@ -279,7 +287,7 @@ class Fit:
         before = self.problem.weights
         self.problem = problem.to(self.device)
         self.measurement = self.problem.filled
-        self.kept, self.parts, self.hints, self.patches = None, [], {}, None
+        self.kept, self.parts, self.hints, self.patches, self.age = None, [], {}, None, 0
         # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
         hidden = before * (1 - self.problem.weights)
         if hidden.any():
@@ -338,7 +346,9 @@ class Fit:
         """Let the average become the estimate that the run ends with."""
         if self.settings.correction != "patches" or self.problem.noise is None or self._freed:
             return
-        self.patches = None  # with all pixels, those that the rule watched as well
+        if not self.age:
+            self.learned = tuple(self.parts)
+            self.patches = None  # with all pixels, those that the rule watched as well
         estimate = self.estimate
         if not (warm and self._corrections):  # after a warm start it is hardly better, and takes as long
             # Which patches are similar is seen best in the best estimate. Where it heeds them already, it and
@@ -424,9 +434,21 @@ class Fit:
         """Go on from the weights of another run."""
         self.network.load_state_dict(neighbour.weights)
 
+    def trust(self, neighbour: Neighbour) -> bool:
+        """Make each correction as a neighbour did, and see all pixels, if it is known well enough how."""
+        watched = isinstance(self.settings.stopping, HeldOut) and self.settings.correction == "patches"
+        if not watched or not neighbour.parts or neighbour.age >= TRUSTED:
+            return False
+        if self.problem.known is not None or len(neighbour.parts) != len(self._corrections):
+            return False
+        self.learned, self.parts, self.age = neighbour.parts, list(neighbour.parts), neighbour.age + 1
+        self.show(self.problem.weights)
+        return True
+
     def neighbour(self) -> Neighbour:
         """Return what another run may start from: the weights as they are, and the best estimate."""
-        return Neighbour(copy.deepcopy(self.network.state_dict()), self.problem.operator(self.best))
+        weights, prediction = copy.deepcopy(self.network.state_dict()), self.problem.operator(self.best)
+        return Neighbour(weights, prediction, self.learned, self.age)
 
     def keep(self) -> None:
         """Remember the state as the best so far."""
