@@ -25,6 +25,7 @@ from napari_dip.viewer.compare import show_before_on_key
 from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, result_name, unwrap
 from napari_dip.viewer.stacks import PlanesToDo, Region, position
 from napari_dip.viewer.time_left import TimeLeft
+from napari_dip.viewer.unsaved import EVERY, keep
 from napari_dip.viewer.waiting import when_finished
 from napari_dip.viewer.words import how_far
 
@@ -137,6 +138,7 @@ class Run:
         self._going.set()
         self._has_turn = False
         self._picture_due = 0.0
+        self._copy_due = time.monotonic() + EVERY
         self._called, self._name = "", ""  # what the result was called, and what napari made of it
         self._window = BusyWindow(self)
         self._look()
@@ -347,6 +349,9 @@ class Run:
         self._time_left.update(news.step, self.paused)
         if news.picture is not None:
             self._draw(news.picture)
+        if self.layer is not None and time.monotonic() > self._copy_due:
+            self._copy_due = time.monotonic() + EVERY
+            keep(self.layer)
         self._rename()
         self.updated.emit()
 
@@ -419,6 +424,7 @@ class Run:
             self._viewer.add_layer(self.layer)
         self._rename()
         self._note(result)
+        keep(self.layer)
         self.layer.refresh()
         self._then(self._viewer, self.source, self.layer)
 

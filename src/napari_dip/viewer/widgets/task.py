@@ -23,6 +23,7 @@ from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
+from napari_dip.viewer.widgets.left_behind import LeftBehind
 from napari_dip.viewer.widgets.more import Recent
 from napari_dip.viewer.widgets.narrow import Entries, choice, offer
 from napari_dip.viewer.widgets.run_controls import PART, RunControls
@@ -80,6 +81,7 @@ class TaskWidget(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = unwrap(napari_viewer)
+        self.left_behind = LeftBehind(self.viewer)
         self.layer = LayerChoice(self.viewer)
         self.layer.setToolTip(f"The image to {self.TASK}. It is not changed; the result is a new layer.")
         self.preset = choice(self.PRESETS)
@@ -120,6 +122,7 @@ class TaskWidget(QWidget):
         self.viewer.events.theme.connect(self._on_theme)
         self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         RUNS.begun.connect(self._on_begun)
+        self.tie(self.left_behind.let_go)
         self.tie(self.layer.let_go)
         self.tie(self.stacks.let_go)
         self.tie(self.controls.let_go)
@@ -371,7 +374,7 @@ class TaskWidget(QWidget):
         inner.setContentsMargins(6, 6, 6, 6)
         inner.setSpacing(8)
         # A form layout would give a label of several lines too little room when other rows come and go.
-        for part in (self.form, self.what, self.controls, self.fold):
+        for part in (self.left_behind, self.form, self.what, self.controls, self.fold):
             inner.addWidget(part)
         inner.addStretch()
         scroll = QScrollArea()

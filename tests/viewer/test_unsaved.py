@@ -1,0 +1,92 @@
+"""Results outlive a crash, and nothing is left of them when napari ends in order."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_dip.viewer import denoise, unsaved
+from napari_dip.viewer.widgets.denoise import DenoiseWidget
+
+# Another process restores an image and ends, in order or not.
+PROCESS = """
+import os, sys
+from pathlib import Path
+import numpy as np
+import platformdirs
+platformdirs.user_state_path = lambda *args, **kwargs: Path(sys.argv[1])
+from napari.layers import Image
+from napari_dip.viewer import unsaved
+pixels = np.arange(12, dtype="u2").reshape(3, 4)
+layer = Image(pixels, name="cell/1 [denoised]", scale=(2, 3), translate=(5, 7))
+unsaved.keep(layer).join()
+assert unsaved.left_behind() == []
+if sys.argv[2] == "crash":
+    os._exit(1)
+"""
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_state_path", lambda *args, **kwargs: tmp_path)
+    return tmp_path
+
+
+def end(state, how):
+    subprocess.run([sys.executable, "-c", PROCESS, state, how], check=how != "crash")
+
+
+def test_what_a_crash_left_is_offered_and_opened_as_it_was(state, viewer, open_task, click):
+    end(state, "crash")
+    widget = open_task(DenoiseWidget, viewer)
+    offer = widget.left_behind
+    assert offer.isVisibleTo(widget)
+    assert "ended before this result was saved: cell_1 [denoised], " in offer.says.text()
+    click(offer.open)
+    (layer,) = viewer.layers
+    assert layer.name == "cell_1 [denoised]"
+    np.testing.assert_array_equal(layer.data, np.arange(12).reshape(3, 4))
+    np.testing.assert_array_equal(layer.scale, (2, 3))
+    np.testing.assert_array_equal(layer.translate, (5, 7))
+    assert not offer.isVisibleTo(widget)
+    assert unsaved.left_behind() == []
+
+
+def test_it_can_be_discarded_and_then_nothing_is_left(state, viewer, open_task, click):
+    end(state, "crash")
+    widgets = [open_task(DenoiseWidget, viewer) for _ in range(2)]
+    click(widgets[0].left_behind.discard)
+    assert not any(widget.left_behind.isVisibleTo(widget) for widget in widgets)
+    assert not list(state.rglob("*.tif"))
+
+
+def test_an_end_in_order_leaves_nothing(state):
+    end(state, "order")
+    assert unsaved.left_behind() == [] and not list(state.rglob("*.tif"))
+
+
+def test_a_result_is_copied_and_what_is_being_used_is_not_offered(state, viewer, noisy, wait_until):
+    run = denoise(viewer, viewer.add_image(noisy, name="cell"), iterations=3)
+    result = run.wait().image
+    wait_until(lambda: list(state.rglob("cell*.tif")))
+    from napari_dip.images.files import read
+
+    (copy,) = state.rglob("cell*.tif")
+    array, description = read(copy)
+    np.testing.assert_array_equal(array, result)
+    assert description.record["settings"] == run.result.settings
+    assert unsaved.left_behind() == []
+
+
+def test_what_cannot_be_copied_does_no_harm(state, viewer):
+    turned = viewer.add_image(np.zeros((8, 8)), rotate=30)
+    assert unsaved.keep(turned) is None
+    (state / "unsaved").write_text("no folder")
+    unsaved.keep(viewer.add_image(np.zeros((8, 8), "f4"))).join()
+    assert unsaved.left_behind() == []
+    assert (state / "unsaved").read_text() == "no folder"
+    assert os.listdir(state) == ["unsaved"]
