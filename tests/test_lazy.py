@@ -10,7 +10,7 @@ import pytest
 
 import napari_dip as dip
 from napari_dip.engine import solver
-from napari_dip.engine.devices import TURN
+from napari_dip.engine.devices import turn_of
 
 # Without a quick prior, which would do better than a network of so few iterations, and hide it.
 QUICK = {
@@ -210,7 +210,7 @@ def test_tasks_of_one_process_take_turns(monkeypatch):
     step, alone = solver.Fit.step, []
 
     def watch(self, iteration):
-        alone.append(TURN.locked() and not running)
+        alone.append(turn_of("cpu").locked() and not running)
         running.append(iteration)
         try:
             return step(self, iteration)
@@ -221,7 +221,7 @@ def test_tasks_of_one_process_take_turns(monkeypatch):
     monkeypatch.setattr(solver.Fit, "step", watch)
     dip.denoise(chunked(waves(), 1, 24, 28), **QUICK).image.compute(scheduler="threads", num_workers=4)
     assert len(alone) == 4 * QUICK["iterations"] and all(alone)
-    assert not TURN.locked()
+    assert not turn_of("cpu").locked()
 
 
 def test_a_chunk_of_which_nothing_is_known_stays_as_it_is():

@@ -17,7 +17,7 @@ import numpy as np
 from dask.base import tokenize
 from numpy.typing import NDArray
 
-from napari_dip.engine.devices import TURN, check_device_name
+from napari_dip.engine.devices import check_device_name, turn_of
 from napari_dip.images.intensities import check_image
 from napari_dip.job import RECORDED
 from napari_dip.plan import Plan
@@ -116,7 +116,7 @@ def _restore_block(
         return as_it_is(block, factors, dtype)
     task = replace(plan.task, mask=masks[0]) if isinstance(plan.task, Inpaint) else plan.task
     try:
-        with TURN:
+        with turn_of(plan.settings.device):
             job = replace(plan, image=block, task=task).job()
             for _ in job:
                 pass

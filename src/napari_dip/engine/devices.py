@@ -14,7 +14,6 @@ from torch import nn
 
 __all__ = [
     "PRECISIONS",
-    "TURN",
     "autocast",
     "available_memory",
     "check_device_name",
@@ -22,13 +21,14 @@ __all__ = [
     "choose_precision",
     "memory_needed",
     "out_of_memory",
+    "turn_of",
 ]
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-# One run computes at a time in a process; two side by side, each with all of the processor's threads, take
-# more than ten times as long, because threads that spin wait for one another.
-TURN = threading.Lock()
+# One run computes at a time on a device of a process; two side by side, each with all of the processor's
+# threads, take more than ten times as long, because threads that spin wait for one another.
+_TURNS: dict[str, threading.Lock] = {}
 
 # bfloat16 must be clearly quicker to be taken: at a tie the timing's noise would decide, and the same seed
 # would not give the same result twice.
@@ -53,6 +53,20 @@ def choose_device(name: str = "auto") -> torch.device:
     if not isinstance(name, str) or name not in here:
         raise ValueError(f"device {name!r} is not available here. Choose one of: auto, {', '.join(here)}.")
     return torch.device(name)
+
+
+def turn_of(name: str) -> threading.Lock:
+    """Return what is held by whoever computes on the device called `name`, in this process.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device here.
+    """
+    device = choose_device(name)
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    return _TURNS.setdefault(str(device), threading.Lock())
 
 
 def check_device_name(name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,9 @@ STEPS, TRUSTED = 20, 5
 
 # The better the estimate, the better it is seen what it has in common with a guide: so many times more.
 LOOKS = 3
+
+# torch's random numbers are the whole process's, and a run on another device may begin at the same time.
+SEEDED = threading.Lock()
 
 # Streams of random numbers, which must not repeat one another.
 INPUT, PERTURBED, WATCHED = range(3)
@@ -243,7 +247,7 @@ class Fit:
         _refuse_too_large(problem, settings)
         self.canvas, self.factors = canvas, settings.network.factors(canvas)
         width = settings.input.width(problem, self.factors)
-        with torch.random.fork_rng(devices=[]):
+        with SEEDED, torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = settings.network.build(width, problem.channels, canvas)
         layout = torch.channels_last if len(shape) == 2 else torch.channels_last_3d

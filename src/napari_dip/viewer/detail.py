@@ -8,7 +8,7 @@ from typing import Any
 from napari.qt.threading import FunctionWorker
 
 from napari_dip.detail import Detail
-from napari_dip.engine.devices import TURN
+from napari_dip.engine.devices import turn_of
 
 __all__ = ["detail_at", "position_of", "when_prepared"]
 
@@ -43,6 +43,6 @@ def when_prepared(
 
 
 def _prepare(detail: Detail) -> Detail:
-    with TURN:
+    with turn_of(detail.device):
         detail.prepare()
     return detail

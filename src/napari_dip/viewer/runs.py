@@ -15,7 +15,7 @@ from napari.utils.notifications import notification_manager, show_error, show_wa
 from psygnal import Signal
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_dip.engine.devices import TURN
+from napari_dip.engine.devices import turn_of
 from napari_dip.given import KEY
 from napari_dip.job import Job
 from napari_dip.restoration import Restoration
@@ -136,6 +136,7 @@ class Run:
         self._time_left = TimeLeft()
         self._going = threading.Event()
         self._going.set()
+        self._turn: threading.Lock | None = None
         self._has_turn = False
         self._picture_due = 0.0
         self._copy_due = time.monotonic() + EVERY
@@ -170,7 +171,8 @@ class Run:
     @property
     def waiting(self) -> bool:
         """Whether another run computes, and this one begins when that has ended or pauses."""
-        return not self.done and self.step is None and not self._has_turn and TURN.locked()
+        begun = self.done or self.step is not None or self._has_turn
+        return not begun and self._turn is not None and self._turn.locked()
 
     @property
     def progress(self) -> float:
@@ -332,14 +334,16 @@ class Run:
         return News(step, job.finished, data_term, picture)
 
     def _take_turn(self) -> bool:
-        while not self.stopping and not self._has_turn:
-            self._has_turn = TURN.acquire(timeout=0.05)
+        if self._turn is None and self._job is not None:
+            self._turn = turn_of(self._job.engine.device)
+        while not self.stopping and not self._has_turn and self._turn is not None:
+            self._has_turn = self._turn.acquire(timeout=0.05)
         return self._has_turn
 
     def _give_turn(self) -> None:
-        if self._has_turn:
+        if self._has_turn and self._turn is not None:
             self._has_turn = False
-            TURN.release()
+            self._turn.release()
 
     # ------------------------------------------------------------------------------------- in the main thread
 
