@@ -187,6 +187,11 @@ class Detail:
     def __init__(self, result: NDArray[Any], planes: Sequence[Plane]) -> None:
         self._result, self._planes = result, tuple(planes)
 
+    @property
+    def device(self) -> str:
+        """Where the pictures are worked out."""
+        return self._planes[0].device if self._planes else "cpu"
+
     def at(self, detail: float) -> NDArray[Any]:
         """Return the picture with this much detail, in the result's dtype, units and axes.
 
