@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from napari.layers import Image, Layer
-from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import notification_manager, show_error, show_warning
 from psygnal import Signal
 from qtpy.QtCore import QEventLoop, QTimer
@@ -20,6 +19,7 @@ from napari_dip.given import KEY
 from napari_dip.job import Job
 from napari_dip.restoration import Restoration
 from napari_dip.step import Step
+from napari_dip.viewer.background import Steps
 from napari_dip.viewer.busy import BusyWindow
 from napari_dip.viewer.compare import show_before_on_key
 from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, result_name, unwrap
@@ -457,7 +457,7 @@ def _tell(error: Exception) -> None:
         notification_manager.receive_error(type(error), error, error.__traceback__)
 
 
-class _Worker(GeneratorWorker):  # type: ignore[misc]
+class _Worker(Steps):
     """napari's worker, which ends by itself soon after its run is stopped."""
 
     def __init__(self, run: Run) -> None:
