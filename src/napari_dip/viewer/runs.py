@@ -77,6 +77,8 @@ class Run:
         The planned restoration of the layer's data, or of the region's.
     region
         Which of its planes are restored; None for all.
+    guide
+        The layer that guides it, or None.
     then
         What to do with the window when it has finished, a key of `napari_dip.viewer.layers.AFTERWARDS`.
 
@@ -87,8 +89,8 @@ class Run:
         result's detail is chosen.
     finished : psygnal.Signal
         Emitted in the main thread when the run is `done`.
-    source, layer
-        The source's layer, and the result's, None before the first picture.
+    source, guide, layer
+        The source's layer, the guide's if there is one, and the result's, None before the first picture.
     region
         What of the source is restored.
     planes
@@ -115,10 +117,18 @@ class Run:
     finished: ClassVar[Signal] = Signal()
 
     def __init__(
-        self, viewer: Any, source: Image, job: Job, *, region: Region | None = None, then: str = "keep both"
+        self,
+        viewer: Any,
+        source: Image,
+        job: Job,
+        *,
+        region: Region | None = None,
+        guide: Image | None = None,
+        then: str = "keep both",
     ) -> None:
         self._viewer: Any = unwrap(viewer)
         self.source, self.task = unwrap(source), job.task.name
+        self.guide: Image | None = unwrap(guide)
         self.region = region or Region.of(self.source, job.axes)
         self.planes = PlanesToDo(job, self.region)
         self.mask: tuple[Layer, Any] | None = None
@@ -425,7 +435,8 @@ class Run:
     def _note(self, result: Restoration) -> None:
         """Say on the layer how what it shows came about."""
         assert self.layer is not None
-        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.record)
+        guided = {} if self.guide is None else {"guide": self.guide.name}
+        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.record | guided)
 
 
 class Runs:

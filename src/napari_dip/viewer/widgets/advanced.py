@@ -203,6 +203,8 @@ FIELDS = (
     ),
 )
 
+# What no one chooses, and a preset has.
+PRESETS_ALONE: dict[Any, str] = {"rounding": "As it was rounded"}
 DEVICES = {"cuda": "Graphics (CUDA)", "mps": "Graphics (Apple)"}
 
 
@@ -258,7 +260,7 @@ class _Choice(QComboBox):
     def __init__(self, field: Field) -> None:
         super().__init__()
         self._field = field
-        self._names = dict(field.choices)
+        self._names: dict[Any, str] = {**PRESETS_ALONE, **dict(field.choices)}
         self.addItem(field.default or "As the preset", None)
         for value, text in field.choices:
             self.addItem(text, value)

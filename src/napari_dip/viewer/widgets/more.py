@@ -198,8 +198,11 @@ class MoreMenu(QPushButton):
         self.presets_changed.emit()
 
     def _on_removed(self, event: Any = None) -> None:
-        """Runs of a layer that is gone can't be done again, and must not keep its pixels."""
-        self._recent = [one for one in self._recent if one.source in self._viewer.layers]
+        """Runs of a layer or with a guide that is gone can't be done again, and must not keep its pixels."""
+        there = self._viewer.layers
+        self._recent = [
+            one for one in self._recent if one.source in there and one.settings.get("guide") in (None, *there)
+        ]
 
 
 def with_what(task: str, settings: Mapping[str, Any]) -> str:

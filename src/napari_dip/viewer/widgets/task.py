@@ -14,6 +14,7 @@ from superqt import QCollapsible
 
 from napari_dip.job import Job
 from napari_dip.viewer.alternatives import Alternative
+from napari_dip.viewer.guides import guided
 from napari_dip.viewer.layers import axes_of, unwrap
 from napari_dip.viewer.runs import RUNS, Run, live_run
 from napari_dip.viewer.sight import FLAT, in_sight, is_large
@@ -22,6 +23,7 @@ from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.destination import Destination
+from napari_dip.viewer.widgets.guide_choice import GuideChoice
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.more import Recent
 from napari_dip.viewer.widgets.narrow import Entries, choice, offer
@@ -82,6 +84,7 @@ class TaskWidget(QWidget):
         self.viewer = unwrap(napari_viewer)
         self.layer = LayerChoice(self.viewer)
         self.layer.setToolTip(f"The image to {self.TASK}. It is not changed; the result is a new layer.")
+        self.guide = GuideChoice(self.viewer)
         self.preset = choice(self.PRESETS)
         self.stacks = StackChoice(self.viewer, self.NEIGHBOURS)
         self.stack = self.stacks.how
@@ -106,6 +109,8 @@ class TaskWidget(QWidget):
 
         self.layer.currentIndexChanged.connect(self._on_layer)
         self.stacks.changed.connect(self.refresh)
+        self.guide.changed.connect(self._on_guide)
+        self.guide.listed.connect(self._show_guide)
         self.destination.changed.connect(self.describe)
         self.stacks.looked_at.connect(self.describe)
         self.preset.currentIndexChanged.connect(self.show_preset)
@@ -121,6 +126,7 @@ class TaskWidget(QWidget):
         self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         RUNS.begun.connect(self._on_begun)
         self.tie(self.layer.let_go)
+        self.tie(self.guide.let_go)
         self.tie(self.stacks.let_go)
         self.tie(self.controls.let_go)
         self.tie(self.controls.strip.let_go)
@@ -148,11 +154,12 @@ class TaskWidget(QWidget):
             "preset": self.preset.currentData(),
             "axes": self.axes(),
             "neighbours": self.stacks.neighbours,
+            "guide": self.guide.layer,
         } | self.advanced.settings()
 
     def settings_of(self, run: Run) -> dict[str, Any]:
         """Return the keywords of the task's call that make what `run`, which is done, has made."""
-        return {} if run.result is None else dict(run.result.settings)
+        return {} if run.result is None else {**run.result.settings, "guide": run.guide}
 
     def plan(self, layer: Image, settings: dict[str, Any]) -> Job:
         """Return the job for an image.
@@ -182,6 +189,11 @@ class TaskWidget(QWidget):
     def presets(self) -> str:
         """Return which presets are offered, a key of `napari_dip.engine.presets.PRESETS`."""
         return self.TASK
+
+    @property
+    def asks_for_layers(self) -> bool:
+        """Whether several layers are chosen: the selection doesn't tell then which of them is meant."""
+        return self.guide.layer is not None
 
     @property
     def enlargement(self) -> int:
@@ -245,10 +257,11 @@ class TaskWidget(QWidget):
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
         """Begin a run of a region of `layer`, with these keywords of the task's call."""
+        settings, guide = guided(self.viewer, region, settings)
         job = self.plan(region.layer, settings)
         # Around a part the original is still to be seen.
         then = "keep both" if region.cut else self.afterwards.currentData()
-        return Run(self.viewer, layer, job, region=region, then=then)
+        return Run(self.viewer, layer, job, region=region, guide=guide, then=then)
 
     def _begin(
         self, layer: Image, settings: Callable[[], dict[str, Any]], region: Callable[[], Region]
@@ -287,7 +300,7 @@ class TaskWidget(QWidget):
             kind, obstacle = self.stacks.trial, ""
         self.controls.offer_trial(kind, obstacle)
         busy = "" if self.form.isEnabled() else "A run is under way."
-        self.sheet.offer(bool(kind), self._obstacle() or obstacle or busy)
+        self.sheet.offer(bool(kind and self.ALTERNATIVES), self._obstacle() or obstacle or busy)
 
     @property
     def _out(self) -> dict[str, Any]:
@@ -299,6 +312,7 @@ class TaskWidget(QWidget):
 
     def describe(self) -> None:
         """Say what will be restored, and what stands in the way."""
+        self.layer.follow = not self.asks_for_layers
         self.controls.allow(self._obstacle())
         self._offer_trial()
         self.what.setText(self._description())
@@ -306,10 +320,14 @@ class TaskWidget(QWidget):
     def show_preset(self) -> None:
         """Show in *Advanced* what the preset decides."""
         if self.ready:
+            from napari_dip.engine.presets import PRESETS
             from napari_dip.presets import choose_preset
 
+            kind = self.presets()
+            if self.guide.layer is not None and f"{kind} guided" in PRESETS:
+                kind = f"{kind} guided"
             try:
-                chosen = choose_preset(self.preset.currentData(), self.TASK, self.presets())
+                chosen = choose_preset(self.preset.currentData(), self.TASK, kind)
             except ValueError as error:  # a file of the user's that is damaged
                 self.controls.tell(str(error)[:1].upper() + str(error)[1:])
                 return
@@ -358,6 +376,7 @@ class TaskWidget(QWidget):
         self.rows.addRow("Image", self.layer)
         self.stacks.add_to(self.rows)
         self.add_rows(self.rows)
+        self.rows.addRow("Guide", self.guide)
         self.rows.addRow("Preset", self.preset)
         self.rows.addRow("Result", self.destination)
         self.rows.addRow("Then", self.afterwards)
@@ -404,19 +423,38 @@ class TaskWidget(QWidget):
         if not stack:
             self.destination.choose(None)
         self.sheet.keep_for(layer)
+        self.guide.show_for(layer)
+        self._show_guide()
         self.refresh()
+
+    def _on_guide(self) -> None:
+        self.controls.tell("")  # of what was in the way before
+        self.show_preset()
+        self.refresh()
+
+    def _show_guide(self) -> None:
+        # Results of this image alone are no reason to ask.
+        self.rows.setRowVisible(self.guide, self.guide.offers_fresh)
 
     def _obstacle(self) -> str:
         if self.layer.layer is None:
             return NO_IMAGE
-        return self._not_ready or self.stacks.problem or self.obstacle()
+        return self._not_ready or self.stacks.problem or self._guide_problem() or self.obstacle()
+
+    def _guide_problem(self) -> str:
+        try:
+            return self.guide.problem(self.stacks.region())
+        except ValueError:  # the planes or axes make no sense, which is told
+            return ""
 
     def _description(self) -> str:
         layer = self.layer.layer
         if layer is None or not self.ready or self.stacks.problem:
             return ""
         try:
-            parts = (self.stacks.describe(), self.details(), self.destination.details)
+            guide = self.guide.layer
+            guided = "" if guide is None else f"guided by '{guide.name}'"
+            parts = (self.stacks.describe(), self.details(), guided, self.destination.details)
             sentence = ", ".join(part for part in parts if part)
         except ValueError as error:
             sentence = str(error)
