@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -28,7 +29,7 @@ from napari_dip.viewer.time_left import TimeLeft
 from napari_dip.viewer.waiting import when_finished
 from napari_dip.viewer.words import how_far
 
-__all__ = ["RUNS", "News", "Run", "live_run"]
+__all__ = ["RUNS", "News", "Run", "live_run", "live_runs", "run_of"]
 
 # Seconds from one piece of news to the next, and from one picture to the next, at least.
 NEWS_EVERY = 0.05
@@ -382,6 +383,7 @@ class Run:
         self.layer = result_layer(self.region.layer, picture, job)
         self._called = self.layer.name = self._what_it_is()
         show_before_on_key(self.layer, self.source)
+        _MADE[self.layer] = weakref.ref(self)
         self._viewer.add_layer(self.layer)
         self._name = self.layer.name  # napari makes it unique
 
@@ -453,12 +455,24 @@ class Runs:
 
 RUNS = Runs()
 _LIVE: list[Run] = []
+_MADE: weakref.WeakKeyDictionary[Image, weakref.ref[Run]] = weakref.WeakKeyDictionary()
+
+
+def live_runs(viewer: Any) -> list[Run]:
+    """Return the runs that are live in `viewer`, the one that computes before those that wait for it."""
+    return sorted((run for run in _LIVE if run.is_in(viewer)), key=lambda run: not run._has_turn)
 
 
 def live_run(viewer: Any, task: str) -> Run | None:
     """Return the run of this task that is live in `viewer`, the newest if there are several."""
     runs = [run for run in _LIVE if run.is_in(viewer) and run.task == task]
     return runs[-1] if runs else None
+
+
+def run_of(layer: Layer | None) -> Run | None:
+    """Return the run that made a layer, if it is a result of this session whose run is still known."""
+    made = None if layer is None else _MADE.get(layer)
+    return None if made is None else made()
 
 
 def _tell(error: Exception) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 import napari.viewer
 from napari.layers import Image, Layer
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_dip.job import Job
 from napari_dip.viewer.alternatives import Alternative
+from napari_dip.viewer.context_menu import put_entries
 from napari_dip.viewer.guides import guided
 from napari_dip.viewer.layers import axes_of, unwrap
+from napari_dip.viewer.remembered import recall, remember
 from napari_dip.viewer.runs import RUNS, Run, live_run
 from napari_dip.viewer.sight import FLAT, in_sight, is_large
 from napari_dip.viewer.stacks import Region
@@ -27,11 +30,12 @@ from napari_dip.viewer.widgets.guide_choice import GuideChoice
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.more import Recent
 from napari_dip.viewer.widgets.narrow import Entries, choice, offer
+from napari_dip.viewer.widgets.preset_choice import PresetChoice
 from napari_dip.viewer.widgets.run_controls import PART, RunControls
 from napari_dip.viewer.widgets.stack_choice import StackChoice
 from napari_dip.viewer.widgets.theme import Colours
 
-__all__ = ["LOADING", "NO_IMAGE", "TaskWidget"]
+__all__ = ["LOADING", "NO_IMAGE", "OPEN", "TaskWidget"]
 
 NO_IMAGE = "Open an image, or try File > Open Sample > Deep Image Prior."
 LOADING = "Getting ready…"
@@ -43,6 +47,9 @@ AFTERWARDS: Entries = {
     ),
     "hide the original": ("Hide the original", "Only the result stays visible. Nothing is deleted."),
 }
+
+
+UNDER_WAY = "A run is under way. Stop it, or wait for its end."
 
 
 class TaskWidget(QWidget):
@@ -85,7 +92,7 @@ class TaskWidget(QWidget):
         self.layer = LayerChoice(self.viewer)
         self.layer.setToolTip(f"The image to {self.TASK}. It is not changed; the result is a new layer.")
         self.guide = GuideChoice(self.viewer)
-        self.preset = choice(self.PRESETS)
+        self.preset = PresetChoice(self.PRESETS)
         self.stacks = StackChoice(self.viewer, self.NEIGHBOURS)
         self.stack = self.stacks.how
         self.destination = Destination()
@@ -100,6 +107,7 @@ class TaskWidget(QWidget):
         self.fold = QCollapsible("Advanced")
         self.fold.setDuration(0)
         self._not_ready = LOADING
+        self._wanted: Image | None = None  # is to be restored as soon as that is possible
         # What ties the widget to a viewer that outlives it. Qt holds a lambda, and not the object of a
         # bound method.
         self._ties: list[Callable[[], object]] = []
@@ -114,6 +122,7 @@ class TaskWidget(QWidget):
         self.destination.changed.connect(self.describe)
         self.stacks.looked_at.connect(self.describe)
         self.preset.currentIndexChanged.connect(self.show_preset)
+        self.preset.looked_at.connect(self.offer_presets)
         self.controls.start_requested.connect(self.start)
         self.controls.trial_requested.connect(self.try_one)
         self.controls.rest_requested.connect(self.apply_to_all)
@@ -136,8 +145,15 @@ class TaskWidget(QWidget):
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
+        put_entries()
+        OPEN.add(self)
+        self.tie(lambda: OPEN.discard(self))
         self._on_theme()
         self._on_layer()
+        self._recall()
+        self.preset.activated.connect(self._on_preset_chosen)
+        self.advanced.device.activated.connect(self._on_device_chosen)
+        self.fold.toggled.connect(self._on_folded)
         self._warmup = when_warm(self._on_warm, self._on_cold)
         run = live_run(self.viewer, self.TASK)
         if run is not None:  # begun in the console, or in a widget that was closed
@@ -213,6 +229,22 @@ class TaskWidget(QWidget):
         if layer is None or not self.ready:
             return None
         return self._begin(layer, lambda: self.settings() | self._out, self.stacks.region)
+
+    def choose_layer(self, layer: Image) -> bool:
+        """Choose an image, unless a run is under way; return whether it is chosen."""
+        if self.form.isEnabled():
+            self.layer.layer = layer
+        else:
+            show_info(UNDER_WAY)
+        return self.form.isEnabled()
+
+    def start_on(self, layer: Image) -> None:
+        """Begin a run of an image with what else is chosen, as soon as torch is there."""
+        if self.choose_layer(layer):
+            if self.ready:
+                self.start()
+            else:
+                self._wanted = layer
 
     def try_one(self) -> Run | None:
         """Begin a run of what is looked at alone: a plane of a stack, or of a large one the part in sight."""
@@ -335,6 +367,9 @@ class TaskWidget(QWidget):
 
     def offer_presets(self) -> None:
         """Offer the package's presets and the user's own."""
+        if not self.ready:  # to look for them takes torch
+            return
+
         from napari_dip.presets import names
 
         chosen = self.preset.currentData()
@@ -410,6 +445,29 @@ class TaskWidget(QWidget):
         self.advanced.show_devices(devices)
         self._on_layer()
         self.offer_presets()
+        self._recall()
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and wanted in self.viewer.layers:
+            self.start_on(wanted)
+
+    def _recall(self) -> None:
+        """Choose what was chosen in the last session, as far as it is there."""
+        known = recall(self.TASK)
+        if known.get("advanced") and not self.fold.isExpanded():
+            self.fold.expand(animate=False)
+        for box, name in ((self.preset, "preset"), (self.advanced.device, "device")):
+            at = box.findData(known[name]) if name in known else -1
+            if at >= 0:
+                box.setCurrentIndex(at)
+
+    def _on_preset_chosen(self) -> None:
+        remember(self.TASK, preset=self.preset.currentData())
+
+    def _on_device_chosen(self) -> None:
+        remember(self.TASK, device=self.advanced.device.currentData())
+
+    def _on_folded(self, is_open: bool) -> None:
+        remember(self.TASK, advanced=is_open)
 
     def _on_cold(self, error: Exception) -> None:
         self._not_ready = f"PyTorch could not be loaded: {error}"
@@ -477,6 +535,7 @@ class TaskWidget(QWidget):
     def _on_chosen(self, run: Run, alternative: Alternative) -> None:
         """Go on from the alternative that was chosen, if no run is under way."""
         self.preset.setCurrentIndex(self.preset.findData(alternative.preset))
+        self._on_preset_chosen()
         if self.controls.run is not run and (self.controls.run is None or self.controls.run.done):
             self.controls.follow(run)
 
@@ -489,3 +548,7 @@ class TaskWidget(QWidget):
         self.sheet.set_colours(colours)
         self.fold.setExpandedIcon(colours.arrow(down=True))
         self.fold.setCollapsedIcon(colours.arrow(down=False))
+
+
+OPEN: WeakSet[TaskWidget] = WeakSet()
+"""The widgets that there are, in all viewers."""
