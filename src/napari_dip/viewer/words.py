@@ -126,10 +126,8 @@ def unfinished(done: int, of: int, kind: str, under_way: str) -> str:
     under_way
         Which one was under way, as `place` says it, or nothing.
     """
-    if done == of:
+    if done == of or of == 1:
         return ""
-    if of == 1 and not under_way:
-        return "Nothing is restored yet."
     partly = f"{under_way} as far as it got" if under_way else ""
     others = "the others are" if of - done - bool(under_way) > 1 else "the other one is"
     rest = f"; {others} the original's" if of - done > bool(under_way) else ""

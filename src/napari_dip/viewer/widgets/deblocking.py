@@ -26,7 +26,8 @@ COMPRESSIONS: Entries = {
     QUALITY: ("A quality", "As programs ask for it when they save a JPEG: for a grey picture of 8 bits."),
     UNKNOWN: (
         "Not known",
-        "The run ends after 350 iterations: for small, strongly compressed pictures.",
+        "The run ends after 350 iterations, which suits small, strongly compressed pictures. Of colours the "
+        "compression can't be told.",
     ),
 }
 USUAL_QUALITY = 75
