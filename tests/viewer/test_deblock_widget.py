@@ -61,6 +61,11 @@ def test_a_click_takes_the_blocks_away_by_what_the_file_says(viewer, grey, open_
     expected = dip.deblock(grey, **SHORT)
     np.testing.assert_array_equal(run.layer.data, expected.image)
     assert run.result.settings["table"] == quantisation_at(12)
+    part = dip.viewer.deblock(viewer, run.source, part=(slice(10, 20), slice(17, 43)), **SHORT)
+    assert [(along.start, along.stop) for along in part.region.where] == [(8, 24), (16, 48)]  # whole blocks
+    part.wait()
+    expected = dip.deblock(run.source.data[8:24, 16:48], table=quantisation_at(12), **SHORT)
+    np.testing.assert_array_equal(part.layer.data, expected.image)
     script = run.as_python()
     assert f'dip.deblock(\n    "{grey}",' in script and "table=" not in script
     run.source.data = run.source.data + 1
@@ -69,16 +74,22 @@ def test_a_click_takes_the_blocks_away_by_what_the_file_says(viewer, grey, open_
     assert "table=[[" in run.as_python()
 
 
-def test_what_no_file_says_is_chosen_by_hand_and_of_colours_not_at_all(viewer, noisy, grey, open_deblock):
+def test_what_no_file_says_is_chosen_by_hand_and_of_colours_not_at_all(
+    make_napari_viewer, noisy, grey, open_task
+):
+    viewer = make_napari_viewer(show=True)
     pixels = np.asarray(Image.open(grey))
-    viewer.add_image(pixels, name="no file")
-    widget = open_deblock()
+    viewer.add_image(pixels, name="a rather long name (1).jpg")
+    widget = open_task(DeblockWidget, viewer)
     assert choices(widget) == ["quality", "unknown"] and widget.compression.currentData() == "unknown"
     assert widget.what.text().endswith("pixels, compression not known")
     assert widget.settings()["table"] is None
     choose(widget, "quality")
     assert not widget.quality.isHidden()
     widget.quality.setValue(12)
+    QApplication.processEvents()
+    assert widget.controls.parentWidget().minimumSizeHint().width() <= 260
+    assert widget.minimumSizeHint().width() <= 280
     assert widget.settings()["table"] == quantisation_at(12)
     viewer.add_image(np.stack([pixels] * 3, -1), name="colours")
     assert choices(widget) == ["unknown"] and widget.quality.isHidden()
@@ -92,23 +103,3 @@ def test_what_no_file_says_is_chosen_by_hand_and_of_colours_not_at_all(viewer, n
     assert widget.plan(stack.data[0], widget.settings() | {"axes": None}).task.table is None
     viewer.add_image(noisy, name="16 bits")
     assert choices(widget) == ["unknown"]
-
-
-def test_a_part_begins_with_a_block(viewer, grey):
-    (layer,) = viewer.open(grey)
-    run = dip.viewer.deblock(viewer, layer, part=(slice(10, 20), slice(17, 43)), **SHORT)
-    assert [(part.start, part.stop) for part in run.region.where] == [(8, 24), (16, 48)]
-    run.wait()
-    expected = dip.deblock(layer.data[8:24, 16:48], table=quantisation_of(grey), **SHORT)
-    np.testing.assert_array_equal(run.layer.data, expected.image)
-
-
-def test_nothing_is_wider_than_a_narrow_dock(make_napari_viewer, grey, open_task):
-    viewer = make_napari_viewer(show=True)
-    viewer.add_image(np.asarray(Image.open(grey)), name="a rather long name (1).jpg")
-    viewer.add_image(np.asarray(Image.open(grey)), name="another rather long name (1).jpg")
-    widget = open_task(DeblockWidget, viewer)
-    choose(widget, "quality")
-    QApplication.processEvents()
-    assert widget.controls.parentWidget().minimumSizeHint().width() <= 260
-    assert widget.minimumSizeHint().width() <= 280
