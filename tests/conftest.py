@@ -20,7 +20,7 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture(autouse=True)
 def configuration(tmp_path_factory, monkeypatch):
     """A folder for what programs keep for their user, of this test alone."""
-    folder = tmp_path_factory.getbasetemp() / "configuration"
+    folder = tmp_path_factory.mktemp("configuration")
     monkeypatch.setattr("platformdirs.user_config_path", lambda *args, **kwargs: folder)
     monkeypatch.setattr("platformdirs.user_state_path", lambda *args, **kwargs: folder / "state")
     return folder

@@ -7,6 +7,7 @@ import shlex
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import napari_dip as dip
 from napari_dip.cli.options import read_verbs
@@ -82,6 +83,19 @@ def test_a_blur_and_a_guide_are_said(noisy, tmp_path, monkeypatch):
         again = run(result.as_python(), image=noisy, **given)
         np.testing.assert_array_equal(np.asarray(again.image), result.image)
         assert again.settings == result.settings
+
+
+def test_a_command_takes_a_guide_and_a_jpeg_file_that_says_its_table(noisy, tmp_path):
+    image, guide = Pixels("", "a.tif"), Pixels("", "b.tif")
+    settings = dip.denoise(noisy, guide=noisy, iterations=2, **HERE).settings
+    assert " --guide b.tif " in as_command("denoise", settings, image, out="c.png", guide=guide)
+    for unknown in (None, Pixels("the layer 'b'"), Pixels("", "b.tif", part=(1,))):
+        assert as_command("denoise", settings, image, out="c.png", guide=unknown) is None
+    path = str(tmp_path / "a.jpg")
+    Image.fromarray(noisy.astype("uint8")).save(path, quality=20)
+    settings = dip.deblock(path, iterations=2, **HERE).settings
+    told = [as_command("deblock", settings, Pixels("", name), out="b.png") for name in (path, "a.png")]
+    assert ["--table" in command for command in told] == [False, True]
 
 
 def test_finer_in_z_with_optics(tmp_path, monkeypatch):

@@ -45,6 +45,11 @@ def restore_lazily(plan: Plan) -> Restoration:
         Of a dask array. All that needs no pixel is checked now.
     """
     axes, settings = plan.axes, plan.settings
+    if plan.guide is not None:
+        raise ValueError(
+            "guide is for images that are restored at once, but a dask array is restored when it is "
+            "computed: pass image.compute(), or out=, a file for the result."
+        )
     check_image(plan.image)
     check_device_name(settings.device)
     _refuse_cut(plan)

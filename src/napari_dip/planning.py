@@ -192,8 +192,7 @@ def _plan(
         raise ValueError(f"neighbours must be a whole number of planes from 0 to 8, but is {neighbours!r}.")
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
         raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
-    lazy = given.lazy and out is None
-    guide = _guide(settings.pop("guide", None), settings.pop("guided_by", None), task, given, axes, lazy)
+    guide = _guide(settings.pop("guide", None), settings.pop("guided_by", None), task, given, axes)
     return Plan(
         given.array,
         axes,
@@ -210,7 +209,7 @@ def _plan(
         guide=guide,
         out=out,
         description=None if out is None else given.description(axes),
-        lazy=lazy,
+        lazy=given.lazy and out is None,
     )
 
 
@@ -219,7 +218,7 @@ def _unnamed(given: Given) -> bool:
     return given.axes in (None, "QYX") and not given.rgb and given.array.ndim == 3
 
 
-def _guide(guide: Any, asked: str | None, task: Task, given: Given, axes: Axes, lazy: bool) -> Guide | None:
+def _guide(guide: Any, asked: str | None, task: Task, given: Given, axes: Axes) -> Guide | None:
     if guide is None:
         if asked is not None:
             raise ValueError(
@@ -227,11 +226,6 @@ def _guide(guide: Any, asked: str | None, task: Task, given: Given, axes: Axes, 
                 "leave guided_by out."
             )
         return None
-    if lazy:
-        raise ValueError(
-            "guide is for images that are restored at once, but a dask array is restored when it is "
-            "computed: pass image.compute(), or out=, a file for the result."
-        )
     if is_path(guide):
         guide, _ = read(guide)
     factors = task.factors(axes)

@@ -17,6 +17,7 @@ from napari_dip.engine.operators import Lanczos
 from napari_dip.engine.presets import PRESETS, preset
 from napari_dip.engine.settings import Settings
 from napari_dip.images.damage import Damage
+from napari_dip.images.jpeg import quantisation_of
 from napari_dip.images.psf import PSFS, Optics
 from napari_dip.tasks import Deblock, Deconvolve, Denoise, Inpaint, SuperResolve, Task
 
@@ -168,6 +169,8 @@ def _spoken(task: str, settings: Mapping[str, Any], image: Pixels, labels: Any, 
     said = said_with_preset(task, settings)
     if said.get("axes") in ("YX", image.axes):
         said.pop("axes")
+    if "table" in said and image.is_file and image.path and said["table"] == quantisation_of(image.path):
+        said.pop("table")
     if labels is not None:
         said = {"labels": labels} | said
     first = {key: said.pop(key) for key in ("factor", "psf") if key in said}
@@ -182,6 +185,7 @@ def as_python(
     *,
     out: str,
     labels: Any = None,
+    guide: Pixels | None = None,
     stopped_by: str = "",
     notes: Sequence[str] = (),
 ) -> str:
@@ -199,6 +203,8 @@ def as_python(
         The file that the result goes to.
     labels
         Which of the mask's labels count; None for all.
+    guide
+        The guide, where there was one and it is known.
     stopped_by
         What ended the run, which a reader is told where it can't be made again.
     notes
@@ -211,7 +217,8 @@ def as_python(
     spoken = _spoken(task, settings, image, labels, out)
     arguments += [_code(spoken.pop(name)) for name in ("factor", "psf") if name in spoken]
     if "guided_by" in spoken:
-        arguments.append(f"guide={_argument('guide', Pixels('the image that was the guide'), setup)}")
+        guide = guide or Pixels("the image that was the guide")
+        arguments.append(f"guide={_argument('guide', guide, setup)}")
     arguments += [f"{key}={_code(value)}" for key, value in spoken.items()]
 
     if stopped_by in BY_CHANCE:
@@ -276,19 +283,25 @@ def as_command(
     *,
     out: str,
     labels: Any = None,
+    guide: Pixels | None = None,
 ) -> str | None:
     """Return a command that makes a result again, or None where it was not made from whole files.
 
     Parameters
     ----------
-    task, settings, image, mask, out, labels
+    task, settings, image, mask, out, labels, guide
         As `as_python` takes them.
     """
-    if not image.is_file or (mask is not None and not mask.is_file) or "guided_by" in settings:
+    needed = [image] if mask is None else [image, mask]
+    if "guided_by" in settings:
+        needed.append(guide or Pixels("the image that was the guide"))
+    if not all(pixels.is_file for pixels in needed):
         return None
     words = ["napari-dip", task, str(image.path)]
     if mask is not None:
         words += ["--mask", str(mask.path)]
+    if "guided_by" in settings and guide is not None:
+        words += ["--guide", str(guide.path)]
     for key, value in _spoken(task, settings, image, labels, out).items():
         option = f"--{key.replace('_', '-')}"
         if isinstance(value, bool):

@@ -21,8 +21,8 @@ def viewer():
     return ViewerModel()
 
 
-def test_four_samples_are_offered():
-    assert SAMPLES == ["fluorescence", "retina", "deep_field", "beads"]
+def test_five_samples_are_offered():
+    assert SAMPLES == ["fluorescence", "retina", "deep_field", "beads", "jpeg"]
 
 
 @pytest.mark.parametrize("key", SAMPLES)

@@ -18,7 +18,7 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import Intensities
 from napari_dip.images.masks import to_world
 
-__all__ = ["Guide", "array_guide", "layer_guide"]
+__all__ = ["Guide", "array_guide", "layer_guide", "pixel_on_pixel"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -153,36 +153,37 @@ def array_guide(guide: Any, shape: Sequence[int], axes: Axes, factors: Sequence[
 def layer_guide(guide: Any, image: Any, axes: Axes, factors: Sequence[int]) -> Guide:
     """Bring a napari image layer onto the grid of an image layer's result, as a guide.
 
-    The layers are reconciled in world coordinates: scale, translation, rotation and shape may differ.
+    The layers are reconciled in world coordinates: scale, translation, rotation and shape may differ. Of a
+    guide that has more planes than the image, those that lie where the image's do are taken.
     """
-    pixels, target = (
-        layer.data[0] if getattr(layer, "multiscale", False) else layer.data for layer in (guide, image)
-    )
+    pixels, target = _pixels(guide), _pixels(image)
+    if pixel_on_pixel(guide, image):
+        return array_guide(pixels, target.shape, axes, factors)
     count = len(axes.spatial)
     spatial = tuple(range(image.ndim - count, image.ndim))
-    both = min(guide.ndim, image.ndim)
-    across = np.linalg.solve(to_world(guide, both), to_world(image, both))
-    same = np.allclose(across, np.eye(both + 1), rtol=0, atol=CLOSE)
-    if same and tuple(pixels.shape[: guide.ndim]) == tuple(target.shape[: image.ndim])[-guide.ndim :]:
-        return array_guide(pixels, target.shape, axes, factors)
-    leading = both - count
+    across = _across(guide, image)
+    leading = min(guide.ndim, image.ndim) - count
     apart = across[:-1, :-1].copy()
     apart[leading:, leading:] = 0
     apart[:leading, :leading] -= np.eye(leading)
     rgb = bool(getattr(guide, "rgb", False))
     stacked = tuple(pixels.shape[: guide.ndim - count])
     of_image = tuple(target.shape[image.ndim - count - len(stacked) : image.ndim - count])
+    starts = np.rint(across[:leading, -1]).astype(int)
     if (
         tuple(sorted(axes.spatial)) != spatial
+        or len(stacked) != leading
         or np.abs(apart).max(initial=0) > CLOSE
-        or np.abs(across[:leading, -1]).max(initial=0) > CLOSE
-        or stacked != of_image
+        or np.abs(across[:leading, -1] - starts).max(initial=0) > CLOSE
+        or any(not 0 <= at <= has - wanted for at, has, wanted in zip(starts, stacked, of_image, strict=True))
     ):
         raise ValueError(
             f"the guide layer {guide.name!r} and the image layer {image.name!r} don't lie plane on plane: "
             f"their shapes are {tuple(pixels.shape)} and {tuple(target.shape)}. Give a guide with as many "
             "planes, each in the place of the image's, or a single plane."
         )
+    if stacked != of_image:
+        pixels = pixels[tuple(slice(at, at + wanted) for at, wanted in zip(starts, of_image, strict=True))]
     turn = np.eye(count + 1)
     turn[:-1, :-1], turn[:-1, -1] = across[leading:-1, leading:-1], across[leading:-1, -1]
     steps = np.array([1 / factors[axis] for axis in spatial])
@@ -200,6 +201,24 @@ def layer_guide(guide: Any, image: Any, axes: Axes, factors: Sequence[int]) -> G
         )
     stack = tuple(range(image.ndim - count - len(stacked), image.ndim - count))
     return Guide(pixels, stack, -1 if rgb else None, axes, shape, turn)
+
+
+def pixel_on_pixel(guide: Any, image: Any) -> bool:
+    """Whether two image layers have the same pixels in the same places, but for axes that only one has."""
+    across = _across(guide, image)
+    return bool(np.allclose(across, np.eye(len(across)), rtol=0, atol=CLOSE)) and (
+        tuple(_pixels(guide).shape[: guide.ndim]) == tuple(_pixels(image).shape[: image.ndim])[-guide.ndim :]
+    )
+
+
+def _across(guide: Any, image: Any) -> Floats:
+    """Return where a pixel of a layer lies in the pixels of another, along the axes that both have."""
+    both = min(guide.ndim, image.ndim)
+    return np.asarray(np.linalg.solve(to_world(guide, both), to_world(image, both)))
+
+
+def _pixels(layer: Any) -> Any:
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
 def _layouts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy.fft import dctn, idctn
 
-__all__ = ["BLOCK", "quantisation_of", "within_steps"]
+__all__ = ["BLOCK", "quality_of", "quantisation_at", "quantisation_of", "within_steps"]
 
 BLOCK = 8
 # JPEG's pixels are counted from here before they are transformed.
@@ -21,20 +22,35 @@ ZERO = 128.0
 WITHIN = 0.48
 
 
-def quantisation_of(path: str | os.PathLike[str]) -> list[list[int]] | None:
+def quantisation_of(path: str | os.PathLike[str] | io.BytesIO) -> list[list[int]] | None:
     """Return the steps of a grey JPEG file's cosines, 8 x 8, by rows; None for any other file.
 
     Colours are stored as brightness and two differences of fewer pixels, of which a restored picture's own
     can't be told.
     """
     try:
-        with Image.open(os.path.expanduser(path)) as picture:
+        with Image.open(path if isinstance(path, io.BytesIO) else os.path.expanduser(path)) as picture:
             if picture.format != "JPEG" or picture.mode != "L":
                 return None
             table = next(iter(picture.quantization.values()))  # type: ignore[attr-defined]
     except OSError:
         return None
     return np.reshape(table, (BLOCK, BLOCK)).tolist()  # type: ignore[no-any-return]
+
+
+def quantisation_at(quality: int) -> list[list[int]]:
+    """Return the steps of the cosines of a grey picture that most programs save at a quality, 1 to 100."""
+    file = io.BytesIO()
+    Image.new("L", (BLOCK, BLOCK)).save(file, "JPEG", quality=quality)
+    file.seek(0)
+    table = quantisation_of(file)
+    assert table is not None
+    return table
+
+
+def quality_of(table: list[list[int]]) -> int | None:
+    """Return the quality at which most programs take these steps, or None where it is none."""
+    return next((quality for quality in range(100, 0, -1) if quantisation_at(quality) == table), None)
 
 
 def within_steps(

@@ -227,7 +227,7 @@ def to_world(layer: Any, axes: int) -> Floats:
     if np.linalg.matrix_rank(matrix / np.abs(matrix).max(axis=0)) <= axes:
         raise ValueError(
             f"the layer {_name(layer)} is turned so that its last {axes} axes don't span the world's. "
-            "Give the mask layer as many axes as the image"
+            "Give both layers as many axes"
         )
     return matrix
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_dip.viewer.runs import Run
     from napari_dip.viewer.stacks import Part, Planes
 
-__all__ = ["deconvolve", "denoise", "inpaint", "super_resolve"]
+__all__ = ["deblock", "deconvolve", "denoise", "inpaint", "super_resolve"]
 
 
 def denoise(
@@ -42,7 +42,7 @@ def denoise(
         its axes, as ``(slice(0, 256), slice(128, 384))``. It is restored much as in the whole image, but for
         the pixels near its edges.
     **settings
-        As `napari_dip.denoise` takes them.
+        As `napari_dip.denoise` takes them; the `guide` may be the name of an image layer too.
 
     Returns
     -------
@@ -63,13 +63,15 @@ def denoise(
     >>> run = dip.viewer.denoise(viewer, "movie", **trial.wait().settings)  # doctest: +SKIP
     """
     from napari_dip.api import plan_denoise
+    from napari_dip.viewer.guides import guided
     from napari_dip.viewer.layers import find_image
     from napari_dip.viewer.runs import Run
     from napari_dip.viewer.stacks import Region
 
     image = find_image(viewer, layer)
     region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part)
-    return Run(viewer, image, plan_denoise(region.layer, **settings), region=region)
+    settings, guide = guided(viewer, region, settings)
+    return Run(viewer, image, plan_denoise(region.layer, **settings), region=region, guide=guide)
 
 
 def inpaint(
@@ -114,6 +116,7 @@ def inpaint(
     >>> run = dip.viewer.inpaint(viewer, "cell", "scratches")  # doctest: +SKIP
     """
     from napari_dip.api import plan_inpaint
+    from napari_dip.viewer.guides import guided
     from napari_dip.viewer.layers import find_image, find_mask
     from napari_dip.viewer.masks import follow_mask
     from napari_dip.viewer.runs import Run
@@ -122,7 +125,8 @@ def inpaint(
     painted = find_mask(viewer, mask)
     image = find_image(viewer, layer, guess=True)
     region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part, painted)
-    run = Run(viewer, image, plan_inpaint(region.layer, painted, **settings), region=region)
+    settings, guide = guided(viewer, region, settings)
+    run = Run(viewer, image, plan_inpaint(region.layer, painted, **settings), region=region, guide=guide)
     follow_mask(run, painted, settings.get("labels"))
     return run
 
@@ -168,13 +172,17 @@ def super_resolve(
     >>> run = dip.viewer.super_resolve(viewer, "beads", (4, 1, 1))  # doctest: +SKIP
     """
     from napari_dip.api import plan_super_resolve
+    from napari_dip.viewer.guides import guided
     from napari_dip.viewer.layers import find_image
     from napari_dip.viewer.runs import Run
     from napari_dip.viewer.stacks import Region
 
     image = find_image(viewer, layer)
     region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part)
-    return Run(viewer, image, plan_super_resolve(region.layer, factor, **settings), region=region)
+    settings, guide = guided(viewer, region, settings)
+    return Run(
+        viewer, image, plan_super_resolve(region.layer, factor, **settings), region=region, guide=guide
+    )
 
 
 def deconvolve(
@@ -218,6 +226,7 @@ def deconvolve(
     >>> run = dip.viewer.deconvolve(viewer, "cell", optics, preset="best")  # doctest: +SKIP
     """
     from napari_dip.api import plan_deconvolve
+    from napari_dip.viewer.guides import guided
     from napari_dip.viewer.layers import find_image, image_layers
     from napari_dip.viewer.runs import Run
     from napari_dip.viewer.stacks import Region
@@ -226,4 +235,58 @@ def deconvolve(
     if isinstance(psf, str):  # a layer's name, or the path of a file
         psf = next((bead for bead in image_layers(viewer) if bead.name == psf), psf)
     region = Region.in_viewer(viewer, image, settings.get("axes"), planes)
-    return Run(viewer, image, plan_deconvolve(region.layer, psf, **settings), region=region)
+    settings, guide = guided(viewer, region, settings)
+    return Run(viewer, image, plan_deconvolve(region.layer, psf, **settings), region=region, guide=guide)
+
+
+def deblock(
+    viewer: napari.viewer.Viewer,
+    layer: napari.layers.Image | str | None = None,
+    *,
+    planes: Planes = None,
+    part: Part = None,
+    **settings: Any,
+) -> Run:
+    """Take JPEG's blocks and rings out of a layer with a deep image prior, live.
+
+    Parameters
+    ----------
+    viewer
+        The viewer of the layer, in which the result appears as a new layer.
+    layer
+        An image layer or its name; None for the active one.
+    planes
+        Which planes of a stack, as `denoise` takes them.
+    part
+        Which part of each, as `denoise` takes it; it is made to begin with a block of JPEG's.
+    **settings
+        As `napari_dip.deblock` takes them. Where no `table` is given, and the layer shows a grey JPEG file as
+        it is, it is the file's.
+
+    Returns
+    -------
+    Run
+        As `denoise` returns it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no such layer, or an argument can't be used.
+
+    Examples
+    --------
+    >>> run = dip.viewer.deblock(viewer, "photo")  # doctest: +SKIP
+    """
+    from napari_dip.api import plan_deblock
+    from napari_dip.viewer.guides import guided
+    from napari_dip.viewer.jpegs import file_table, on_blocks
+    from napari_dip.viewer.layers import find_image
+    from napari_dip.viewer.runs import Run
+    from napari_dip.viewer.stacks import Region
+
+    image = find_image(viewer, layer)
+    region = on_blocks(Region.in_viewer(viewer, image, settings.get("axes"), planes, part))
+    settings, guide = guided(viewer, region, settings)
+    if settings.get("table") is None:
+        settings["table"] = file_table(image)
+    return Run(viewer, image, plan_deblock(region.layer, **settings), region=region, guide=guide)

@@ -16,6 +16,7 @@ from napari_dip.given import pixels_of
 from napari_dip.images.files import Description, check, is_path, read, stem_of
 from napari_dip.restoration import PAST, Restoration, origin
 from napari_dip.script import Pixels, as_command, as_python
+from napari_dip.viewer.guides import same_part
 from napari_dip.viewer.runs import Run
 from napari_dip.viewer.stacks import Region
 
@@ -43,6 +44,7 @@ def python_of(run: Run) -> str:
         mask,
         out=_out(run, image),
         labels=labels,
+        guide=_guide(run),
         stopped_by=result.stopped_by,
         notes=notes,
     )
@@ -52,7 +54,8 @@ def command_of(run: Run) -> str | None:
     """Return a command that makes the result of a run again, or None where it was not made from files."""
     image = _image(run)
     mask, labels = _mask(run)
-    return as_command(run.task, _result(run).settings, image, mask, out=_out(run, image), labels=labels)
+    out = _out(run, image)
+    return as_command(run.task, _result(run).settings, image, mask, out=out, labels=labels, guide=_guide(run))
 
 
 def settings_of(run: Run) -> str:
@@ -82,6 +85,15 @@ def _mask(run: Run) -> tuple[Pixels | None, Any]:
     if not same_grid:
         return Pixels(f"{what}, on the image's pixels"), labels
     return _from(layer, what), labels
+
+
+def _guide(run: Run) -> Pixels | None:
+    if run.guide is None:
+        return None
+    what, part = f"the guide: the layer {run.guide.name!r}", same_part(run.region, run.guide)
+    if part is None:
+        return Pixels(f"{what}, on the image's pixels")
+    return _from(run.guide, f"{what}, {run.region.said}" if run.region.said else what, part)
 
 
 def _lies_on(mask: Layer, image: Image) -> bool:

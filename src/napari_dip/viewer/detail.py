@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.qt.threading import FunctionWorker
-
 from napari_dip.detail import Detail
 from napari_dip.engine.devices import turn_of
+from napari_dip.viewer.background import Work, in_background
 
 __all__ = ["detail_at", "position_of", "when_prepared"]
 
@@ -28,18 +27,12 @@ def position_of(detail: float) -> int:
     return round(END * (detail ** (1 / SLOWLY) if detail > 0 else detail))
 
 
-def when_prepared(
-    detail: Detail, ready: Callable[[Detail], Any], failed: Callable[[Exception], Any]
-) -> FunctionWorker:
+def when_prepared(detail: Detail, ready: Callable[[Detail], Any], failed: Callable[[Exception], Any]) -> Work:
     """Work out the pictures in the background; then call one of these in the main thread.
 
     Return the worker, which the caller holds as long as it wants to be called.
     """
-    worker = FunctionWorker(_prepare, detail)
-    worker.returned.connect(ready)
-    worker.errored.connect(failed)
-    worker.start()
-    return worker
+    return in_background(_prepare, detail, then=ready, failed=failed)
 
 
 def _prepare(detail: Detail) -> Detail:

@@ -17,6 +17,7 @@ from napari_dip.restoration import PAST, Restoration, origin
 
 __all__ = [
     "AFTERWARDS",
+    "PLACE",
     "axes_of",
     "find_image",
     "find_mask",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
-from napari.qt.threading import FunctionWorker
 from napari.utils import CyclicLabelColormap
 from napari.utils.notifications import show_warning
 from psygnal import Signal
@@ -19,6 +18,7 @@ from napari_dip.given import pixels_of
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import FINDINGS, Suggestion, suggest_mask, worst_damage
 from napari_dip.images.masks import layer_mask
+from napari_dip.viewer.background import Work, in_background
 from napari_dip.viewer.layers import axes_of, unwrap
 
 if TYPE_CHECKING:
@@ -199,17 +199,13 @@ def filled_in(mask: np.ndarray) -> str:
 
 def when_suggested(
     image: Image, ready: Callable[[Suggestion], Any], failed: Callable[[Exception], Any]
-) -> FunctionWorker:
+) -> Work:
     """Look in the background for what seems damaged; then call one of these in the main thread.
 
     Return the worker, which the caller holds as long as it wants to be called.
     """
     axes, _ = axes_of(image)
-    worker = FunctionWorker(suggest_mask, pixels_of(image), axes)
-    worker.returned.connect(ready)
-    worker.errored.connect(failed)
-    worker.start()
-    return worker
+    return in_background(suggest_mask, pixels_of(image), axes, then=ready, failed=failed)
 
 
 def suggestion_layer(image: Image, suggestion: Suggestion) -> Labels:

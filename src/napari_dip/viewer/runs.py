@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from napari.layers import Image, Layer
-from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import notification_manager, show_error, show_warning
 from psygnal import Signal
 from qtpy.QtCore import QEventLoop, QTimer
@@ -20,6 +20,7 @@ from napari_dip.given import KEY
 from napari_dip.job import Job
 from napari_dip.restoration import Restoration
 from napari_dip.step import Step
+from napari_dip.viewer.background import Steps
 from napari_dip.viewer.busy import BusyWindow
 from napari_dip.viewer.compare import show_before_on_key
 from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, result_name, unwrap
@@ -29,7 +30,7 @@ from napari_dip.viewer.unsaved import EVERY, keep
 from napari_dip.viewer.waiting import when_finished
 from napari_dip.viewer.words import how_far
 
-__all__ = ["RUNS", "News", "Run", "live_run"]
+__all__ = ["RUNS", "News", "Run", "live_run", "live_runs", "run_of"]
 
 # Seconds from one piece of news to the next, and from one picture to the next, at least.
 NEWS_EVERY = 0.05
@@ -78,6 +79,8 @@ class Run:
         The planned restoration of the layer's data, or of the region's.
     region
         Which of its planes are restored; None for all.
+    guide
+        The layer that guides it, or None.
     then
         What to do with the window when it has finished, a key of `napari_dip.viewer.layers.AFTERWARDS`.
 
@@ -88,8 +91,8 @@ class Run:
         result's detail is chosen.
     finished : psygnal.Signal
         Emitted in the main thread when the run is `done`.
-    source, layer
-        The source's layer, and the result's, None before the first picture.
+    source, guide, layer
+        The source's layer, the guide's if there is one, and the result's, None before the first picture.
     region
         What of the source is restored.
     planes
@@ -116,10 +119,18 @@ class Run:
     finished: ClassVar[Signal] = Signal()
 
     def __init__(
-        self, viewer: Any, source: Image, job: Job, *, region: Region | None = None, then: str = "keep both"
+        self,
+        viewer: Any,
+        source: Image,
+        job: Job,
+        *,
+        region: Region | None = None,
+        guide: Image | None = None,
+        then: str = "keep both",
     ) -> None:
         self._viewer: Any = unwrap(viewer)
         self.source, self.task = unwrap(source), job.task.name
+        self.guide: Image | None = unwrap(guide)
         self.region = region or Region.of(self.source, job.axes)
         self.planes = PlanesToDo(job, self.region)
         self.mask: tuple[Layer, Any] | None = None
@@ -381,6 +392,7 @@ class Run:
         self.layer = result_layer(self.region.layer, picture, job)
         self._called = self.layer.name = self._what_it_is()
         show_before_on_key(self.layer, self.source)
+        _MADE[self.layer] = weakref.ref(self)
         self._viewer.add_layer(self.layer)
         self._name = self.layer.name  # napari makes it unique
 
@@ -435,7 +447,8 @@ class Run:
     def _note(self, result: Restoration) -> None:
         """Say on the layer how what it shows came about."""
         assert self.layer is not None
-        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.record)
+        guided = {} if self.guide is None else {"guide": self.guide.name}
+        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.record | guided)
 
 
 class Runs:
@@ -452,12 +465,24 @@ class Runs:
 
 RUNS = Runs()
 _LIVE: list[Run] = []
+_MADE: weakref.WeakKeyDictionary[Image, weakref.ref[Run]] = weakref.WeakKeyDictionary()
+
+
+def live_runs(viewer: Any) -> list[Run]:
+    """Return the runs that are live in `viewer`, the one that computes before those that wait for it."""
+    return sorted((run for run in _LIVE if run.is_in(viewer)), key=lambda run: not run._has_turn)
 
 
 def live_run(viewer: Any, task: str) -> Run | None:
     """Return the run of this task that is live in `viewer`, the newest if there are several."""
     runs = [run for run in _LIVE if run.is_in(viewer) and run.task == task]
     return runs[-1] if runs else None
+
+
+def run_of(layer: Layer | None) -> Run | None:
+    """Return the run that made a layer, if it is a result of this session whose run is still known."""
+    made = None if layer is None else _MADE.get(layer)
+    return None if made is None else made()
 
 
 def _tell(error: Exception) -> None:
@@ -467,7 +492,7 @@ def _tell(error: Exception) -> None:
         notification_manager.receive_error(type(error), error, error.__traceback__)
 
 
-class _Worker(GeneratorWorker):  # type: ignore[misc]
+class _Worker(Steps):
     """napari's worker, which ends by itself soon after its run is stopped."""
 
     def __init__(self, run: Run) -> None:

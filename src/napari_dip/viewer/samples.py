@@ -5,8 +5,11 @@ The captures travel inside scikit-image, so nothing is downloaded.
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from skimage import data
 
 from napari_dip.images import synthetic
@@ -50,6 +53,21 @@ def deep_field() -> list[LayerData]:
     """
     red = data.hubble_deep_field()[200:456, 200:456, 0]
     return [(red, {"name": "Deep field", "axis_labels": ("y", "x"), "contrast_limits": (0, 160)}, "image")]
+
+
+def jpeg() -> list[LayerData]:
+    """A photograph that was saved as a JPEG of quality 10, and the photograph as it was, hidden.
+
+    The camera operator of scikit-image, given under CC0 by Lav Varshney.
+    """
+    original = data.camera()[64:320, 128:384]
+    file = io.BytesIO()
+    Image.fromarray(original).save(file, "JPEG", quality=10)
+    look = {"axis_labels": ("y", "x"), "contrast_limits": (0, 255)}
+    return [
+        (original, {**look, "name": "Camera, original", "visible": False}, "image"),
+        (np.asarray(Image.open(file)), {**look, "name": "Camera (JPEG, quality 10)"}, "image"),
+    ]
 
 
 def beads() -> list[LayerData]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.qt.threading import FunctionWorker
+from napari_dip.viewer.background import LEAVING, Work, in_background
 
 __all__ = ["warm_up", "when_warm"]
 
@@ -15,12 +15,16 @@ def warm_up() -> list[str]:
     import numpy as np
     import torch
 
+    if LEAVING.is_set():
+        return []
+
     from napari_dip.api import plan_denoise
     from napari_dip.engine.devices import choose_device
 
     ramp = np.add.outer(np.arange(32.0), np.arange(32.0))
     for _ in plan_denoise(ramp, iterations=2):
-        pass
+        if LEAVING.is_set():
+            return []
     devices = ["auto", "cpu"]
     for name, here in (("mps", torch.backends.mps.is_available()), ("cuda", torch.cuda.is_available())):
         if here:
@@ -29,13 +33,9 @@ def warm_up() -> list[str]:
     return devices
 
 
-def when_warm(ready: Callable[[list[str]], Any], failed: Callable[[Exception], Any]) -> FunctionWorker:
+def when_warm(ready: Callable[[list[str]], Any], failed: Callable[[Exception], Any]) -> Work:
     """Warm up in the background; then call one of these in the main thread.
 
     Return the worker, which the caller holds as long as it wants to be called.
     """
-    worker = FunctionWorker(warm_up)
-    worker.returned.connect(ready)
-    worker.errored.connect(failed)
-    worker.start()
-    return worker
+    return in_background(warm_up, then=ready, failed=failed)

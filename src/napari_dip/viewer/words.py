@@ -38,6 +38,9 @@ ENDINGS = {
     "divergence": "Stopped: the fit failed, the best result so far is kept",
 }
 
+# What comes back of a picture that was compressed are blocks.
+UNBLOCKED = "Finished: stopped by itself before the blocks came back"
+
 # Where pixels are filled in alone, there is no noise to come back.
 FILLED = "Finished: stopped by itself when no more was to be gained"
 
@@ -123,7 +126,7 @@ def unfinished(done: int, of: int, kind: str, under_way: str) -> str:
     under_way
         Which one was under way, as `place` says it, or nothing.
     """
-    if done == of:
+    if done == of or of == 1:
         return ""
     partly = f"{under_way} as far as it got" if under_way else ""
     others = "the others are" if of - done - bool(under_way) > 1 else "the other one is"
@@ -230,6 +233,8 @@ def ending(result: Restoration) -> str:
     how = ENDINGS[result.stopped_by]
     if result.stopped_by == "stopping rule" and result.settings.get("denoise") is False:
         how = FILLED
+    if result.stopped_by == "stopping rule" and result.task == "deblock":
+        how = UNBLOCKED
     return f"{how} ({what}).{_fidelity(result)}"
 
 

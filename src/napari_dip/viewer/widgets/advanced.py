@@ -203,6 +203,8 @@ FIELDS = (
     ),
 )
 
+# What no one chooses, and a preset has.
+PRESETS_ALONE: dict[Any, str] = {"rounding": "As it was rounded"}
 DEVICES = {"cuda": "Graphics (CUDA)", "mps": "Graphics (Apple)"}
 
 
@@ -227,6 +229,13 @@ class AdvancedForm(QWidget):
             layout.addRow(label, made)
             self.inputs[field.name] = made
 
+    @property
+    def device(self) -> QComboBox:
+        """The choice of where to compute."""
+        choice = self.inputs["device"]
+        assert isinstance(choice, _Choice)
+        return choice
+
     def settings(self) -> dict[str, Any]:
         """Return the settings that the user has changed, as keywords of `napari_dip.denoise`."""
         values = {name: field.chosen() for name, field in self.inputs.items()}
@@ -240,11 +249,9 @@ class AdvancedForm(QWidget):
 
     def show_devices(self, devices: list[str]) -> None:
         """Offer the graphics processors that this machine has."""
-        choice = self.inputs.get("device")
-        if isinstance(choice, _Choice):
-            for name in devices:
-                if name in DEVICES and choice.findData(name) < 0:
-                    choice.addItem(DEVICES[name], name)
+        for name in devices:
+            if name in DEVICES and self.device.findData(name) < 0:
+                self.device.addItem(DEVICES[name], name)
 
     def reset(self) -> None:
         """Leave everything to the preset again."""
@@ -258,7 +265,7 @@ class _Choice(QComboBox):
     def __init__(self, field: Field) -> None:
         super().__init__()
         self._field = field
-        self._names = dict(field.choices)
+        self._names: dict[Any, str] = {**PRESETS_ALONE, **dict(field.choices)}
         self.addItem(field.default or "As the preset", None)
         for value, text in field.choices:
             self.addItem(text, value)

@@ -57,6 +57,10 @@ class DeconvolutionWidget(TaskWidget):
     def presets(self) -> str:
         return "deconvolve volumes" if self.volumes() else self.TASK
 
+    @property
+    def asks_for_layers(self) -> bool:
+        return self.blur.asks_for_a_layer or super().asks_for_layers
+
     def obstacle(self) -> str:
         return self.blur.problem or self._ahead.why_not
 
@@ -74,8 +78,6 @@ class DeconvolutionWidget(TaskWidget):
         layer = self.layer.layer if self.ready else None
         axes = None if self.stacks.chosen is None or self.stacks.problem else self.stacks.axes()
         self.blur.show(layer, axes)
-        # Where two layers are chosen, the selection doesn't tell which of them is meant.
-        self.layer.follow = not self.blur.asks_for_a_layer
 
     def _ask(self) -> Callable[[], str] | None:
         if self.layer.layer is None or not self.ready or self._obstacle():

@@ -31,6 +31,8 @@ class LayerChoice(QComboBox):
         What is shown while there is no such layer.
     follow
         Whether the choice follows the selection; otherwise the layer list alone.
+    none
+        What choosing no layer is called, where that can be chosen.
 
     Attributes
     ----------
@@ -46,10 +48,13 @@ class LayerChoice(QComboBox):
         *kinds: type[Layer],
         nothing: str = "no image",
         follow: bool = True,
+        none: str = "",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._viewer, self._kinds, self.follow = viewer, kinds or (Image,), follow
+        self._none = none
+        self._without: Layer | None = None
         keep_narrow(self)
         self.setPlaceholderText(nothing)
         self._connections = [
@@ -73,6 +78,19 @@ class LayerChoice(QComboBox):
     def layer(self, layer: Layer) -> None:
         self.setCurrentIndex(self._index(layer))
 
+    def leave_out(self, layer: Layer | None) -> None:
+        """Offer every layer but this one from now on."""
+        if layer is not self._without:
+            self._without = layer
+            self._on_list_changed()
+
+    @property
+    def offers_fresh(self) -> bool:
+        """Whether there is a layer to choose that is no result of this package."""
+        return any(
+            not is_result(layer) for at in range(self.count()) if (layer := self.itemData(at)) is not None
+        )
+
     def let_go(self) -> None:
         """Stop following the viewer."""
         while self._connections:
@@ -93,12 +111,19 @@ class LayerChoice(QComboBox):
 
     def _on_list_changed(self, event: Any = None) -> None:
         before = self.layer
-        layers = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kinds)]
+        layers = [
+            layer
+            for layer in reversed(self._viewer.layers)
+            if isinstance(layer, self._kinds) and layer is not self._without
+        ]
         self._follow_names(layers)
         fresh = [layer for layer in layers if not is_result(layer)] or layers
-        chosen = before if any(layer is before for layer in layers) else next(iter(fresh), None)
+        proposed = None if self._none else next(iter(fresh), None)
+        chosen = before if any(layer is before for layer in layers) else proposed
         self.blockSignals(True)
         self.clear()
+        if self._none:
+            self.addItem(self._none, None)
         for layer in layers:
             self.addItem(layer.name, layer)
         self.setCurrentIndex(self._index(chosen))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from napari.qt.threading import FunctionWorker
 from psygnal import Signal
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_dip.viewer.background import Work
 from napari_dip.viewer.runs import EXPECTED
 
 __all__ = ["LookAhead"]
@@ -47,7 +47,7 @@ class LookAhead(QObject):
         super().__init__(owner)  # and so it hears of no answer any more when the form is gone
         self._ask = ask
         self.told = self.why_not = ""
-        self.worker: FunctionWorker | None = None
+        self.worker: Work | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(PLAN_AFTER)
@@ -68,7 +68,7 @@ class LookAhead(QObject):
             self._on_answer(("", _sentence(error)))
             return
         if question is not None:
-            self.worker = FunctionWorker(_answer, question)
+            self.worker = Work(_answer, question)
             self.worker.returned.connect(self._on_answer)
             self.worker.finished.connect(self._on_looked)
             self.worker.start()

@@ -17,7 +17,7 @@ from napari_dip.viewer.removed import show_removed
 from napari_dip.viewer.runs import Run
 from napari_dip.viewer.stacks import Region
 
-__all__ = ["MoreMenu", "Recent"]
+__all__ = ["MoreMenu", "Recent", "copy"]
 
 MOST_RECENT = 10
 
@@ -127,7 +127,7 @@ class MoreMenu(QPushButton):
                 menu,
                 "Copy as Python",
                 "A script that makes this result again, without napari.",
-                lambda: _copy(python_of(run), "a script"),
+                lambda: copy(python_of(run), "a script"),
             )
             command = command_of(run)
             if command is not None:
@@ -135,13 +135,13 @@ class MoreMenu(QPushButton):
                     menu,
                     "Copy as a command",
                     "A command for a terminal that makes this result again.",
-                    lambda: _copy(command, "a command"),
+                    lambda: copy(command, "a command"),
                 )
             self._add(
                 menu,
                 "Copy settings (JSON)",
                 "All settings of this result.",
-                lambda: _copy(settings_of(run), "the settings"),
+                lambda: copy(settings_of(run), "the settings"),
             )
             menu.addSeparator()
             self._add(
@@ -198,8 +198,11 @@ class MoreMenu(QPushButton):
         self.presets_changed.emit()
 
     def _on_removed(self, event: Any = None) -> None:
-        """Runs of a layer that is gone can't be done again, and must not keep its pixels."""
-        self._recent = [one for one in self._recent if one.source in self._viewer.layers]
+        """Runs of a layer or with a guide that is gone can't be done again, and must not keep its pixels."""
+        there = self._viewer.layers
+        self._recent = [
+            one for one in self._recent if one.source in there and one.settings.get("guide") in (None, *there)
+        ]
 
 
 def with_what(task: str, settings: Mapping[str, Any]) -> str:
@@ -215,7 +218,8 @@ def with_what(task: str, settings: Mapping[str, Any]) -> str:
     return f"{settings['preset']} with {few}" if changed else str(settings["preset"])
 
 
-def _copy(text: str, what: str) -> None:
+def copy(text: str, what: str) -> None:
+    """Copy a text, and say what it is."""
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     clipboard.setText(text)

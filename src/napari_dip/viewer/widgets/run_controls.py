@@ -31,6 +31,7 @@ FIGURES = {
     "held-out": "estimated error",
     "running-variance": "running variance",
     "whiteness": "structure removed",
+    "rounding": "still to go",
     "fixed": "not watched",
 }
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 import napari.viewer
 from napari.layers import Image, Layer
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_dip.job import Job
 from napari_dip.viewer.alternatives import Alternative
+from napari_dip.viewer.context_menu import put_entries
+from napari_dip.viewer.guides import guided
 from napari_dip.viewer.layers import axes_of, unwrap
+from napari_dip.viewer.remembered import recall, remember
 from napari_dip.viewer.runs import RUNS, Run, live_run
 from napari_dip.viewer.sight import FLAT, in_sight, is_large
 from napari_dip.viewer.stacks import Region
@@ -22,15 +26,17 @@ from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.destination import Destination
+from napari_dip.viewer.widgets.guide_choice import GuideChoice
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.left_behind import LeftBehind
 from napari_dip.viewer.widgets.more import Recent
 from napari_dip.viewer.widgets.narrow import Entries, choice, offer
+from napari_dip.viewer.widgets.preset_choice import PresetChoice
 from napari_dip.viewer.widgets.run_controls import PART, RunControls
 from napari_dip.viewer.widgets.stack_choice import StackChoice
 from napari_dip.viewer.widgets.theme import Colours
 
-__all__ = ["LOADING", "NO_IMAGE", "TaskWidget"]
+__all__ = ["LOADING", "NO_IMAGE", "OPEN", "TaskWidget"]
 
 NO_IMAGE = "Open an image, or try File > Open Sample > Deep Image Prior."
 LOADING = "Getting ready…"
@@ -42,6 +48,9 @@ AFTERWARDS: Entries = {
     ),
     "hide the original": ("Hide the original", "Only the result stays visible. Nothing is deleted."),
 }
+
+
+UNDER_WAY = "A run is under way. Stop it, or wait for its end."
 
 
 class TaskWidget(QWidget):
@@ -84,7 +93,8 @@ class TaskWidget(QWidget):
         self.left_behind = LeftBehind(self.viewer)
         self.layer = LayerChoice(self.viewer)
         self.layer.setToolTip(f"The image to {self.TASK}. It is not changed; the result is a new layer.")
-        self.preset = choice(self.PRESETS)
+        self.guide = GuideChoice(self.viewer)
+        self.preset = PresetChoice(self.PRESETS)
         self.stacks = StackChoice(self.viewer, self.NEIGHBOURS)
         self.stack = self.stacks.how
         self.destination = Destination()
@@ -99,6 +109,7 @@ class TaskWidget(QWidget):
         self.fold = QCollapsible("Advanced")
         self.fold.setDuration(0)
         self._not_ready = LOADING
+        self._wanted: Image | None = None  # is to be restored as soon as that is possible
         # What ties the widget to a viewer that outlives it. Qt holds a lambda, and not the object of a
         # bound method.
         self._ties: list[Callable[[], object]] = []
@@ -108,9 +119,12 @@ class TaskWidget(QWidget):
 
         self.layer.currentIndexChanged.connect(self._on_layer)
         self.stacks.changed.connect(self.refresh)
+        self.guide.changed.connect(self._on_guide)
+        self.guide.listed.connect(self._show_guide)
         self.destination.changed.connect(self.describe)
         self.stacks.looked_at.connect(self.describe)
         self.preset.currentIndexChanged.connect(self.show_preset)
+        self.preset.looked_at.connect(self.offer_presets)
         self.controls.start_requested.connect(self.start)
         self.controls.trial_requested.connect(self.try_one)
         self.controls.rest_requested.connect(self.apply_to_all)
@@ -124,6 +138,7 @@ class TaskWidget(QWidget):
         RUNS.begun.connect(self._on_begun)
         self.tie(self.left_behind.let_go)
         self.tie(self.layer.let_go)
+        self.tie(self.guide.let_go)
         self.tie(self.stacks.let_go)
         self.tie(self.controls.let_go)
         self.tie(self.controls.strip.let_go)
@@ -133,8 +148,15 @@ class TaskWidget(QWidget):
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
+        put_entries()
+        OPEN.add(self)
+        self.tie(lambda: OPEN.discard(self))
         self._on_theme()
         self._on_layer()
+        self._recall()
+        self.preset.activated.connect(self._on_preset_chosen)
+        self.advanced.device.activated.connect(self._on_device_chosen)
+        self.fold.toggled.connect(self._on_folded)
         self._warmup = when_warm(self._on_warm, self._on_cold)
         run = live_run(self.viewer, self.TASK)
         if run is not None:  # begun in the console, or in a widget that was closed
@@ -151,11 +173,12 @@ class TaskWidget(QWidget):
             "preset": self.preset.currentData(),
             "axes": self.axes(),
             "neighbours": self.stacks.neighbours,
+            "guide": self.guide.layer,
         } | self.advanced.settings()
 
     def settings_of(self, run: Run) -> dict[str, Any]:
         """Return the keywords of the task's call that make what `run`, which is done, has made."""
-        return {} if run.result is None else dict(run.result.settings)
+        return {} if run.result is None else {**run.result.settings, "guide": run.guide}
 
     def plan(self, layer: Image, settings: dict[str, Any]) -> Job:
         """Return the job for an image.
@@ -187,6 +210,11 @@ class TaskWidget(QWidget):
         return self.TASK
 
     @property
+    def asks_for_layers(self) -> bool:
+        """Whether several layers are chosen: the selection doesn't tell then which of them is meant."""
+        return self.guide.layer is not None
+
+    @property
     def enlargement(self) -> int:
         """How many times finer the result is than the image, in rows and columns."""
         return 1
@@ -204,6 +232,22 @@ class TaskWidget(QWidget):
         if layer is None or not self.ready:
             return None
         return self._begin(layer, lambda: self.settings() | self._out, self.stacks.region)
+
+    def choose_layer(self, layer: Image) -> bool:
+        """Choose an image, unless a run is under way; return whether it is chosen."""
+        if self.form.isEnabled():
+            self.layer.layer = layer
+        else:
+            show_info(UNDER_WAY)
+        return self.form.isEnabled()
+
+    def start_on(self, layer: Image) -> None:
+        """Begin a run of an image with what else is chosen, as soon as torch is there."""
+        if self.choose_layer(layer):
+            if self.ready:
+                self.start()
+            else:
+                self._wanted = layer
 
     def try_one(self) -> Run | None:
         """Begin a run of what is looked at alone: a plane of a stack, or of a large one the part in sight."""
@@ -248,10 +292,11 @@ class TaskWidget(QWidget):
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
         """Begin a run of a region of `layer`, with these keywords of the task's call."""
+        settings, guide = guided(self.viewer, region, settings)
         job = self.plan(region.layer, settings)
         # Around a part the original is still to be seen.
         then = "keep both" if region.cut else self.afterwards.currentData()
-        return Run(self.viewer, layer, job, region=region, then=then)
+        return Run(self.viewer, layer, job, region=region, guide=guide, then=then)
 
     def _begin(
         self, layer: Image, settings: Callable[[], dict[str, Any]], region: Callable[[], Region]
@@ -290,7 +335,7 @@ class TaskWidget(QWidget):
             kind, obstacle = self.stacks.trial, ""
         self.controls.offer_trial(kind, obstacle)
         busy = "" if self.form.isEnabled() else "A run is under way."
-        self.sheet.offer(bool(kind), self._obstacle() or obstacle or busy)
+        self.sheet.offer(bool(kind and self.ALTERNATIVES), self._obstacle() or obstacle or busy)
 
     @property
     def _out(self) -> dict[str, Any]:
@@ -302,6 +347,7 @@ class TaskWidget(QWidget):
 
     def describe(self) -> None:
         """Say what will be restored, and what stands in the way."""
+        self.layer.follow = not self.asks_for_layers
         self.controls.allow(self._obstacle())
         self._offer_trial()
         self.what.setText(self._description())
@@ -309,10 +355,14 @@ class TaskWidget(QWidget):
     def show_preset(self) -> None:
         """Show in *Advanced* what the preset decides."""
         if self.ready:
+            from napari_dip.engine.presets import PRESETS
             from napari_dip.presets import choose_preset
 
+            kind = self.presets()
+            if self.guide.layer is not None and f"{kind} guided" in PRESETS:
+                kind = f"{kind} guided"
             try:
-                chosen = choose_preset(self.preset.currentData(), self.TASK, self.presets())
+                chosen = choose_preset(self.preset.currentData(), self.TASK, kind)
             except ValueError as error:  # a file of the user's that is damaged
                 self.controls.tell(str(error)[:1].upper() + str(error)[1:])
                 return
@@ -320,6 +370,9 @@ class TaskWidget(QWidget):
 
     def offer_presets(self) -> None:
         """Offer the package's presets and the user's own."""
+        if not self.ready:  # to look for them takes torch
+            return
+
         from napari_dip.presets import names
 
         chosen = self.preset.currentData()
@@ -361,6 +414,7 @@ class TaskWidget(QWidget):
         self.rows.addRow("Image", self.layer)
         self.stacks.add_to(self.rows)
         self.add_rows(self.rows)
+        self.rows.addRow("Guide", self.guide)
         self.rows.addRow("Preset", self.preset)
         self.rows.addRow("Result", self.destination)
         self.rows.addRow("Then", self.afterwards)
@@ -394,6 +448,29 @@ class TaskWidget(QWidget):
         self.advanced.show_devices(devices)
         self._on_layer()
         self.offer_presets()
+        self._recall()
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and wanted in self.viewer.layers:
+            self.start_on(wanted)
+
+    def _recall(self) -> None:
+        """Choose what was chosen in the last session, as far as it is there."""
+        known = recall(self.TASK)
+        if known.get("advanced") and not self.fold.isExpanded():
+            self.fold.expand(animate=False)
+        for box, name in ((self.preset, "preset"), (self.advanced.device, "device")):
+            at = box.findData(known[name]) if name in known else -1
+            if at >= 0:
+                box.setCurrentIndex(at)
+
+    def _on_preset_chosen(self) -> None:
+        remember(self.TASK, preset=self.preset.currentData())
+
+    def _on_device_chosen(self) -> None:
+        remember(self.TASK, device=self.advanced.device.currentData())
+
+    def _on_folded(self, is_open: bool) -> None:
+        remember(self.TASK, advanced=is_open)
 
     def _on_cold(self, error: Exception) -> None:
         self._not_ready = f"PyTorch could not be loaded: {error}"
@@ -407,19 +484,38 @@ class TaskWidget(QWidget):
         if not stack:
             self.destination.choose(None)
         self.sheet.keep_for(layer)
+        self.guide.show_for(layer)
+        self._show_guide()
         self.refresh()
+
+    def _on_guide(self) -> None:
+        self.controls.tell("")  # of what was in the way before
+        self.show_preset()
+        self.refresh()
+
+    def _show_guide(self) -> None:
+        # Results of this image alone are no reason to ask.
+        self.rows.setRowVisible(self.guide, self.guide.offers_fresh)
 
     def _obstacle(self) -> str:
         if self.layer.layer is None:
             return NO_IMAGE
-        return self._not_ready or self.stacks.problem or self.obstacle()
+        return self._not_ready or self.stacks.problem or self._guide_problem() or self.obstacle()
+
+    def _guide_problem(self) -> str:
+        try:
+            return self.guide.problem(self.stacks.region())
+        except ValueError:  # the planes or axes make no sense, which is told
+            return ""
 
     def _description(self) -> str:
         layer = self.layer.layer
         if layer is None or not self.ready or self.stacks.problem:
             return ""
         try:
-            parts = (self.stacks.describe(), self.details(), self.destination.details)
+            guide = self.guide.layer
+            guided = "" if guide is None else f"guided by '{guide.name}'"
+            parts = (self.stacks.describe(), self.details(), guided, self.destination.details)
             sentence = ", ".join(part for part in parts if part)
         except ValueError as error:
             sentence = str(error)
@@ -442,6 +538,7 @@ class TaskWidget(QWidget):
     def _on_chosen(self, run: Run, alternative: Alternative) -> None:
         """Go on from the alternative that was chosen, if no run is under way."""
         self.preset.setCurrentIndex(self.preset.findData(alternative.preset))
+        self._on_preset_chosen()
         if self.controls.run is not run and (self.controls.run is None or self.controls.run.done):
             self.controls.follow(run)
 
@@ -454,3 +551,7 @@ class TaskWidget(QWidget):
         self.sheet.set_colours(colours)
         self.fold.setExpandedIcon(colours.arrow(down=True))
         self.fold.setCollapsedIcon(colours.arrow(down=False))
+
+
+OPEN: WeakSet[TaskWidget] = WeakSet()
+"""The widgets that there are, in all viewers."""
