@@ -28,11 +28,11 @@ def quantisation_of(path: str | os.PathLike[str]) -> list[list[int]] | None:
     can't be told.
     """
     try:
-        with Image.open(os.path.expanduser(path)) as picture:
-            if picture.format != "JPEG" or picture.mode != "L":
+        with Image.open(os.path.expanduser(path), formats=("JPEG",)) as picture:
+            if picture.mode != "L":
                 return None
             table = next(iter(picture.quantization.values()))  # type: ignore[attr-defined]
-    except OSError:
+    except (OSError, Image.DecompressionBombError):
         return None
     return np.reshape(table, (BLOCK, BLOCK)).tolist()  # type: ignore[no-any-return]
 
