@@ -285,9 +285,7 @@ def read_json(path: Path) -> Any:
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error})") from None
     except RecursionError:
-        raise ValueError(
-            f"{path} is not JSON of settings: too much in it lies within something else"
-        ) from None
+        raise ValueError(f"{path} is not JSON of settings, which are not nested so deeply") from None
 
 
 def plain(value: Any) -> float | None:

@@ -96,7 +96,7 @@ class Unfinished:
         self._look_back()
 
     def _refuse_existing(self) -> None:
-        if self.path.exists():
+        if os.path.lexists(self.path):
             raise FileExistsError(
                 f"{self.path} exists already, and nothing is overwritten. Choose another name, or move it."
             )

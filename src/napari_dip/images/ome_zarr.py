@@ -300,7 +300,8 @@ def _image(group: Any, stated: dict[str, Any], newer: bool) -> tuple[Any, Descri
     scale, translate = np.ones(array.ndim), np.zeros(array.ndim)
     for step in (*level.coordinateTransformations, *(multiscale.coordinateTransformations or ())):
         if step.type == "scale":
-            scale, translate = scale * step.scale, translate * step.scale
+            with np.errstate(invalid="ignore"):  # a file may say that a pixel is infinite
+                scale, translate = scale * step.scale, translate * step.scale
         elif step.type == "translation":
             translate = translate + step.translation
     unknown = ~np.isfinite(scale) | (scale == 0) | ~np.isfinite(translate)
