@@ -146,7 +146,7 @@ def test_a_psf_that_is_none_is_refused(psf, sentence):
         ('{"task": ["denoise"]}', "are to "),
         ('{"out": "/etc/passwd"}', "no setting of denoise: 'out'"),
         ('{"image": "b.tif"}', "no setting of denoise: 'image'"),
-        ('{"guide": "../secret.tif"}', "no setting of denoise: 'guide'"),
+        ('{"guide": "../secret.tif"}', "Say it with --guide"),
         ('{"callback": "os.mkdir"}', "no setting of denoise: 'callback'"),
         ('{"preset": "../../mine"}', "'../../mine' does not exist"),
         ('{"tv": NaN}', "tv must be a number"),

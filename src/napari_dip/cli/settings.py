@@ -13,9 +13,6 @@ from napari_dip.restoration import PAST, read_json
 
 __all__ = ["settings_in"]
 
-# What is to be read or written, and is not for a file to say that somebody else may have made.
-FILES = (*OWN, "guide")
-
 
 def settings_in(name: str, verb: Verb, options: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a file for a verb, changed by options.
@@ -35,12 +32,14 @@ def settings_in(name: str, verb: Verb, options: dict[str, Any]) -> dict[str, Any
         raise UsageError(f"--settings: those in {name} are to {what}, and not to {verb.command}")
     if not isinstance(settings, dict):
         raise UsageError(f"--settings: {name} has no settings, which are a JSON object")
-    unknown = [key for key in settings if key not in verb.keywords or key in FILES]
+    unknown = [key for key in settings if key not in verb.keywords or key in OWN]
     if unknown:
         what = ", ".join(map(shown, unknown[:5]))
         raise UsageError(f"--settings: {name} has what is no setting of {verb.command}: {what}")
-    if is_path(settings.get("psf")):
-        raise UsageError(f"--settings: {name} names a file, {shown(settings['psf'])}. Say it with --psf")
+    for key, value in settings.items():  # what is read is not for somebody else to say
+        if verb.keywords[key].annotation == "Any" and is_path(value):
+            said_with = verb.keywords[key].option
+            raise UsageError(f"--settings: {name} names a file, {shown(value)}. Say it with {said_with}")
     settings = {key: value for key, value in settings.items() if value is not None}
     if "preset" in options and {"preset", "network"} <= settings.keys():
         raise UsageError(f"--settings and --preset both say all: {name} is complete. Leave one of them out")
