@@ -374,7 +374,7 @@ def test_settings_of_a_file_or_a_result_are_changed_by_options(capsys):
     for part in (
         "are to denoise, and not to inpaint",
         "Leave one of them out",
-        "no setting of denoise: sead",
+        "no setting of denoise: 'sead'",
     ):
         assert part in told
 

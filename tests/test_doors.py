@@ -106,3 +106,147 @@ def test_the_engine_runs_without_napari_or_qt():
         "import numpy, napari_dip; print(napari_dip.denoise(numpy.eye(16), iterations=2).iterations)"
     )
     assert run(code).strip() == "2"
+
+
+# ------------------------------------------------------------------------------ doors to other people's code
+
+# What runs what it reads, or reaches for the network.
+SHUT = {
+    *(
+        "pickle",
+        "marshal",
+        "shelve",
+        "dill",
+        "cloudpickle",
+        "joblib",
+        "code",
+        "runpy",
+        "pty",
+        "ctypes",
+        "cffi",
+    ),
+    *("socket", "ssl", "selectors", "urllib", "http", "ftplib", "smtplib", "xmlrpc", "webbrowser"),
+    *(
+        "requests",
+        "httpx",
+        "aiohttp",
+        "urllib3",
+        "boto3",
+        "s3fs",
+        "gcsfs",
+        "fsspec",
+        "pooch",
+        "huggingface_hub",
+    ),
+    *("zipimport", "tarfile", "multiprocessing"),
+}
+RUN = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
+# The one thing that a module may be asked for.
+ONLY = {
+    "subprocess": {"list2cmdline"},
+    "importlib": {"import_module"},
+    "zipfile": {"ZIP_STORED", "BadZipFile"},
+}
+SAFELY = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False)}
+
+
+def unsafe(source: str) -> list[str]:
+    """Return what in a source would run what a file says, or speak to another computer."""
+    tree = ast.parse(source)
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.partition(".")[0] in SHUT]
+        elif isinstance(node, ast.ImportFrom):
+            room = str(node.module).partition(".")[0]
+            names = {alias.name for alias in node.names}
+            if room in SHUT or not names <= ONLY.get(str(node.module), names):
+                found.append(f"{node.module}: {names}")
+        elif isinstance(node, ast.Attribute):
+            name = ast.unparse(node)
+            room, _, what = name.partition(".")
+            if name in ("os.system", "os.popen", "os.startfile", "pickle.loads") or name.startswith(
+                "os.exec"
+            ):
+                found.append(name)
+            if what and what not in ONLY.get(room, {what}):
+                found.append(name)
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+            if name in RUN:
+                found.append(name)
+            if name in SAFELY:
+                keyword, needed = SAFELY[name]
+                given = keywords.get(keyword)
+                if not (isinstance(given, ast.Constant) and given.value is needed):
+                    found.append(f"{name} without {keyword}={needed}")
+    return found
+
+
+@pytest.mark.parametrize("path", [*FILES, ROOT / "__init__.py"])
+def test_no_file_runs_what_it_reads_or_speaks_to_another_computer(path):
+    assert unsafe(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from urllib.request import urlopen",
+        "eval(text)",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "np.load(path)",
+        "subprocess.run(words)",
+        "from subprocess import run",
+        "os.system(text)",
+    ],
+)
+def test_the_door_would_be_seen_open(source):
+    assert unsafe(source)
+
+
+ALONE = """
+import sys
+
+def refuse(event, arguments):
+    if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "urllib.Request"):
+        raise RuntimeError(f"looks for another computer: {event} {arguments}")
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
+        address = arguments[1]
+        # Windows has no pairs of sockets but through itself.
+        if isinstance(address, tuple) and not (sys.platform == "win32" and address[0] == "127.0.0.1"):
+            raise RuntimeError(f"speaks to another computer: {event} {address}")
+
+sys.addaudithook(refuse)
+import importlib.util, pkgutil, socket
+import numpy as np
+try:
+    socket.create_connection(("localhost", 9))
+except RuntimeError:
+    print("watched")
+
+import napari_dip as dip
+from napari_dip.cli import main
+from napari_dip.images.files import Description, write
+window = importlib.util.find_spec("napari") is not None
+for module in pkgutil.walk_packages(dip.__path__, "napari_dip."):
+    if (window or ".viewer" not in module.name) and not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+noisy = np.random.default_rng(0).poisson(20, (2, 16, 16)).astype("uint16")
+quick = {"iterations": 1, "finish": 0, "correction": "none", "device": "cpu", "precision": "float32"}
+write("a.ome.zarr", noisy, Description.plain("TYX"))
+words = [part for key, value in quick.items() for part in (f"--{key}", str(value))]
+main(["denoise", "a.ome.zarr", "-o", "c.ome.tif", *words]) or main(["info", "c.ome.tif"]) or print("all done")
+"""
+
+
+def test_no_other_computer_is_spoken_to(tmp_path):
+    """All modules are imported, an image is restored, and the command line does so too."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "watched" and lines[-1] == "all done"

@@ -13,7 +13,7 @@ import napari_dip as dip
 from napari_dip.cli.options import read_verbs
 from napari_dip.cli.parsers import verb_parser
 from napari_dip.images.files import Description, write
-from napari_dip.script import Pixels, as_command, as_python, said_with_preset
+from napari_dip.script import Pixels, as_command, as_python, command_line, said_with_preset
 
 HERE = {"device": "cpu", "precision": "float32"}
 
@@ -145,3 +145,21 @@ def test_the_command_says_the_same(noisy, file):
     options = vars(verb_parser(read_verbs()["super-resolve"]).parse_intermixed_args(shlex.split(command)[2:]))
     assert options["factor"] == 2
     assert options["kernel"] == {"name": "gaussian", "fwhm": 1.5}
+
+
+def test_names_of_files_are_no_commands_of_their_own():
+    def said(name, windows):
+        return command_line(["napari-dip", "denoise", name], [name], windows=windows)
+
+    assert said("a&calc.tif", True) == 'napari-dip denoise "a&calc.tif"'
+    assert said("a (1).tif", True) == 'napari-dip denoise "a (1).tif"'
+    assert said("C:\\a\\b.tif", True) == "napari-dip denoise C:\\a\\b.tif"
+    assert said("$(calc).tif", True) is None and said("%PATH%.tif", True) is None
+    for name in ("a;reboot.tif", "$(reboot).tif", "a\nreboot.tif", "'a'.tif"):
+        assert shlex.split(said(name, False))[2:] == [name]
+
+
+def test_a_file_whose_name_begins_with_a_dash_is_no_option():
+    result = dip.denoise(np.eye(16), iterations=1, **HERE)
+    words = shlex.split(as_command("denoise", result.settings, Pixels("", "-o.tif"), out="a.ome.tif"))
+    assert words[2] in ("./-o.tif", ".\\-o.tif")

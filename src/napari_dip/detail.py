@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_dip.engine.components import shown
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.patches import nonlocal_bayes
 from napari_dip.images.axes import Axes
@@ -43,7 +44,7 @@ def check_detail(detail: Any) -> float:
     number = isinstance(detail, Real) and not isinstance(detail, bool)
     if not number or not -1 <= float(detail) <= 1:
         raise ValueError(
-            f"detail must be a number from -1 (smoothest) to 1 (the image as it was), but is {detail!r}."
+            f"detail must be a number from -1 (smoothest) to 1 (the image as it was), but is {shown(detail)}."
         )
     return float(detail)
 

@@ -30,20 +30,17 @@ from napari_dip.images.guides import Guide
 from napari_dip.images.intensities import cast, check_image
 from napari_dip.images.noise import Noise
 from napari_dip.parts import Cutting, Index, Part, Place, place
-from napari_dip.restoration import Past, Restoration, origin, plain
+from napari_dip.restoration import RECORDED, Past, Restoration, origin, plain
 from napari_dip.results import OnDisk, Original, Result, whole
 from napari_dip.source import Measured, Source
 from napari_dip.step import Pace, Step
 from napari_dip.tasks import Denoise, Inpaint, Task
 from napari_dip.unfinished import Unfinished, fingerprint
 
-__all__ = ["RECORDED", "Job"]
+__all__ = ["Job"]
 
 # A run may take this part of the memory that is free when it is planned.
 SPARE = 0.8
-
-# What the history keeps of each iterate.
-RECORDED = ("iteration", "data_term", "figure", "best_iteration", "seconds", "warm")
 
 
 class Job:

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from napari_dip.engine.devices import check_device_name, turn_of
 from napari_dip.images.intensities import check_image
-from napari_dip.job import RECORDED
 from napari_dip.plan import Plan
-from napari_dip.restoration import NOT_COMPUTED, Restoration
+from napari_dip.restoration import NOT_COMPUTED, RECORDED, Restoration
 from napari_dip.results import as_it_is
 from napari_dip.source import Source
 from napari_dip.tasks import Inpaint

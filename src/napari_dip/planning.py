@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_dip.detail import check_detail
-from napari_dip.engine.components import choose
+from napari_dip.engine.components import choose, shown
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
 from napari_dip.engine.presets import PRESETS
 from napari_dip.given import Given, is_layer, pixels_of, take
@@ -96,9 +96,9 @@ def asked_to_inpaint(
         missing = layer_mask(mask, image, labels)
     else:
         missing = array_mask(mask.data if is_layer(mask) else mask, shape, meaning, labels)
-    if damage is not None and damage not in KINDS:
+    if damage is not None and damage not in tuple(KINDS):
         raise ValueError(
-            f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {damage!r}."
+            f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {shown(damage)}."
         )
     worst = worst_damage(missing, meaning)
     task = Inpaint.of(missing, meaning, shape, replace(worst, kind=damage or worst.kind), denoise)
@@ -187,11 +187,17 @@ def _plan(
             "result."
         )
     if channels not in (None, "apart", "together"):
-        raise ValueError(f"channels must be 'apart' or 'together', but is {channels!r}.")
-    if isinstance(neighbours, bool) or neighbours not in (None, *range(9)):
-        raise ValueError(f"neighbours must be a whole number of planes from 0 to 8, but is {neighbours!r}.")
+        raise ValueError(f"channels must be 'apart' or 'together', but is {shown(channels)}.")
+    if isinstance(neighbours, bool | float) or neighbours not in (None, *range(9)):
+        raise ValueError(
+            f"neighbours must be a whole number of planes from 0 to 8, but is {shown(neighbours)}."
+        )
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
-        raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
+        raise ValueError(
+            f"tile must be a whole number of pixels, or None for no tiles, but is {shown(tile)}."
+        )
+    if not isinstance(warm, bool | np.bool_ | None):
+        raise ValueError(f"warm must be True or False, but is {shown(warm)}.")
     guide = _guide(settings.pop("guide", None), settings.pop("guided_by", None), task, given, axes)
     return Plan(
         given.array,
@@ -242,7 +248,7 @@ def _in_volumes(settings: Mapping[str, Any]) -> bool:
 
 def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
     count, names = len(axes.spatial), " and ".join(axes.names[axis] for axis in axes.spatial)
-    factors = [factor] * count if np.ndim(factor) == 0 else list(factor)
+    factors = list(factor) if isinstance(factor, Sequence) or np.ndim(factor) else [factor] * count
     if len(factors) != count:
         raise ValueError(
             f"factor has {len(factors)} entries, {factor!r}, but there are {count} spatial axes, {names}: "
@@ -252,7 +258,7 @@ def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
     if not whole or min(factors) < 1 or max(factors) > LARGEST_FACTOR or max(factors) == 1:
         raise ValueError(
             f"factor must be a whole number from 2 to {LARGEST_FACTOR}, or one for each of {names} (1 leaves "
-            f"an axis as it is), but is {factor!r}."
+            f"an axis as it is), but is {shown(factor)}."
         )
     return tuple(int(f) for f in factors)
 
@@ -298,7 +304,8 @@ def _steps(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...] 
     steps = np.asarray(table)
     if steps.shape != (BLOCK, BLOCK) or steps.dtype.kind not in "iu" or not (steps > 0).all():
         raise ValueError(
-            f"table must be 8 rows of 8 whole numbers above 0, a JPEG file's quantisation, but is {table!r}."
+            "table must be 8 rows of 8 whole numbers above 0, a JPEG file's quantisation, but is "
+            f"{shown(table)}."
         )
     rows, columns = axes.spatial
     if axes.joint_channels or rows > columns or given.array.dtype != np.uint8:
@@ -314,9 +321,9 @@ def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:
         return None
     if isinstance(noise, Mapping):
         return Noise.from_dict(noise)
-    if isinstance(noise, int | float) and not isinstance(noise, bool) and noise >= 0:
+    if isinstance(noise, int | float) and not isinstance(noise, bool) and 0 <= noise < float("inf"):
         return Noise(gain=0.0, offset=0.0, read_noise=float(noise), correlation=())
     raise ValueError(
         f"noise must be 'auto', a standard deviation of 0 or more in the image's units, or a dict of gain, "
-        f"offset, read_noise and correlation, but is {noise!r}."
+        f"offset, read_noise and correlation, but is {shown(noise)}."
     )

@@ -19,10 +19,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from napari_dip.detail import check_detail
+from napari_dip.engine.components import shown
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.presets import preset as built_in
 from napari_dip.engine.settings import Settings
-from napari_dip.restoration import origin
+from napari_dip.restoration import origin, read_json
 
 __all__ = ["KINDS", "Chosen", "choose_preset", "delete", "folder", "load", "names", "save"]
 
@@ -99,10 +101,14 @@ def choose_preset(name: str, task: str, kind: str) -> Chosen:
 
 
 def _based(settings: Mapping[str, Any], kind: str) -> Chosen:
-    based_on = str(settings.get("preset", "fast"))
+    based_on = settings.get("preset", "fast")
     engine = {key: value for key, value in settings.items() if key in ENGINE}
     rest = {key: value for key, value in settings.items() if key not in (*ENGINE, "preset")}
-    return Chosen(based_on, built_in(based_on, kind).changed(**engine), rest)
+    chosen = Chosen(based_on, built_in(based_on, kind).changed(**engine), rest)
+    if not isinstance(rest.get("warm", True), bool):
+        raise ValueError(f"warm must be true or false, but is {shown(rest['warm'])}.")
+    check_detail(rest.get("detail", 0))
+    return chosen
 
 
 def folder() -> Path:
@@ -140,7 +146,7 @@ def load(name: str, task: str = "denoise") -> dict[str, Any]:
     """
     path = _there(name, task)
     try:
-        said = json.loads(path.read_text("utf-8"))
+        said = read_json(path)
         settings = said["settings"]
         if not isinstance(settings, dict):
             raise TypeError
@@ -150,8 +156,9 @@ def load(name: str, task: str = "denoise") -> dict[str, Any]:
         raise ValueError(f"{_unusable(name, task)}: it has no 'settings'.") from None
     unknown = [key for key in settings if key not in KEPT]
     if unknown:
-        by = f" It was made by napari-dip {said['version']}." if "version" in said else ""
-        what = ", ".join(map(repr, unknown))
+        version = said.get("version")
+        by = f" It was made by napari-dip {version[:20]}." if isinstance(version, str) else ""
+        what = ", ".join(map(shown, unknown[:5]))
         raise ValueError(f"{_unusable(name, task)}: this version does not know {what} in a preset.{by}")
     return settings
 

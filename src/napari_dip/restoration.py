@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_dip.detail import Detail
 
-__all__ = ["NOT_COMPUTED", "PAST", "Past", "Restoration", "origin", "plain"]
+__all__ = ["NOT_COMPUTED", "PAST", "RECORDED", "Past", "Restoration", "origin", "plain", "read_json"]
 
+LARGEST_JSON = 2**26
 NOT_COMPUTED = "not computed"
 """What a lazy restoration is stopped by."""
 
@@ -24,6 +27,9 @@ PAST = {
     "deblock": "deblocked",
 }
 """What an image is called after each task."""
+
+RECORDED = ("iteration", "data_term", "figure", "best_iteration", "seconds", "warm")
+"""What the history keeps of each iterate."""
 
 
 @dataclass(frozen=True)
@@ -258,6 +264,28 @@ class Past:
 def origin(task: str) -> dict[str, str]:
     """Return by what a result was made, and as what, for its record."""
     return {"version": version("napari-dip"), "task": task}
+
+
+def read_json(path: Path) -> Any:
+    """Return what a file of settings says.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or so large or so deep that it can't be settings.
+    OSError
+        If it can't be read.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}. Check the name")
+    if path.stat().st_size > LARGEST_JSON:
+        raise ValueError(f"{path} has more than {LARGEST_JSON / 2**20:g} MiB, and settings have not")
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error})") from None
+    except RecursionError:
+        raise ValueError(f"{path} is not JSON of settings, which are not nested so deeply") from None
 
 
 def plain(value: Any) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from napari_dip.images.jpeg import quantisation_of
 from napari_dip.images.psf import PSFS, Optics
 from napari_dip.tasks import Deblock, Deconvolve, Denoise, Inpaint, SuperResolve, Task
 
-__all__ = ["Pixels", "as_command", "as_python", "said_with_preset"]
+__all__ = ["Pixels", "as_command", "as_python", "command_line", "said_with_preset"]
 
 # What the verbs take each of these for where they are not told.
 UNSAID: dict[str, Any] = {
@@ -43,6 +44,9 @@ BY_CHANCE = {
     "out of memory": "ended when memory ran out",
 }
 WIDTH = 88
+# What the shells of Windows put something else in place of, even between quotation marks.
+REPLACED = frozenset('%!$`"\r\n')
+PLAIN = re.compile(r"[\w.:\\/+,=-]+")
 
 
 @dataclass(frozen=True)
@@ -297,18 +301,37 @@ def as_command(
         needed.append(guide or Pixels("the image that was the guide"))
     if not all(pixels.is_file for pixels in needed):
         return None
-    words = ["napari-dip", task, str(image.path)]
+    words = ["napari-dip", task, _no_option(image)]
     if mask is not None:
-        words += ["--mask", str(mask.path)]
+        words += ["--mask", _no_option(mask)]
     if "guided_by" in settings and guide is not None:
-        words += ["--guide", str(guide.path)]
+        words += ["--guide", _no_option(guide)]
     for key, value in _spoken(task, settings, image, labels, out).items():
         option = f"--{key.replace('_', '-')}"
         if isinstance(value, bool):
             words.append(option if value else f"--no-{option[2:]}")
         else:
             words += [option, _word(value)]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return command_line(words, [str(image.path), str(mask and mask.path), out], windows=os.name == "nt")
+
+
+def command_line(words: Sequence[str], names: Sequence[str], *, windows: bool) -> str | None:
+    """Return words as a command, or None where one of the names can't be said to a shell.
+
+    The names of files may be somebody else's: nothing in them is to be run when the command is.
+    """
+    if not windows:
+        return shlex.join(words)
+    if any(REPLACED & set(name) for name in names):
+        return None
+    quoted = [subprocess.list2cmdline([word]) for word in words]
+    return " ".join(one if PLAIN.fullmatch(one) or one[:1] == '"' else f'"{one}"' for one in quoted)
+
+
+def _no_option(pixels: Pixels) -> str:
+    """Return the path of a file, which may begin with a dash."""
+    path = str(pixels.path)
+    return os.path.join(os.curdir, path) if path.startswith("-") else path
 
 
 def _word(value: Any) -> str:

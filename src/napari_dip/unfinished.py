@@ -4,6 +4,8 @@ Beside the file that is to be, a folder ``NAME.unfinished`` has the image as far
 that any program can read; a journal with a line for each plane or volume that is done, which also tells what
 it was made from; and the networks that the next ones start from. What the journal does not know is done
 again. When all is done the image becomes the file, and the folder goes.
+
+The folder may have come from somebody else. Nothing in it leads to a file outside of it, and nothing is run.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,11 +32,12 @@ from numpy.typing import NDArray
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.images.files import Description, ZarrFile, check, kind_of, read, write
 from napari_dip.parts import Index, Place
-from napari_dip.restoration import Past, plain
+from napari_dip.restoration import RECORDED, Past, plain
 
 __all__ = ["Entry", "Unfinished", "fingerprint", "is_begun"]
 
 JOURNAL = "journal.jsonl"
+START = re.compile(r"start-[0-9]{1,9}\.npz")
 
 
 @dataclass(frozen=True)
@@ -91,25 +96,26 @@ class Unfinished:
         self._look_back()
 
     def _refuse_existing(self) -> None:
-        if self.path.exists():
+        if os.path.lexists(self.path):
             raise FileExistsError(
                 f"{self.path} exists already, and nothing is overwritten. Choose another name, or move it."
             )
 
     def _look_back(self) -> None:
         """Read the journal, if there is one."""
+        self._refuse_links()
         lines = _whole_lines(self._journal)
         if not lines:
             return
         try:
-            asked, settings = lines[0]["asked"], lines[0]["settings"]
+            asked, settings = lines[0]["asked"], _settings(lines[0]["settings"])
             done: dict[Place, Entry] = {}
             newest: dict[str, str] = {}
             named = 0
             for line in lines[1:]:
-                past = {int(run): Past(**past) for run, past in line["past"].items()}
-                done[tuple(line["place"])] = Entry(line["source"], past)
-                newest |= line["starts"]
+                past = {int(run): _past(past) for run, past in line["past"].items()}
+                done[_place(line["place"])] = Entry(str(line["source"]), past)
+                newest |= _starts(line["starts"])
                 named += len(line["starts"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
@@ -126,6 +132,15 @@ class Unfinished:
                 "another name for the result, or move that folder away."
             )
         self.settings, self.done, self._newest, self._named = settings, done, newest, named
+
+    def _refuse_links(self) -> None:
+        """Refuse a folder in which a link leads to where nobody wanted to have anything written."""
+        link = self.folder if self.folder.is_symlink() else next(_links_in(self.folder), None)
+        if link is not None:
+            raise ValueError(
+                f"{link} is a link to another place, where nothing is written. Choose another name for the "
+                f"result, or move {self.folder} away."
+            )
 
     # ------------------------------------------------------------------------------------------- writing it
 
@@ -290,8 +305,58 @@ def _whole_lines(journal: Path) -> list[dict[str, Any]]:
     whole = content[: content.rfind(b"\n") + 1].splitlines()
     try:
         return [json.loads(line) for line in whole]
-    except ValueError:
+    except (ValueError, RecursionError):
         return [{}]  # no journal of ours
+
+
+def _links_in(folder: Path) -> Iterator[Path]:
+    """Yield the symbolic links in a folder and in those in it."""
+    folders = [folder] if folder.is_dir() else []
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink() or getattr(entry, "is_junction", bool)():
+                    yield Path(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+
+
+# ------------------------------------------------------------------------- what a line of the journal may say
+
+
+def _settings(said: Any) -> dict[str, Any]:
+    """Return the settings, those of which a run takes up are what they should be."""
+    tile = said["tile"]
+    words = isinstance(said["device"], str) and isinstance(said["precision"], str)
+    if not words or not (tile is None or (type(tile) is int and tile > 0)):
+        raise ValueError("no settings of a run")
+    return dict(said)
+
+
+def _place(said: Any) -> Place:
+    if not isinstance(said, list) or not all(type(at) is int and at >= 0 for at in said):
+        raise ValueError("no place in a stack")
+    return tuple(said)
+
+
+def _past(said: Any) -> Past:
+    rows = said["rows"]
+    known = (bool, int, float, type(None))
+    for row in rows:
+        if set(row) != set(RECORDED) or not all(isinstance(value, known) for value in row.values()):
+            raise ValueError("no record of an iteration")
+    numbers = [None if said[name] is None else float(said[name]) for name in ("residual", "noise")]
+    return Past(list(rows), *numbers)
+
+
+def _starts(said: Any) -> dict[str, str]:
+    """Return the names of files, which are read and, later, deleted."""
+    if not all(isinstance(name, str) and START.fullmatch(name) for name in said.values()):
+        raise ValueError("no name of a start")
+    return dict(said)
+
+
+# --------------------------------------------------------------------------------------- what is in its files
 
 
 def _cut_to_whole_lines(journal: Path) -> None:
@@ -310,11 +375,21 @@ def _save(path: Path, neighbour: Neighbour) -> None:
 
 
 def _load(path: Path) -> Neighbour:
-    with np.load(path, allow_pickle=False) as arrays:
-        tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    prediction, parts, age = (tensors.pop(name) for name in ("prediction", "parts", "age"))
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            members = arrays.zip.infolist()
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise ValueError("packed")  # into less than it is, by nobody of ours
+            tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+        prediction, parts, age = (tensors.pop(name) for name in ("prediction", "parts", "age"))
+        found_out = tuple(parts.tolist()), int(age)
+    except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is damaged, or none of napari-dip's. Move it away: the next plane then starts from "
+            "nothing, and takes longer."
+        ) from error
     weights = {name.removeprefix("weights/"): one for name, one in tensors.items()}
-    return Neighbour(weights, prediction, tuple(parts.tolist()), int(age))
+    return Neighbour(weights, prediction, *found_out)
 
 
 def _as_json(past: Past) -> dict[str, Any]:

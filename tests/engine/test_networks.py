@@ -56,5 +56,5 @@ def test_output_is_in_float32_under_bfloat16():
 
 
 def test_an_unknown_output_is_refused_in_one_sentence():
-    with pytest.raises(ValueError, match="output must be one of semilinear, sigmoid, linear, but is 'tanh'"):
-        Hourglass(output="tanh").build(3, 1, (16, 16))
+    with pytest.raises(ValueError, match="output of 'hourglass' must be 'semilinear', 'sigmoid' or 'linear'"):
+        Hourglass(output="tanh")

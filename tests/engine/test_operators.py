@@ -72,7 +72,7 @@ def test_axes_may_have_kernels_of_their_own():
 
 
 def test_a_gaussian_without_width_is_refused():
-    with pytest.raises(ValueError, match="fwhm must be above 0"):
+    with pytest.raises(ValueError, match=r"fwhm of .gaussian. must be a number above 0"):
         Gaussian(0.0)
 
 

@@ -64,5 +64,5 @@ def test_without_a_table_an_iteration_is_taken_for_the_best():
     x = torch.rand(1, 1, 16, 16)
     figures = {n: j.figure(n, x, x) for n in range(1, 81) if j.due(n)}
     assert min(figures, key=figures.get) == 40
-    with pytest.raises(ValueError, match="left must be above 0"):
+    with pytest.raises(ValueError, match=r"left of .rounding. must be a number above 0"):
         Rounding(left=0.0)

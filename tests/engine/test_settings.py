@@ -37,10 +37,10 @@ def test_none_leaves_a_setting_as_it_is():
         ({"learning_rate": 3}, "'learning_rate' is not known"),
         ({"iterations": -1}, "iterations must be a whole number of at least 1, but is -1"),
         ({"iterations": 1.5}, "iterations must be a whole number"),
-        ({"seconds": 0.0}, "seconds must be above 0"),
-        ({"averaging": 1.0}, "averaging must be at least 0 and below 1"),
+        ({"seconds": 0.0}, "seconds must be a number above 0 or None"),
+        ({"averaging": 1.0}, "averaging must be a number of at least 0 and below 1"),
         ({"precision": "float8"}, "precision must be auto, float32 or bfloat16"),
-        ({"tv": -1.0}, "tv must be 0 or more"),
+        ({"tv": -1.0}, "tv must be a number of at least 0, but is -1.0"),
     ],
 )
 def test_bad_settings_are_refused_in_one_sentence(change, message):

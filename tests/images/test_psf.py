@@ -80,7 +80,7 @@ def test_json_makes_the_same_psf_again(spread):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: GaussianPSF(0.0), "fwhm must be above 0"),
+        (lambda: GaussianPSF(0.0), "fwhm of .gaussian. must be a number above 0"),
         (lambda: GaussianPSF((1.0, 2.0)).array(3), "fwhm has 2 entries, but the image has 3"),
         (lambda: Optics(1.5, 0.5, 1.33), "below the refractive index, 1.33"),
         (lambda: Optics(1.4, 520.0), "wavelength must be in micrometres"),

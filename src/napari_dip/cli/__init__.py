@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from napari_dip.cli.options import Verb, read_verbs
 from napari_dip.cli.parsers import FORMATTER, Parser, add_told, verb_parser
-from napari_dip.cli.told import Speaker, UsageError, sentence_of
+from napari_dip.cli.told import Speaker, UsageError, printable, sentence_of
 
 __all__ = ["main"]
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _main(arguments)
     except UsageError as error:
-        print(f"napari-dip: {sentence_of(error)}", file=sys.stderr)
+        print(printable(f"napari-dip: {sentence_of(error)}"), file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED

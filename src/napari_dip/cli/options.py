@@ -100,8 +100,8 @@ class Keyword:
         if text[:1] == "{" or (several and text[:1] == "["):
             try:
                 return json.loads(text)
-            except ValueError as error:
-                raise argparse.ArgumentTypeError(f"{text!r} is not JSON: {error}") from None
+            except (ValueError, RecursionError) as error:
+                raise argparse.ArgumentTypeError(f"{text[:80]!r} is not JSON: {error}") from None
         if several and "," in text:
             return [self._one(part.strip()) for part in text.split(",")]
         return self._one(text)

@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from napari_dip.cli.files import Failure, Work
-from napari_dip.cli.told import Speaker, UsageError, sentence_of
+from napari_dip.cli.told import Speaker, UsageError, printable, sentence_of
 from napari_dip.images.files import read, readable, stem_of
 from napari_dip.restoration import Restoration, plain
 
@@ -162,7 +162,8 @@ def restore(
         _check(verb, settings)
     with CtrlC() as ctrl_c:
         for number, work in enumerate(todo, 1):
-            name = work.image.name if len(work.image.name) < 40 else f"{work.image.name[:36]}..."
+            name = printable(work.image.name)
+            name = name if len(name) < 40 else f"{name[:36]}..."
             label = f"{number}/{len(todo)} {name}" if len(todo) > 1 else name
             try:
                 fitting = settings if same_axes else _fitting(settings, work.image)

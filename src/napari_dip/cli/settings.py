@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from napari_dip.cli.options import Verb
+from napari_dip.cli.options import OWN, Verb
 from napari_dip.cli.told import UsageError, sentence_of
-from napari_dip.images.files import read, readable
+from napari_dip.engine.components import shown
+from napari_dip.images.files import is_path, read, readable
+from napari_dip.restoration import PAST, read_json
 
 __all__ = ["settings_in"]
 
@@ -27,12 +28,18 @@ def settings_in(name: str, verb: Verb, options: dict[str, Any]) -> dict[str, Any
         raise UsageError(f"--settings: {sentence_of(error)}") from None
     task, settings = said.get("task", verb.command), said.get("settings", said)
     if task != verb.command:
-        raise UsageError(f"--settings: those in {name} are to {task}, and not to {verb.command}")
-    unknown = [key for key in settings if key not in verb.keywords] if isinstance(settings, dict) else ["?"]
+        what = task if isinstance(task, str) and task in PAST else shown(task)
+        raise UsageError(f"--settings: those in {name} are to {what}, and not to {verb.command}")
+    if not isinstance(settings, dict):
+        raise UsageError(f"--settings: {name} has no settings, which are a JSON object")
+    unknown = [key for key in settings if key not in verb.keywords or key in OWN]
     if unknown:
-        raise UsageError(
-            f"--settings: {name} has what is no setting of {verb.command}: {', '.join(map(str, unknown))}"
-        )
+        what = ", ".join(map(shown, unknown[:5]))
+        raise UsageError(f"--settings: {name} has what is no setting of {verb.command}: {what}")
+    for key, value in settings.items():  # what is read is not for somebody else to say
+        if verb.keywords[key].annotation == "Any" and is_path(value):
+            said_with = verb.keywords[key].option
+            raise UsageError(f"--settings: {name} names a file, {shown(value)}. Say it with {said_with}")
     settings = {key: value for key, value in settings.items() if value is not None}
     if "preset" in options and {"preset", "network"} <= settings.keys():
         raise UsageError(f"--settings and --preset both say all: {name} is complete. Leave one of them out")
@@ -48,10 +55,7 @@ def _said(path: Path) -> dict[str, Any]:
         if record is None:
             raise ValueError(f"{path} doesn't say how it was made: it is no result of napari-dip")
         return dict(record)
-    try:
-        said = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error})") from None
+    said = read_json(path)
     if not isinstance(said, dict):
         raise ValueError(f"{path} has no settings, which are a JSON object")
     return said

@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
-__all__ = ["EXPECTED", "Speaker", "UsageError", "sentence_of"]
+__all__ = ["EXPECTED", "Speaker", "UsageError", "printable", "sentence_of"]
 
 # What goes wrong by the images, the options or the computer; all else is a fault of ours.
 EXPECTED = (OSError, ValueError, TypeError, MemoryError)
@@ -45,7 +46,7 @@ class Speaker:
     def note(self, text: str) -> None:
         """Say to people what they might wonder about."""
         if not self.quiet:
-            print(f"napari-dip: {text}", file=sys.stderr, flush=True)
+            print(printable(f"napari-dip: {text}"), file=sys.stderr, flush=True)
 
     def say(self, text: str, facts: Mapping[str, Any] | None) -> None:
         """Say what was done: `text` to people, or `facts` to programs."""
@@ -53,11 +54,11 @@ class Speaker:
             if facts is not None:
                 print(json.dumps(facts), flush=True)
         elif not self.quiet and text:
-            print(text, flush=True)
+            print(printable(text), flush=True)
 
     def warn(self, name: object, text: str) -> None:
         """Say in a sentence what is wrong with a file."""
-        print(f"napari-dip: {name}: {sentence_of(text)}", file=sys.stderr, flush=True)
+        print(printable(f"napari-dip: {name}: {sentence_of(text)}"), file=sys.stderr, flush=True)
 
     def fail(self, name: object, error: Exception) -> str:
         """Say what went wrong with a file; return the sentence."""
@@ -71,6 +72,14 @@ class Speaker:
             )
         self.warn(name, sentence)
         return sentence
+
+
+def printable(text: str) -> str:
+    """Return a text without what a terminal would take for an order: names come from files as well."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if category(letter)[0] == "C" and letter not in "\n\t" else letter
+        for letter in text
+    )
 
 
 def sentence_of(error: object) -> str:

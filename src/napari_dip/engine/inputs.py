@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_dip.engine.components import Component
+from napari_dip.engine.components import Component, Range
 from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.networks.layers import unshuffle
 from napari_dip.engine.problem import Problem
@@ -65,9 +65,9 @@ class NoiseInput(Input):
         minimiser from fitting noise (IJCV 2020, sec. 4.1).
     """
 
-    channels: int = 32
-    scale: float = 0.1
-    perturbation: float = 1 / 30
+    channels: Annotated[int, Range(1, 4096)] = 32
+    scale: Annotated[float, Range(0, 1000)] = 0.1
+    perturbation: Annotated[float, Range(0, 1000)] = 1 / 30
     name: ClassVar[str] = "noise"
 
     def own(
@@ -92,8 +92,8 @@ class CoordinateInput(Input):
         As in `NoiseInput`.
     """
 
-    frequencies: int = 0
-    perturbation: float = 0.0
+    frequencies: Annotated[int, Range(0, 30)] = 0
+    perturbation: Annotated[float, Range(0, 1000)] = 0.0
     name: ClassVar[str] = "coordinates"
 
     def own(
@@ -125,10 +125,10 @@ class ImageInput(Input):
         Standard deviation in pixels of the Gaussian blur that the image is given before.
     """
 
-    channels: int = 0
-    scale: float = 0.1
-    perturbation: float = 0.0
-    blur: float = 0.0
+    channels: Annotated[int, Range(0, 4096)] = 0
+    scale: Annotated[float, Range(0, 1000)] = 0.1
+    perturbation: Annotated[float, Range(0, 1000)] = 0.0
+    blur: Annotated[float, Range(0, 100)] = 0.0
     name: ClassVar[str] = "image"
 
     def own(

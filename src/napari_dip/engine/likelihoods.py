@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
-from napari_dip.engine.components import Component
+from napari_dip.engine.components import Component, Range
 from napari_dip.engine.noise import Noise
 
 __all__ = ["L1", "LIKELIHOODS", "Gaussian", "Huber", "Likelihood", "PoissonGaussian"]
@@ -75,7 +75,7 @@ class Huber(Likelihood):
         Where the error turns linear, in normalised intensity (the image's range is about 0.9).
     """
 
-    delta: float = 0.1
+    delta: Annotated[float, Range(0, but=0)] = 0.1
     name: ClassVar[str] = "huber"
 
     def __call__(
@@ -99,7 +99,7 @@ class PoissonGaussian(Likelihood):
         Smallest variance, as a part of the mean variance: no pixel may weigh more than ``1 / floor``.
     """
 
-    floor: float = 0.1
+    floor: Annotated[float, Range(0, 1)] = 0.1
     name: ClassVar[str] = "poisson-gaussian"
 
     def __call__(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
+
+from napari_dip.engine.components import shown
 
 __all__ = ["Noise"]
 
@@ -16,6 +19,8 @@ CORRELATED = 0.3
 NOTICEABLE = 0.2
 # ... and from where on a held-out pixel has to be hidden from it.
 SHARED = 0.05
+# Correlations along an axis that may be given.
+MOST_LAGS = 32
 
 
 @dataclass(frozen=True)
@@ -94,12 +99,27 @@ class Noise:
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, Any]) -> Noise:
-        """Rebuild what `to_dict` wrote."""
-        return cls(
-            gain=float(numbers["gain"]),
-            offset=float(numbers["offset"]),
-            read_noise=float(numbers["read_noise"]),
-            correlation=tuple(tuple(float(r) for r in axis) for axis in numbers["correlation"]),
+        """Rebuild what `to_dict` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        try:
+            gain, offset, read_noise = (float(numbers[key]) for key in ("gain", "offset", "read_noise"))
+            correlation = tuple(tuple(float(r) for r in axis) for axis in numbers["correlation"])
+            finite = all(map(math.isfinite, (gain, offset, read_noise, *itertools.chain(*correlation))))
+            known = set(numbers) <= {field.name for field in fields(cls)}
+            short = len(correlation) <= 3 and all(len(axis) <= MOST_LAGS for axis in correlation)
+            if finite and known and short and gain >= 0 and read_noise >= 0:
+                return cls(gain, offset, read_noise, correlation)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            pass
+        raise ValueError(
+            "noise as a dict must have gain and read_noise, numbers of 0 or more, offset, a number, and "
+            "correlation, a list of numbers for each spatial axis or an empty one, but is "
+            f"{shown(dict(numbers))}."
         )
 
 

@@ -9,13 +9,13 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_dip.engine.components import Component
+from napari_dip.engine.components import Component, Range
 
 __all__ = ["KERNELS", "Blur", "Box", "Downsample", "Gaussian", "Identity", "Kernel", "Lanczos", "Operator"]
 
@@ -78,7 +78,7 @@ class Lanczos(Kernel):
         Of the sinc on each side; the paper's 2.
     """
 
-    lobes: int = 2
+    lobes: Annotated[int, Range(1, 10)] = 2
     name: ClassVar[str] = "lanczos"
 
     def reach(self, factor: int) -> float:
@@ -112,13 +112,8 @@ class Gaussian(Kernel):
         Full width at half maximum, in coarse pixels: the resolution over the pixel size (or the z step).
     """
 
-    fwhm: float = 1.0
+    fwhm: Annotated[float, Range(0, 100, but=0)] = 1.0
     name: ClassVar[str] = "gaussian"
-
-    def __post_init__(self) -> None:
-        """Refuse a width that is none."""
-        if not self.fwhm > 0:
-            raise ValueError(f"fwhm must be above 0 coarse pixels, but is {self.fwhm!r}.")
 
     def sigma(self, factor: int) -> float:
         """Return the standard deviation in fine pixels."""

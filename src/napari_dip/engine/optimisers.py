@@ -6,14 +6,16 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from napari_dip.engine.components import Component
+from napari_dip.engine.components import Component, Range
 
 __all__ = ["OPTIMISERS", "Adam", "Muon", "Optimiser", "Stepper", "orthogonalise"]
+
+Rate = Annotated[float, Range(0, 1000)]
 
 
 class Stepper(Protocol):
@@ -44,7 +46,7 @@ class Optimiser(Component, ABC):
 class Adam(Optimiser):
     """Adam at a constant rate, the paper's choice."""
 
-    rate: float = 0.01
+    rate: Rate = 0.01
     name: ClassVar[str] = "adam"
 
     def bind(self, parameters: Iterable[nn.Parameter]) -> Stepper:
@@ -67,9 +69,9 @@ class Muon(Optimiser):
         Adam's rate for biases and normalisations.
     """
 
-    rate: float = 0.02
-    momentum: float = 0.95
-    adam_rate: float = 0.01
+    rate: Rate = 0.02
+    momentum: Annotated[float, Range(0, 1, but=1)] = 0.95
+    adam_rate: Rate = 0.01
     name: ClassVar[str] = "muon"
 
     def bind(self, parameters: Iterable[nn.Parameter]) -> Stepper:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from napari_dip.engine.components import shown
 from napari_dip.engine.inputs import CoordinateInput, ImageInput, NoiseInput
 from napari_dip.engine.likelihoods import Gaussian, PoissonGaussian
 from napari_dip.engine.networks import Hourglass, SubPixel
@@ -180,5 +181,5 @@ def preset(name: str, task: str = "denoise") -> Settings:
     """
     presets = PRESETS[task]
     if not isinstance(name, str) or name not in presets:
-        raise ValueError(f"preset {name!r} does not exist. Choose one of: {', '.join(presets)}.")
+        raise ValueError(f"preset {shown(name)} does not exist. Choose one of: {', '.join(presets)}.")
     return presets[name]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
+from napari_dip.engine.components import Range
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.stopping import Judge, StoppingRule
+from napari_dip.engine.stopping import Judge, StoppingRule, WholeNumber
 
 __all__ = ["Rounding"]
 
@@ -35,16 +36,11 @@ class Rounding(StoppingRule):
         Iterations between two looks.
     """
 
-    left: float = 0.05
-    otherwise: int = 350
-    patience: float = 0.1
-    every: int = 5
+    left: Annotated[float, Range(0, but=0)] = 0.05
+    otherwise: WholeNumber = 350
+    patience: Annotated[float, Range(0)] = 0.1
+    every: Annotated[int, Range(1)] = 5
     name: ClassVar[str] = "rounding"
-
-    def __post_init__(self) -> None:
-        """Refuse a difference that is none."""
-        if not self.left > 0:
-            raise ValueError(f"left must be above 0 squared steps, but is {self.left!r}.")
 
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
         return _RoundingJudge(self, problem)

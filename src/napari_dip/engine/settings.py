@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any
 
-from napari_dip.engine.components import choose, refuse_unknown
+from napari_dip.engine.components import Range, check, choose, either, plain_values, refuse_unknown, shown
 from napari_dip.engine.devices import PRECISIONS
 from napari_dip.engine.inputs import INPUTS, Input
 from napari_dip.engine.likelihoods import LIKELIHOODS, Likelihood
@@ -18,6 +18,7 @@ from napari_dip.engine.stopping import RULES, StoppingRule
 __all__ = ["CORRECTIONS", "Settings"]
 
 CORRECTIONS = ("none", "interpolation", "patches")
+LARGEST_SEED = 2**63 - 1
 
 _KINDS: dict[str, Mapping[str, Any]] = {
     "network": NETWORKS,
@@ -73,34 +74,25 @@ class Settings:
     optimiser: Optimiser
     likelihood: Likelihood
     stopping: StoppingRule
-    averaging: float = 0.99
-    tv: float = 0.0
+    averaging: Annotated[float, Range(0, 1, but=1)] = 0.99
+    tv: Annotated[float, Range(0)] = 0.0
     correction: str | None = None
-    guess: int = 0
-    finish: int = 0
-    expected: int = 500
-    iterations: int = 3000
-    seconds: float | None = None
-    seed: int = 0
+    guess: Annotated[int, Range(0)] = 0
+    finish: Annotated[int, Range(0)] = 0
+    expected: Annotated[int, Range(1)] = 500
+    iterations: Annotated[int, Range(1)] = 3000
+    seconds: Annotated[float, Range(0, but=0)] | None = None
+    seed: Annotated[int, Range(0, LARGEST_SEED)] = 0
     device: str = "auto"
     precision: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse values that no run could use."""
-        if not 0 <= self.averaging < 1:
-            raise ValueError(f"averaging must be at least 0 and below 1, but is {self.averaging!r}.")
-        if not self.tv >= 0:
-            raise ValueError(f"tv must be 0 or more, but is {self.tv!r}.")
-        if self.correction not in (None, *CORRECTIONS):
-            raise ValueError(f"correction must be {' or '.join(CORRECTIONS)}, but is {self.correction!r}.")
-        for name, least in (("iterations", 1), ("expected", 1), ("guess", 0), ("finish", 0), ("seed", 0)):
+        check(self)
+        for name, words in (("correction", (None, *CORRECTIONS)), ("precision", ("auto", *PRECISIONS))):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} must be a whole number of at least {least}, but is {value!r}.")
-        if self.seconds is not None and not self.seconds > 0:
-            raise ValueError(f"seconds must be above 0, or None for no limit, but is {self.seconds!r}.")
-        if self.precision not in ("auto", *PRECISIONS):
-            raise ValueError(f"precision must be auto, {' or '.join(PRECISIONS)}, but is {self.precision!r}.")
+            if value not in words:
+                raise ValueError(f"{name} must be {either(map(str, words))}, but is {shown(value)}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain JSON."""
@@ -113,7 +105,7 @@ class Settings:
         Parts are given by name or as a dict, as `napari_dip.engine.components.choose` takes them.
         """
         refuse_unknown(changes, [field.name for field in fields(self)], "The settings")
-        given = {k: v for k, v in changes.items() if v is not None}
+        given = {k: v for k, v in plain_values(changes).items() if v is not None}
         for name, kinds in _KINDS.items():
             if name in given:
                 given[name] = choose(kinds, given[name], getattr(self, name), name)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_dip.engine.components import Component
+from napari_dip.engine.components import Component, Range
 from napari_dip.engine.problem import Problem
 
 __all__ = [
@@ -29,7 +29,11 @@ __all__ = [
     "RunningVariance",
     "StoppingRule",
     "Whiteness",
+    "WholeNumber",
 ]
+
+WholeNumber = Annotated[int, Range(0)]
+Part = Annotated[float, Range(0, 1)]
 
 
 class Judge(ABC):
@@ -183,23 +187,18 @@ class HeldOut(StoppingRule):
         Iterations between two looks.
     """
 
-    fraction: float = 0.05
-    guard: int | None = None
-    target: str = "measured"
-    least: float = 0.6
-    most: float | None = None
-    cover: float = 0.2
-    patience: float = 0.2
-    wait: int | None = None
-    tolerance: float | None = None
-    start: int | None = None
-    every: int = 10
+    fraction: Part = 0.05
+    guard: Annotated[int, Range(0, 100)] | None = None
+    target: Literal["measured", "missing"] = "measured"
+    least: Part = 0.6
+    most: Part | None = None
+    cover: Part = 0.2
+    patience: Annotated[float, Range(0)] = 0.2
+    wait: WholeNumber | None = None
+    tolerance: Part | None = None
+    start: WholeNumber | None = None
+    every: Annotated[int, Range(1)] = 10
     name: ClassVar[str] = "held-out"
-
-    def __post_init__(self) -> None:
-        """Refuse a target that is none."""
-        if self.target not in ("measured", "missing"):
-            raise ValueError(f"target must be 'measured' or 'missing', but is {self.target!r}.")
 
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
         return _HeldOutJudge(self, problem, generator)
@@ -306,9 +305,9 @@ class RunningVariance(StoppingRule):
         See `StoppingRule`.
     """
 
-    memory: float = 0.1
-    start: int = 100
-    patience: float = 0.5
+    memory: Part = 0.1
+    start: WholeNumber = 100
+    patience: Annotated[float, Range(0)] = 0.5
     name: ClassVar[str] = "running-variance"
 
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
@@ -359,10 +358,10 @@ class Whiteness(StoppingRule):
         Iterations between two looks.
     """
 
-    lags: int = 3
-    start: int = 50
-    patience: float = 0.3
-    every: int = 10
+    lags: Annotated[int, Range(1, 1000)] = 3
+    start: WholeNumber = 50
+    patience: Annotated[float, Range(0)] = 0.3
+    every: Annotated[int, Range(1)] = 10
     name: ClassVar[str] = "whiteness"
 
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_dip.engine.components import shown
+
 __all__ = ["Axes"]
 
 # What a stack axis counts. Q is an axis without a label.
@@ -181,7 +183,7 @@ def _guess(shape: tuple[int, ...], rgb: bool | None) -> str:
 def _read(axes: str, shape: tuple[int, ...]) -> str:
     """Check the letters that were given."""
     if not isinstance(axes, str):
-        raise TypeError(f"axes must be a letter for each axis, such as 'TCZYX', but is {axes!r}.")
+        raise TypeError(f"axes must be a letter for each axis, such as 'TCZYX', but is {shown(axes)}.")
     names = axes.upper()
     problem = ""
     if unknown := sorted(set(names) - set("TPCZYXSQ")):

@@ -29,11 +29,12 @@ def quantisation_of(path: str | os.PathLike[str] | io.BytesIO) -> list[list[int]
     can't be told.
     """
     try:
-        with Image.open(path if isinstance(path, io.BytesIO) else os.path.expanduser(path)) as picture:
-            if picture.format != "JPEG" or picture.mode != "L":
+        opened = path if isinstance(path, io.BytesIO) else os.path.expanduser(path)
+        with Image.open(opened, formats=("JPEG",)) as picture:
+            if picture.mode != "L":
                 return None
             table = next(iter(picture.quantization.values()))  # type: ignore[attr-defined]
-    except OSError:
+    except (OSError, Image.DecompressionBombError):
         return None
     return np.reshape(table, (BLOCK, BLOCK)).tolist()  # type: ignore[no-any-return]
 

@@ -177,6 +177,7 @@ def read_tiff(path: Path) -> tuple[dask.array.Array, Description]:
 
     try:
         with TiffFile(path) as file:
+            _check_names(file)
             _check_whole(file)
             series, count = file.series[0], len(file.series)
             letters = "".join(letter if letter in "TCZYXS" else "Q" for letter in series.axes)
@@ -205,6 +206,26 @@ def read_tiff(path: Path) -> tuple[dask.array.Array, Description]:
         order = sorted(range(array.ndim), key=lambda axis: description.axes[axis] == "S")
         array, description = array.transpose(order), description.turned(order)
     return array, description
+
+
+def _check_names(file: Any) -> None:
+    """Refuse a file whose pixels are said to lie in another folder, or on another computer.
+
+    OME-TIFF and NDTiff may have theirs in several files, which `tifffile` opens as soon as it is asked for
+    what is in one of them.
+    """
+    names: list[str] = []
+    if file.is_ome:
+        told = ElementTree.fromstring(str(file.ome_metadata)).findall(".//{*}UUID")
+        names += [uuid.get("FileName", "") for uuid in told]
+    index = Path(file.filehandle.dirname) / "NDTiff.index"
+    if file.is_ndtiff and index.exists():
+        from tifffile import read_ndtiff_index
+
+        names += {entry[1] for entry in read_ndtiff_index(index)}
+    for name in names:
+        if name in (".", "..") or set(name) & set("/\\:"):
+            raise ValueError(f"its pixels are said to be in {name!r}, which is not in its folder")
 
 
 def _check_whole(file: Any) -> None:
@@ -311,7 +332,7 @@ def _annotation(root: ElementTree.Element) -> dict[str, Any]:
     where = f"{{*}}StructuredAnnotations/{{*}}CommentAnnotation[@Namespace='{NAMESPACE}']/{{*}}Value"
     try:
         ours = json.loads(root.findtext(where, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return ours if isinstance(ours, dict) else {}
 
@@ -327,9 +348,20 @@ def _place(letter: str, pixels: dict[str, str], plane: dict[str, str]) -> tuple[
             plane.get(f"{PLACE[letter]}Unit", "s" if letter == "T" else "reference frame"),
         )
     )
+    scale = _number(pixels[STEP[letter]])
+    if not scale or not math.isfinite(scale):
+        return 1.0, 0.0, ""
     ratio = 1.0 if other == unit else SIZES.get(other, math.nan) / SIZES.get(unit, math.nan)
-    translate = float(plane.get(PLACE[letter], 0)) * ratio
-    return float(pixels[STEP[letter]]), translate if math.isfinite(translate) else 0.0, unit
+    translate = _number(plane.get(PLACE[letter], 0)) * ratio
+    return scale, translate if math.isfinite(translate) else 0.0, unit
+
+
+def _number(text: Any) -> float:
+    """Return the number that a file says, or NaN where it is none."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _imagej(file: Any, plain: Description) -> Description:
@@ -339,13 +371,16 @@ def _imagej(file: Any, plain: Description) -> Description:
         return plain
     word = str(stated.get("unit", "")).strip().replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}")
     unit = IMAGEJ.get(word) or WORDS.get(word) or (word if word in LENGTHS else "")
-    steps = {"T": float(stated.get("finterval") or 0), "Z": float(stated.get("spacing") or 0)}
+    steps = {"T": _number(stated.get("finterval") or 0), "Z": _number(stated.get("spacing") or 0)}
     for letter, name in (("Y", "YResolution"), ("X", "XResolution")):
         per_unit, of = file.pages[0].tags[name].value if name in file.pages[0].tags else (0, 1)
         steps[letter] = of / per_unit if per_unit else 0.0
     units = {"T": "second" if steps["T"] else "", "Z": unit, "Y": unit, "X": unit}
     return replace(
         plain,
-        scale=tuple(steps.get(letter) or 1.0 for letter in plain.axes),
+        scale=tuple(
+            step if step and math.isfinite(step) else 1.0
+            for step in (steps.get(letter, 0.0) for letter in plain.axes)
+        ),
         units=tuple(units.get(letter, "") for letter in plain.axes),
     )

@@ -227,6 +227,7 @@ def _open(path: Path, mode: Literal["r", "r+"]) -> tuple[Any, Description]:
             "which has a file zarr.json or .zattrs"
         ) from error
     if isinstance(node, zarr.Array):
+        _refuse_objects(node, path)
         return node, _plain(node, path)
     attributes: dict[str, Any] = node.attrs.asdict()
     stated = attributes.get("ome", attributes)
@@ -243,6 +244,7 @@ def _open(path: Path, mode: Literal["r", "r+"]) -> tuple[Any, Description]:
             f"the OME-Zarr metadata of {path} can't be read ({describe_error(error)}). OME-Zarr 0.4 and 0.5 "
             "can be: convert the file, or write it anew"
         ) from error
+    _refuse_objects(array, path)
     axes = str(attributes.get(AXES, description.axes))
     if sorted(axes.replace("S", "C")) != sorted(description.axes):
         axes = description.axes  # somebody else changed the file
@@ -257,6 +259,17 @@ def _open(path: Path, mode: Literal["r", "r+"]) -> tuple[Any, Description]:
         record=record if isinstance(record, dict) else None,
     )
     return turned(array, order), description
+
+
+def _refuse_objects(array: Any, path: Path) -> None:
+    """Refuse an array that is not of numbers: objects are unpacked by code that a file may bring with it."""
+    packing = (getattr(array.metadata, "compressor", None), *(getattr(array.metadata, "filters", None) or ()))
+    pickled = any(getattr(codec, "codec_id", "") == "pickle" for codec in packing)
+    if pickled or getattr(array.dtype, "kind", "O") not in "biufc":
+        raise ValueError(
+            f"the array in {path} is of {'pickled objects' if pickled else array.dtype}, and images are of "
+            "numbers. Choose the folder of an image"
+        )
 
 
 def _plain(array: Any, path: Path) -> Description:
@@ -287,9 +300,12 @@ def _image(group: Any, stated: dict[str, Any], newer: bool) -> tuple[Any, Descri
     scale, translate = np.ones(array.ndim), np.zeros(array.ndim)
     for step in (*level.coordinateTransformations, *(multiscale.coordinateTransformations or ())):
         if step.type == "scale":
-            scale, translate = scale * step.scale, translate * step.scale
+            with np.errstate(invalid="ignore"):  # a file may say that a pixel is infinite
+                scale, translate = scale * step.scale, translate * step.scale
         elif step.type == "translation":
             translate = translate + step.translation
+    unknown = ~np.isfinite(scale) | (scale == 0) | ~np.isfinite(translate)
+    scale[unknown], translate[unknown] = 1, 0
     channels = (stated.get("omero") or {}).get("channels") or ()
     return array, Description(
         axes,

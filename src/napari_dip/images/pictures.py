@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_dip.images.description import Description
 from napari_dip.images.planes import describe_error
@@ -54,11 +55,9 @@ def write_png(path: Path, array: Any, description: Description) -> None:
 def read_picture(path: Path) -> tuple[dask.array.Array, Description]:
     """Read a PNG or JPEG file."""
     import dask.array as da
-    from skimage.io import imread
 
     try:
-        picture = imread(path)
-        record = _record(path)
+        picture, record = _decoded(path)
     except MemoryError:
         raise
     except Exception as error:  # decoders raise whatever comes to their mind
@@ -71,13 +70,17 @@ def read_picture(path: Path) -> tuple[dask.array.Array, Description]:
     return array, replace(Description.plain(axes, path.stem), record=record)
 
 
-def _record(path: Path) -> dict[str, Any] | None:
+def _decoded(path: Path) -> tuple[NDArray[Any], dict[str, Any] | None]:
+    """Return a picture's pixels and its record, by no other decoders than those of PNG and JPEG."""
     from PIL import Image
 
-    with Image.open(path) as image:
-        text = image.info.get(KEYWORD, "")
-    try:
-        record = json.loads(text)
-    except (TypeError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
+    with Image.open(path, formats=("PNG", "JPEG")) as image:
+        try:
+            record = json.loads(image.info.get(KEYWORD, ""))
+        except (TypeError, ValueError, RecursionError):
+            record = None
+        # A palette's pixels are its colours; 16 bits are 32 for some versions of Pillow.
+        mode = image.palette.mode if image.mode == "P" and image.palette else image.mode
+        mode = "I;16" if mode == "I" else mode
+        pixels = np.asarray(image if mode == image.mode else image.convert(mode))
+    return pixels, record if isinstance(record, dict) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Turned", "appearing", "describe_error", "free_path", "lazy", "plane_indices", "turned"]
 
 Index = tuple[int | slice, ...]
+
+# A file that says that it has more planes than this would fill the memory with where they are.
+MOST_PLANES = 2**22
 
 
 class Turned:
@@ -98,6 +102,13 @@ def lazy(
         Where the array lies.
     """
     import dask.array as da
+
+    planes = math.prod(n for n, w in zip(shape, whole, strict=True) if not w)
+    if planes > MOST_PLANES:
+        raise ValueError(
+            f"{path} says that it has {planes:,} planes, and {MOST_PLANES:,} at most can be read: it is "
+            "damaged, or no image. Save parts of it to files of their own"
+        )
 
     def block(block_id: tuple[int, ...]) -> NDArray[Any]:
         index = _of_plane(block_id, whole)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import j0
 
-from napari_dip.engine.components import Component
+from napari_dip.engine.components import Component, Entries, Range, shown
 
 __all__ = ["PSFS", "GaussianPSF", "MeasuredPSF", "Optics", "PointSpread"]
 
 Floats = NDArray[np.float64]
+Length = Annotated[float, Range(0, 1000, but=0)]
+Lengths = Length | Annotated[tuple[Length, ...], Entries(1, 3)]
 
 # Part of its light by which a point spread function may be cut at its ends along each axis: each pixel less
 # is a pixel less around the image.
@@ -25,6 +28,8 @@ FAINT = 0.002
 RINGS, DEPTHS = 4.0, 1.5
 # Points within a pixel, along each axis in the plane, at which the light is looked at.
 POINTS = 3
+# At more points than this no point spread function is worth its memory.
+MOST_POINTS = 2**25
 
 
 class PointSpread(Component, ABC):
@@ -45,20 +50,15 @@ class GaussianPSF(PointSpread):
         Full width at half maximum in pixels, for all axes or for each.
     """
 
-    fwhm: float | tuple[float, ...] = 2.0
+    fwhm: Lengths = 2.0
     name: ClassVar[str] = "gaussian"
-
-    def __post_init__(self) -> None:
-        """Refuse widths that are none."""
-        widths = np.ravel(self.fwhm)
-        if not (np.issubdtype(widths.dtype, np.number) and widths.size and (widths > 0).all()):
-            raise ValueError(f"the psf's fwhm must be above 0 pixels, but is {self.fwhm!r}.")
 
     def array(self, axes: int) -> Floats:
         psf = np.ones((1,) * axes)
-        for axis, fwhm in enumerate(_each(self.fwhm, axes, "fwhm")):
-            sigma = fwhm / math.sqrt(8 * math.log(2))
-            reach = max(1, math.ceil(3.5 * sigma))
+        sigmas = [fwhm / math.sqrt(8 * math.log(2)) for fwhm in _each(self.fwhm, axes, "fwhm")]
+        reaches = [max(1, math.ceil(3.5 * sigma)) for sigma in sigmas]
+        _refuse_large([2 * reach + 1 for reach in reaches], f"fwhm is {shown(self.fwhm)} pixels")
+        for axis, (sigma, reach) in enumerate(zip(sigmas, reaches, strict=True)):
             along = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
             psf = psf * np.expand_dims(along, [other for other in range(axes) if other != axis])
         return _summing_to_1(psf)
@@ -92,15 +92,16 @@ class Optics(PointSpread):
        Optics", section 8.8, for small apertures.
     """
 
-    numerical_aperture: float = 1.4
+    numerical_aperture: Annotated[float, Range(0, 10)] = 1.4
     wavelength: float = 0.52
-    refractive_index: float = 1.515
-    pixel_size: float | tuple[float, ...] | None = None
-    microscope: str = "widefield"
+    refractive_index: Annotated[float, Range(1, 10)] = 1.515
+    pixel_size: Lengths | None = None
+    microscope: Literal["widefield", "confocal"] = "widefield"
     name: ClassVar[str] = "optics"
 
     def __post_init__(self) -> None:
         """Refuse what no microscope has."""
+        super().__post_init__()
         if not 0 < self.numerical_aperture < self.refractive_index:
             raise ValueError(
                 "numerical_aperture must be above 0 and below the refractive index, "
@@ -110,10 +111,6 @@ class Optics(PointSpread):
             raise ValueError(
                 f"wavelength must be in micrometres, as 0.52 for green light, but is {self.wavelength!r}."
             )
-        if self.pixel_size is not None and not (np.ravel(self.pixel_size) > 0).all():
-            raise ValueError(f"pixel_size must be above 0 micrometres, but is {self.pixel_size!r}.")
-        if self.microscope not in ("widefield", "confocal"):
-            raise ValueError(f"microscope must be 'widefield' or 'confocal', but is {self.microscope!r}.")
 
     def array(self, axes: int) -> Floats:
         if self.pixel_size is None:
@@ -127,6 +124,10 @@ class Optics(PointSpread):
         # Away from the focus the light fills a cone.
         slope = aperture / math.sqrt(index**2 - aperture**2)
         radius = max(RINGS * 0.61 * wavelength / aperture, farthest * slope)
+        reaches = [(farthest, depth[0], 1)] if depth else []
+        reaches += [(radius, height, POINTS), (radius, width, POINTS)]
+        sizes = [points * (2 * reach / step + 1) for reach, step, points in reaches]
+        _refuse_large(sizes, f"pixel_size is {shown(self.pixel_size)} micrometres")
         z = np.array([0.0]) if not depth else _around(farthest, depth[0])
         fine = [_around(radius, step, POINTS) for step in (height, width)]
         r = np.hypot(fine[0][:, None], fine[1])
@@ -163,9 +164,27 @@ class MeasuredPSF(PointSpread):
         Its numbers in C order, in base 64: plain JSON, and short.
     """
 
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[Annotated[int, Range(1, 2**16)], ...], Entries(2, 3)]
     float32: str
     name: ClassVar[str] = "measured"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no point spread function."""
+        super().__post_init__()
+        try:
+            numbers = self._numbers()
+        except ValueError:
+            numbers = np.empty(0)
+        usable = numbers.size == math.prod(self.shape) and bool(np.isfinite(numbers).all())
+        if not (usable and all(size % 2 for size in self.shape) and numbers.sum() > 0):
+            raise ValueError(
+                f"the measured psf must have odd sizes and, in float32, as many numbers in base 64, with a "
+                f"sum above 0, but its shape is {self.shape} and its numbers are {shown(self.float32)}: give "
+                "the psf itself again, an array or a file."
+            )
+
+    def _numbers(self) -> Floats:
+        return np.frombuffer(base64.b64decode(self.float32, validate=True), "<f4").astype(np.float64)
 
     @classmethod
     def of(cls, psf: ArrayLike, axes: int) -> MeasuredPSF:
@@ -190,10 +209,9 @@ class MeasuredPSF(PointSpread):
         return cls(light.shape, base64.b64encode(light.tobytes()).decode())
 
     def array(self, axes: int) -> Floats:
-        numbers = np.frombuffer(base64.b64decode(self.float32), "<f4").astype(np.float64)
         if len(self.shape) != axes:
             raise ValueError(f"the psf has {len(self.shape)} axes, but the image has {axes} spatial axes.")
-        return _summing_to_1(numbers.reshape(self.shape))
+        return _summing_to_1(self._numbers().reshape(self.shape))
 
 
 PSFS: dict[str, type[Any]] = {kind.name: kind for kind in (GaussianPSF, Optics, MeasuredPSF)}
@@ -207,6 +225,14 @@ def _each(value: float | tuple[float, ...], axes: int, what: str) -> list[float]
             f"the psf's {what} has {len(values)} entries, but the image has {axes} spatial axes."
         )
     return values
+
+
+def _refuse_large(sizes: Sequence[float], why: str) -> None:
+    if math.prod(sizes) > MOST_POINTS:
+        raise ValueError(
+            f"the psf would have {math.prod(sizes):.2g} points, as its {why}: at most {MOST_POINTS:.2g} are "
+            "possible. Check the unit."
+        )
 
 
 def _around(reach: float, step: float, points: int = 1) -> Floats:

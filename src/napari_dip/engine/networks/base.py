@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Annotated, Literal
 
 from torch import nn
 
-from napari_dip.engine.components import Component
+from napari_dip.engine.components import Component, Entries, Range
 
-__all__ = ["Network"]
+__all__ = ["Channels", "Network", "Output", "Padding", "Upsampling"]
+
+# One entry for each halving: a dozen turn an image of 4096 pixels into one.
+Channels = Annotated[tuple[Annotated[int, Range(1, 4096)], ...], Entries(1, 16)]
+Padding = Literal["reflect", "replicate", "zeros"]
+Upsampling = Literal["linear", "nearest"]
+Output = Literal["semilinear", "sigmoid", "linear"]
 
 # Below this an image cannot be halved often enough to have a prior worth the name; it is fitted on a
 # canvas of this size and cropped.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from napari_dip.engine.networks.base import Network
+from napari_dip.engine.components import Range
+from napari_dip.engine.networks.base import Channels, Network, Output, Padding, Upsampling
 from napari_dip.engine.networks.layers import Head, Normalise, conv, conv_block, halve, upsample
 
 __all__ = ["Hourglass"]
@@ -36,12 +37,12 @@ class Hourglass(Network):
         How the last convolution's numbers become intensities: ``"semilinear"``, ``"sigmoid"``, ``"linear"``.
     """
 
-    channels: tuple[int, ...] = (128, 128, 128, 128, 128)
-    skip: int = 4
-    upsampling: str = "linear"
-    padding: str = "reflect"
+    channels: Channels = (128, 128, 128, 128, 128)
+    skip: Annotated[int, Range(0, 4096)] = 4
+    upsampling: Upsampling = "linear"
+    padding: Padding = "reflect"
     bias: bool = True
-    output: str = "sigmoid"
+    output: Output = "sigmoid"
     name: ClassVar[str] = "hourglass"
 
     def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> nn.Module:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_dip.engine.networks.base import Network
+from napari_dip.engine.components import Range
+from napari_dip.engine.networks.base import Channels, Network, Output, Padding, Upsampling
 from napari_dip.engine.networks.hourglass import Hourglass, HourglassBody
 from napari_dip.engine.networks.layers import Head, conv, shuffle
 
@@ -30,12 +31,12 @@ class SubPixel(Network):
         Features of each fine pixel before the last convolution.
     """
 
-    channels: tuple[int, ...] = (32, 64, 64, 64, 64)
-    skip: int = 4
-    upsampling: str = "linear"
-    padding: str = "zeros"
-    output: str = "semilinear"
-    head: int = 4
+    channels: Channels = (32, 64, 64, 64, 64)
+    skip: Annotated[int, Range(0, 4096)] = 4
+    upsampling: Upsampling = "linear"
+    padding: Padding = "zeros"
+    output: Output = "semilinear"
+    head: Annotated[int, Range(1, 4096)] = 4
     name: ClassVar[str] = "subpixel"
 
     def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> nn.Module:

@@ -90,6 +90,7 @@ class RunControls(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.status = QLabel()
+        self.status.setTextFormat(Qt.TextFormat.PlainText)  # it says names, which are anybody's
         self.status.setWordWrap(True)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         # Two lines are always there, so that nothing below jumps.

@@ -100,6 +100,7 @@ class TaskWidget(QWidget):
         self.destination = Destination()
         self.afterwards = choice(AFTERWARDS)
         self.what = QLabel()
+        self.what.setTextFormat(Qt.TextFormat.PlainText)
         self.what.setWordWrap(True)
         self.what.setToolTip("What will be restored.")
         self.controls = RunControls(self.VERB, self.EXPLANATION, self.viewer)
