@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from napari_dip.engine.components import shown
+from napari_dip.engine.features import Excitement
 from napari_dip.engine.inputs import CoordinateInput, ImageInput, NoiseInput
 from napari_dip.engine.likelihoods import Gaussian, PoissonGaussian
-from napari_dip.engine.networks import Hourglass, SubPixel
+from napari_dip.engine.networks import Hourglass, Picture, SubPixel
 from napari_dip.engine.optimisers import Adam, Muon
+from napari_dip.engine.penalties import Penalty, Tikhonov, TotalVariation
 from napari_dip.engine.rounding import Rounding
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.stopping import Fixed, HeldOut
@@ -91,6 +93,38 @@ _SHARPEST = replace(
     expected=500,
 )
 
+# What a network sees. Nothing is measured that could be held out: these runs have a length.
+_INVERT = Settings(
+    network=Hourglass(channels=(16, 32, 64, 64, 64), bias=False),
+    input=NoiseInput(channels=16, perturbation=0.01),
+    optimiser=Muon(),
+    likelihood=Gaussian(),
+    stopping=Fixed(),
+    averaging=0.9,
+    correction="none",
+    expected=400,
+    iterations=400,
+)
+# Muon, a generator at half the resolution, and noise that comes past the halvings find fine patterns that
+# excite a unit and are no image.
+_EXCITE = replace(
+    _INVERT,
+    network=Hourglass(channels=(16, 32, 64, 64, 64), skip=0, bias=False),
+    input=NoiseInput(channels=32, perturbation=0.03),
+    optimiser=Adam(0.001),
+    likelihood=Excitement(),
+)
+# The pixels themselves, with total variation, to compare with. How large activations are depends on the
+# network, so that beside them it is weighed against their logarithm.
+_PIXELS: dict[str, Any] = {
+    "network": Picture(),
+    "input": NoiseInput(channels=0, perturbation=0.0),
+    "optimiser": Adam(0.01, memory=0.9),
+    "precision": "float32",
+}
+# Widths, rate and iterations of IJCV 2020; the kernels and the halving are ours.
+_LARGE = Hourglass(channels=(16, 32, 64, 128, 128, 128))
+
 
 def _for(settings: Settings, iterations: int, **changes: Any) -> Settings:
     return replace(settings, iterations=iterations, expected=iterations, **changes)
@@ -157,6 +191,16 @@ PRESETS: dict[str, dict[str, Settings]] = {
         "fast": _SHARPER,
         "best": _SHARPEST,
     },
+    "invert-features": {
+        "fast": _INVERT,
+        "best": _for(_INVERT, 3100, network=_LARGE),
+        "tv": replace(_INVERT, **_PIXELS, penalty=TotalVariation(0.3)),
+    },
+    "maximise-activation": {
+        "fast": _EXCITE,
+        "best": _for(_EXCITE, 3100, network=replace(_LARGE, skip=0)),
+        "tv": replace(_EXCITE, **_PIXELS, tv=3.0),
+    },
     "deconvolve volumes": {
         "fast": replace(_SHARPER, network=replace(_FULL, channels=(8, 16, 32, 32), padding="replicate")),
         "best": _SHARPER,
@@ -169,6 +213,29 @@ PRESETS["denoise guided"] = {
     "best": replace(PRESETS["denoise"]["best"], tv=1.0),
     "ulyanov2018": _ULYANOV,
 }
+
+# Explicit priors by themselves, to compare with: the pixels take the network's place, and everything else is
+# the same. Held-out pixels tell when the penalty, which begins strong, has become too weak.
+_EXPLICIT = Settings(
+    network=Picture(),
+    input=NoiseInput(channels=0, perturbation=0.0),
+    optimiser=Adam(0.01, memory=0.9),
+    likelihood=Gaussian(),
+    # At first the picture is flat, and nothing improves until the weight is a tenth, perhaps.
+    stopping=HeldOut(guard=None, wait=200),
+    averaging=0.9,
+    correction="none",
+    finish=100,
+    expected=600,
+    iterations=2000,
+    precision="float32",
+)
+EXPLICIT: dict[str, Penalty] = {"tv": TotalVariation(), "tikhonov": Tikhonov()}
+"""The presets that are no deep image prior, and the explicit priors that they are."""
+
+for _task, _presets in PRESETS.items():
+    if _task not in ("deblock", "invert-features", "maximise-activation"):
+        _presets |= {name: replace(_EXPLICIT, penalty=penalty) for name, penalty in EXPLICIT.items()}
 
 
 def preset(name: str, task: str = "denoise") -> Settings:
