@@ -3,7 +3,7 @@
     python benchmarks/architecture.py                       # all studies
     python benchmarks/architecture.py --study fig2 depth    # or skips, filters, upsampling, input
     options: --picture NAME  --size 64  --iterations 500  --width 32  --seed N  --device NAME
-             --json FILE.json  --plot FOLDER  --again FILE.json
+             --only TEXT ...  --json FILE.json  --plot FOLDER  --again FILE.json
 
 Each generator is fitted, by Adam at 0.01 and to the squared error, to four targets: a picture, the same
 with noise (sigma 25 / 255), its pixels shuffled, and uniform noise (Ulyanov et al., IJCV 2020, fig. 2).
@@ -177,6 +177,25 @@ def measure(variant: Variant, truth: np.ndarray, iterations: int, **how: Any) ->
     return row
 
 
+def fitted(options: argparse.Namespace, truth: np.ndarray) -> Iterator[tuple[str, str, Row]]:
+    """Yield what is measured: the study, the generator's name, its row."""
+    how = {"seed": options.seed, "device": options.device}
+    measured: dict[Variant, Row] = {}  # one generator may be in several studies
+    for study in options.study:
+        for name, variant in studies(options.width)[study].items():
+            if any(text in name for text in options.only):
+                if variant not in measured:
+                    measured[variant] = measure(variant, truth, options.iterations, **how)
+                yield study, name, measured[variant]
+
+
+def again(known: dict[str, Any]) -> Iterator[tuple[str, str, Row]]:
+    """Yield what was measured before."""
+    for study, rows in known["studies"].items():
+        for name, row in rows.items():
+            yield study, name, row
+
+
 def line(name: str, row: Row) -> str:
     """Return a row as a table has it."""
 
@@ -189,7 +208,7 @@ def line(name: str, row: Row) -> str:
     if ratio is not None:
         resists = f"{ratio:.1f}"
     else:
-        resists = f"above {len(row['quality']) / picture:.0f}" if picture else ""
+        resists = f"above {len(row['quality']) / picture:.1f}" if picture else ""
     at = int(np.argmax(row["quality"]))
     cells = (
         name,
@@ -243,7 +262,7 @@ def plot_variants(rows: dict[str, Row], noisy: np.ndarray) -> Any:
     for panel in (left, right):
         panel.set(xscale="log", xlabel="iteration")
     left.legend(fontsize=8, loc="lower left")
-    shown = {"noisy": noisy} | {f"{name},\nat its best": row["best"] for name, row in rows.items()}
+    shown = {"noisy": noisy} | {name: row["best"] for name, row in rows.items()}
     for panel, (name, image) in zip(strip.subplots(1, len(shown)), shown.items(), strict=True):
         panel.imshow(image, cmap="gray", vmin=0, vmax=1)
         panel.set_title(name.replace(", ", ",\n"), fontsize=8)
@@ -265,6 +284,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--study", nargs="*", choices=list(studies()), default=list(studies()))
+    parser.add_argument("--only", nargs="*", default=[""], help="generators whose name contains one of these")
     parser.add_argument("--picture", default="camera", help="of scikit-image's, or fluorescence")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--iterations", type=int, default=500)
@@ -284,24 +304,14 @@ def main() -> None:
         f"{options.picture}, {options.size} x {options.size}, noisy {psnr(noisy, truth):.2f} dB, "
         f"{options.iterations} iterations, seed {options.seed}"
     )
-    measured: dict[Variant, Row] = {}  # one generator may be in several studies
     tables: dict[str, dict[str, Row]] = {}
-    for study in options.study:
-        print(f"\n{study}\n\n| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}", flush=True)
-        tables[study] = {}
-        for name, variant in studies(options.width)[study].items():
-            if known:
-                measured[variant] = known["studies"][study][name]
-            elif variant not in measured:
-                measured[variant] = measure(
-                    variant, truth, options.iterations, seed=options.seed, device=options.device
-                )
-            tables[study][name] = measured[variant]
-            print(line(name, measured[variant]), flush=True)
+    for study, name, row in again(known) if known else fitted(options, truth):
+        if study not in tables:
+            print(f"\n{study}\n\n| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}", flush=True)
+        tables.setdefault(study, {})[name] = row
+        print(line(name, row), flush=True)
     if options.json:
-        asked = {
-            key: getattr(options, key) for key in ("study", "picture", "size", "iterations", "width", "seed")
-        }
+        asked = {key: getattr(options, key) for key in ("picture", "size", "iterations", "width", "seed")}
         options.json.write_text(json.dumps({"options": asked, "studies": tables}))
     if options.plot:
         for study, rows in tables.items():
