@@ -41,7 +41,20 @@ KEPT = ("preset", *ENGINE, "warm", "detail")
 MACHINE = ("device", "precision")
 LEFT_OUT = (
     *("image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise"),
-    *("guide", "guided_by", "mask", "labels", "damage", "denoise", "factor", "kernel", "psf", "table"),
+    *(
+        "guide",
+        "guided_by",
+        "repeat",
+        "repeated",
+        "mask",
+        "labels",
+        "damage",
+        "denoise",
+        "factor",
+        "kernel",
+        "psf",
+        "table",
+    ),
     *MACHINE,
 )
 # A name is a file's name too, on any system.

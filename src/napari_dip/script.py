@@ -212,6 +212,8 @@ def as_python(
     arguments += [_code(spoken.pop(name)) for name in ("factor", "psf") if name in spoken]
     if "guided_by" in spoken:
         arguments.append(f"guide={_argument('guide', Pixels('the image that was the guide'), setup)}")
+    if "repeated" in spoken:
+        arguments.append(f"repeat={_argument('repeat', Pixels('the other capture'), setup)}")
     arguments += [f"{key}={_code(value)}" for key, value in spoken.items()]
 
     if stopped_by in BY_CHANCE:
@@ -284,7 +286,11 @@ def as_command(
     task, settings, image, mask, out, labels
         As `as_python` takes them.
     """
-    if not image.is_file or (mask is not None and not mask.is_file) or "guided_by" in settings:
+    if (
+        not image.is_file
+        or (mask is not None and not mask.is_file)
+        or {"guided_by", "repeated"} & {*settings}
+    ):
         return None
     words = ["napari-dip", task, str(image.path)]
     if mask is not None:
