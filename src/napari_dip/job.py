@@ -563,6 +563,12 @@ class Job:
             raise RuntimeError("There is no estimate before the first iteration: iterate over the job first.")
         return self.last.index, self._restored(self.last.iterate.estimate())
 
+    def settled(self) -> np.ndarray:
+        """Return what the part at hand would come to if its stopping rule ended the run now."""
+        if self.last is None:
+            raise RuntimeError("There is no estimate before the first iteration: iterate over the job first.")
+        return self._restored(self.last.iterate.settled())
+
     def picture(self) -> Any:
         """Return the whole result so far, the newest estimate in its place.
 

@@ -445,7 +445,7 @@ class _FixedJudge(Judge):
         return iteration == self.at
 
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
-        return 0.0
+        return 0.0 if self.due(iteration) else None
 
 
 RULES: dict[str, type[StoppingRule]] = {k.name: k for k in (HeldOut, RunningVariance, Whiteness, Fixed)}

@@ -93,9 +93,9 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
 def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
     """Measure noise that is there by itself, as in the difference of two captures, or from a truth.
 
-    Nothing has to be told from structure: the variance over the light is that of whole blocks, and the
-    correlation that of all pixels, in standard deviations of the noise there. Blocks in which something moved
-    between the captures are few, and the median passes over them.
+    Nothing has to be told from structure: how the variance grows with the light is seen in small blocks, how
+    large it is in larger ones, and the correlation in all pixels, in standard deviations of the noise there.
+    Blocks in which something moved between the captures are few, and medians pass over them.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
     lights, squares, clipped = [], [], []
     for light, noise in samples:
         known = np.isfinite(light) & np.isfinite(noise)
-        edges = [16 if min(light.shape) >= 64 else 8] * light.ndim
+        edges = [4 if light.ndim == 2 else 3] * light.ndim
         pair = [_blocks(np.where(known, one, np.nan), edges, 20_000) for one in (light, noise**2)]
         lights.append(_block_means(pair[0]))
         squares.append(_block_means(pair[1]))
@@ -131,19 +131,27 @@ def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
         points.append((means[members].mean() - darkest, median, error))
     gain, dark_variance = _line(*np.array(points).T)
     found = Noise(gain, darkest, float(np.sqrt(dark_variance)))
-    return replace(found, correlation=_shared(samples, found))
+    scaled = [_scaled(light, noise, found) for light, noise in samples]
+    # The fewer pixels, and the more they share, the lower a median of squares lies.
+    edges = [16 if min(scaled[0].shape) >= 64 else 8] * scaled[0].ndim
+    typical = np.median(np.concatenate([_block_means(_blocks(one**2, edges, 20_000)) for one in scaled]))
+    return replace(found.times(float(np.sqrt(typical))), correlation=_shared(scaled))
 
 
-def _shared(
-    samples: Sequence[tuple[NDArray[Any], NDArray[Any]]], noise: Noise
-) -> tuple[tuple[float, ...], ...]:
-    """Return the correlation of noise that is there by itself, along each axis."""
-    sums = np.zeros((samples[0][0].ndim, LAGS + 1, 2))
-    for light, alone in samples:
-        known = np.isfinite(light) & np.isfinite(alone)
-        level = gaussian_filter(np.where(known, light, np.mean(light[known])), 2.0)
-        deviations = np.sqrt(np.maximum(noise.variance(level), np.finfo(float).tiny))
-        scaled = np.where(known, alone, 0) / deviations
+def _scaled(light: NDArray[Any], alone: NDArray[Any], noise: Noise) -> Floats:
+    """Return noise that is there by itself in its standard deviations, NaN where it isn't known."""
+    known = np.isfinite(light) & np.isfinite(alone)
+    level = gaussian_filter(np.where(known, light, np.mean(light[known])), 1.0)
+    deviations = np.sqrt(np.maximum(noise.variance(level), np.finfo(float).tiny))
+    return np.where(known, alone, np.nan) / deviations
+
+
+def _shared(samples: Sequence[Floats]) -> tuple[tuple[float, ...], ...]:
+    """Return the correlation of noise in its standard deviations, along each axis."""
+    sums = np.zeros((samples[0].ndim, LAGS + 1, 2))
+    for sample in samples:
+        known = np.isfinite(sample)
+        scaled = np.where(known, sample, 0)
         # What varies slowly is a lamp's flicker, and hardly the noise.
         scaled = np.where(known, np.clip(scaled - gaussian_filter(scaled, 16.0), -5, 5), 0)
         for axis, lag in np.ndindex(*sums.shape[:2]):
