@@ -5,8 +5,8 @@
 
 Of each field, parts that don't overlap are the images, and the same parts of the second capture the repeats.
 "said" is what the calibration, which sees the two captures alone, says of itself: each part's gain is
-measured with settings from the others. "true" is the gain by the truth of the settings that it came to, on the
-second captures, which were not restored before; the noise in the settings was measured with them.
+measured with settings from the others. "true" is the gain by the truth of the settings that it came to, on
+the second captures, which were not restored before; the noise in the settings was measured with them.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """What do two captures of a field give, restored together? PSNR in dB against the truth.
 
     python benchmarks/two_captures.py FOLDER    # FOLDER/raw/FIELD_1.png, FIELD_2.png, FOLDER/gt/FIELD_1.png
-    options: --size 128  --at ROW COLUMN  --only TEXT
+    options: --size 128  --at ROW COLUMN  --only TEXT  --apart
 
 noisy       the mean of both
-one         the first one, denoised
-apart       each denoised by itself, the mean of the results
+one         the first one, denoised                                 (with --apart)
+apart       each denoised by itself, the mean of the results        (with --apart)
 mean        the mean of both, denoised
 repeat      denoise(first, repeat=second)
 """
@@ -47,19 +47,23 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--at", type=int, nargs=2)
+    parser.add_argument("--apart", action="store_true")
     parser.add_argument("--only", default="", help="fields whose name contains this")
     options = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.size} x {options.size}")
-    print("| field | noisy | one | apart | mean | repeat | gain | iterations, mean and repeat |")
-    print("| --- " * 8 + "|")
+    columns = ["noisy", *(["one", "apart"] if options.apart else []), "mean", "repeat"]
+    print(f"| field | {' | '.join(columns)} | gain | iterations, mean and repeat |")
+    print("| --- " * (len(columns) + 3) + "|")
     gains, began = [], time.process_time()
     for field, first, second in pairs(options.folder, options.size, options.at):
         if options.only not in field:
             continue
         truth, both = first.truth, (first.noisy + second.noisy) / 2
-        one, other = (dip.denoise(picture.noisy).image for picture in (first, second))
         mean, repeat = dip.denoise(both), dip.denoise(first.noisy, repeat=second.noisy)
-        pictures = (both, one, (one + other) / 2, mean.image, repeat.image)
+        pictures = [both, mean.image, repeat.image]
+        if options.apart:
+            one, other = (dip.denoise(picture.noisy).image for picture in (first, second))
+            pictures[1:1] = [one, (one + other) / 2]
         quality = [psnr(picture, truth) for picture in pictures]
         gains.append(quality[-1] - quality[-2])
         figures = " | ".join(f"{value:.2f}" for value in quality)

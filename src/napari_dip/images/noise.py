@@ -29,6 +29,8 @@ __all__ = ["Noise", "estimate_noise", "noise_of", "structure_in"]
 Floats = NDArray[np.float64]
 
 LAGS = 4
+# Noise below this part of the mean variance counts as that strong when it is compared with other noise.
+DIMMEST = 0.1
 # Among waves from 4 pixels down to the finest ones, the power of noise of correlation 0.3 (`CORRELATED`)
 # differs by more than a factor of 2, and that of white noise not at all.
 RANGE = 1.5
@@ -142,8 +144,9 @@ def _scaled(light: NDArray[Any], alone: NDArray[Any], noise: Noise) -> Floats:
     """Return noise that is there by itself in its standard deviations, NaN where it isn't known."""
     known = np.isfinite(light) & np.isfinite(alone)
     level = gaussian_filter(np.where(known, light, np.mean(light[known])), 1.0)
-    deviations = np.sqrt(np.maximum(noise.variance(level), np.finfo(float).tiny))
-    return np.where(known, alone, np.nan) / deviations
+    # Where the line says that there is next to no noise, what there is would count for more than all the rest.
+    least = DIMMEST * np.mean(np.square(alone[known]))
+    return np.where(known, alone, np.nan) / np.sqrt(np.maximum(noise.variance(level), max(least, 1e-300)))
 
 
 def _shared(samples: Sequence[Floats]) -> tuple[tuple[float, ...], ...]:
