@@ -28,6 +28,7 @@ BETWEEN = (
     "lazy",
     "given",
     "planning",
+    "calibration",
     "api",
     "seeing",
 )

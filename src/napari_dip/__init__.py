@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_dip import presets, viewer
     from napari_dip.api import Restoration, deblock, deconvolve, denoise, inpaint, super_resolve
+    from napari_dip.calibration import calibrate
     from napari_dip.seeing import invert_features, maximise_activation
 
     __version__: str
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Restoration",
     "__version__",
+    "calibrate",
     "deblock",
     "deconvolve",
     "denoise",
@@ -34,6 +36,7 @@ __all__ = [
 # Loaded when they are first used: importing the package loads neither torch nor napari.
 _HOMES = {
     "Restoration": "napari_dip.restoration",
+    "calibrate": "napari_dip.calibration",
     "deblock": "napari_dip.api",
     "deconvolve": "napari_dip.api",
     "denoise": "napari_dip.api",

@@ -80,6 +80,8 @@ def denoise(
     detail: float | None = None,
     guide: Any = None,
     guided_by: str | None = None,
+    repeat: Any = None,
+    repeated: str | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     callback: Callable[[Step], object] | None = None,
@@ -183,6 +185,13 @@ def denoise(
         for dask arrays.
     guided_by : str
         A fingerprint of the guide, as complete settings have it; the guide itself must be given too.
+    repeat : array_like, napari image layer or path
+        Another capture of the same field, of the image's shape. The mean of both is restored, and what they
+        differ by is their noise, exactly: nothing has to be guessed of it, and where neighbours share it no
+        pixel has to be hidden to know when to stop. They must lie on one another; you are warned where they
+        don't. The result has the brightness of the mean. Not for dask arrays.
+    repeated : str
+        A fingerprint of the repeat, as complete settings have it; the repeat itself must be given too.
     out : path
         Write the result to this file (``.ome.zarr`` or ``.ome.tif``), plane by plane, with axes, pixel sizes
         and settings: memory holds one plane or volume. A plane may go to a ``.png``. A file that exists is

@@ -29,6 +29,7 @@ from napari_dip.images.files import Description
 from napari_dip.images.guides import Guide
 from napari_dip.images.intensities import cast, check_image
 from napari_dip.images.noise import Noise
+from napari_dip.images.repeats import Repeated
 from napari_dip.parts import Cutting, Index, Part, Place, place
 from napari_dip.restoration import RECORDED, Past, Restoration, origin, plain
 from napari_dip.results import OnDisk, Original, Result, whole
@@ -126,7 +127,9 @@ class Job:
         if self.dtype.kind not in "biuf":
             raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {self.dtype}.")
 
-        guided = {} if guide is None else {"guided_by": guide.fingerprint}
+        others = {} if guide is None else {"guided_by": guide.fingerprint}
+        if isinstance(image, Repeated):
+            others["repeated"] = image.fingerprint
 
         def complete(engine: Settings, tile: int | None) -> dict[str, Any]:
             return {
@@ -141,7 +144,7 @@ class Job:
                 "neighbours": neighbours,
                 "channels": "together" if together else "apart",
                 **({"detail": detail} if detail else {}),
-                **guided,
+                **others,
             }
 
         settings = task.suit(settings)
@@ -432,7 +435,19 @@ class Job:
             return None
         if self._measured is None or self._measured.of != (part.index, self.task):
             self._measured = self._source.measure(part.index, self.task, self.noise)
+            self._warn_of_shift(self._measured)
         return self._problem(), self.engine
+
+    def _warn_of_shift(self, measured: Measured) -> None:
+        if measured.apart is not None:
+            names = [self.axes.names[axis] for axis in self.axes.spatial]
+            away = " and ".join(
+                f"{pixels:g} in {name}" for pixels, name in zip(measured.apart, names, strict=True)
+            )
+            self.warning = (
+                f"The repeat does not lie on the image, and their mean is blurred: move it by {away} pixels "
+                "first (scipy.ndimage.shift)."
+            )
 
     def _problem(self) -> Problem:
         """Return the engine's view of the part at hand."""
@@ -446,6 +461,9 @@ class Job:
             for where, block, known in zip(places, blocks, knowns, strict=True)
         ]
         known = np.concatenate([self.axes.to_engine(one) for one in knowns])
+        apart = self._source.apart(self._part.where, self._measured)
+        if apart is not None:
+            apart = (apart / self._measured.intensities.unit).astype(np.float32)
         return Problem(
             torch.from_numpy(np.where(known, np.concatenate(normal), 0).astype(np.float32)),
             None if known.all() else torch.from_numpy(known),
@@ -455,6 +473,7 @@ class Job:
                 self._measured.intensities.zero, self._measured.intensities.unit
             ),
             quantised=self.task.quantised(self._measured.intensities.unit, self._part.where),
+            apart=None if apart is None else torch.from_numpy(apart),
         )
 
     def _normalised(self, where: Index, planes: np.ndarray, known: bool) -> np.ndarray:
@@ -540,6 +559,12 @@ class Job:
         if self.last is None:
             raise RuntimeError("There is no estimate before the first iteration: iterate over the job first.")
         return self.last.index, self._restored(self.last.iterate.estimate())
+
+    def settled(self) -> np.ndarray:
+        """Return what the part at hand would come to if its stopping rule ended the run now."""
+        if self.last is None:
+            raise RuntimeError("There is no estimate before the first iteration: iterate over the job first.")
+        return self._restored(self.last.iterate.settled())
 
     def picture(self) -> Any:
         """Return the whole result so far, the newest estimate in its place.

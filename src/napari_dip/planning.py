@@ -23,6 +23,7 @@ from napari_dip.images.jpeg import BLOCK, quantisation_of
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
 from napari_dip.images.psf import PSFS, GaussianPSF, MeasuredPSF, Optics, PointSpread
+from napari_dip.images.repeats import Repeated
 from napari_dip.job import Job
 from napari_dip.plan import Plan
 from napari_dip.presets import choose_preset
@@ -71,9 +72,26 @@ def plan_super_resolve(image: Any, factor: int | Sequence[int], **settings: Any)
     return asked_to_super_resolve(image, factor, **settings).job()
 
 
-def asked_to_denoise(image: Any, *, preset: str = "fast", axes: str | None = None, **settings: Any) -> Plan:
+def asked_to_denoise(
+    image: Any,
+    *,
+    repeat: Any = None,
+    repeated: str | None = None,
+    preset: str = "fast",
+    axes: str | None = None,
+    **settings: Any,
+) -> Plan:
     """Check the arguments of `denoise` and return the plan of what it would do."""
     given = take(image, axes)
+    if repeat is not None:
+        if settings.get("dtype") is None:
+            settings["dtype"] = given.array.dtype
+        given = _with_repeat(given, repeat, settings.get("out") is not None)
+    elif repeated is not None:
+        raise ValueError(
+            f"these settings are of a run with a repeat (repeated={repeated!r}): give it too, repeat=..., or "
+            "leave repeated out."
+        )
     return _plan(Denoise(), "denoise", given, given.meaning(_in_volumes(settings)), preset, settings)
 
 
@@ -259,6 +277,20 @@ def _guide(guide: Any, asked: str | None, task: Task, given: Given, axes: Axes) 
             return layer_guide(guide, given.layer, axes, factors)
         guide = pixels_of(guide)
     return array_guide(guide, given.array.shape, axes, factors)
+
+
+def _with_repeat(given: Given, repeat: Any, to_file: bool) -> Given:
+    """Return the mean of an image and a repeat, as it was given."""
+    if given.lazy and not to_file:
+        raise ValueError(
+            "repeat is for images that are restored at once, but a dask array is restored when it is "
+            "computed: pass image.compute(), or out=, a file for the result."
+        )
+    if is_path(repeat):
+        repeat, _ = read(repeat)
+    elif is_layer(repeat):
+        repeat = pixels_of(repeat)
+    return replace(given, array=Repeated(given.array, repeat))
 
 
 def _in_volumes(settings: Mapping[str, Any]) -> bool:

@@ -26,7 +26,7 @@ from napari_dip.engine.presets import preset as built_in
 from napari_dip.engine.settings import Settings
 from napari_dip.restoration import origin, read_json
 
-__all__ = ["KINDS", "Chosen", "choose_preset", "delete", "folder", "load", "names", "save"]
+__all__ = ["KINDS", "Chosen", "check_name", "choose_preset", "delete", "folder", "load", "names", "save"]
 
 KINDS = {
     "denoise": ("denoise", "denoise guided"),
@@ -43,7 +43,20 @@ KEPT = ("preset", *ENGINE, "warm", "detail")
 MACHINE = ("device", "precision")
 LEFT_OUT = (
     *("image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise"),
-    *("guide", "guided_by", "mask", "labels", "damage", "denoise", "factor", "kernel", "psf", "table"),
+    *(
+        "guide",
+        "guided_by",
+        "repeat",
+        "repeated",
+        "mask",
+        "labels",
+        "damage",
+        "denoise",
+        "factor",
+        "kernel",
+        "psf",
+        "table",
+    ),
     *MACHINE,
 )
 # A name is a file's name too, on any system.
@@ -154,7 +167,7 @@ def load(name: str, task: str = "denoise") -> dict[str, Any]:
         raise ValueError(f"{_unusable(name, task)}: it is no JSON that can be read.") from None
     except (KeyError, TypeError):
         raise ValueError(f"{_unusable(name, task)}: it has no 'settings'.") from None
-    unknown = [key for key in settings if key not in KEPT]
+    unknown = [key for key in settings if key not in (*KEPT, "noise")]
     if unknown:
         version = said.get("version")
         by = f" It was made by napari-dip {version[:20]}." if isinstance(version, str) else ""
@@ -163,7 +176,14 @@ def load(name: str, task: str = "denoise") -> dict[str, Any]:
     return settings
 
 
-def save(name: str, settings: Mapping[str, Any], task: str = "denoise", *, overwrite: bool = False) -> Path:
+def save(
+    name: str,
+    settings: Mapping[str, Any],
+    task: str = "denoise",
+    *,
+    noise: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Keep settings under a name, which the task's ``preset=`` takes from then on.
 
     Parameters
@@ -175,6 +195,9 @@ def save(name: str, settings: Mapping[str, Any], task: str = "denoise", *, overw
         an image or a machine is left out.
     task : {'denoise', 'inpaint', 'super-resolve'}
         What they are for.
+    noise : dict, optional
+        The noise of a microscope whose settings stay as they are (`napari_dip.calibrate` measures it), to be
+        used in place of what would be measured in each image. A noise in `settings` is one image's.
     overwrite : bool
         Whether a preset of the same name may be replaced.
 
@@ -190,7 +213,38 @@ def save(name: str, settings: Mapping[str, Any], task: str = "denoise", *, overw
     OSError
         If the file can't be written.
     """
-    home = _folder(task)
+    home, there = _folder(task), check_name(name, task, overwrite=overwrite)
+    unknown = [key for key in settings if key not in (*KEPT, *LEFT_OUT)]
+    if unknown:
+        what = ", ".join(map(repr, unknown))
+        raise TypeError(f"{what}: not known as a setting of a preset. Known are {', '.join(KEPT)}.")
+    kept = {
+        key: value
+        for key, value in settings.items()
+        if key in KEPT and key not in LEFT_OUT and value is not None
+    }
+    if noise is not None:
+        kept["noise"] = dict(noise)
+    for kind in KINDS[_task(task)]:
+        _based(kept, kind)
+    text = json.dumps(origin(_task(task)) | {"settings": kept}, indent=2)
+    home.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=home, suffix=".part")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    path = there or home / f"{name}.json"
+    os.replace(temporary, path)
+    return path
+
+
+def check_name(name: str, task: str = "denoise", *, overwrite: bool = False) -> Path | None:
+    """Check that a preset may have this name, and return the file of the one that it would replace.
+
+    Raises
+    ------
+    ValueError
+        If it can't, or there is one and it may not be replaced.
+    """
     if not isinstance(name, str) or not NAME.fullmatch(name) or name != name.strip():
         raise ValueError(
             f"a preset can't be called {name!r}. Choose a name of at most 40 letters, digits, spaces, - and "
@@ -203,25 +257,7 @@ def save(name: str, settings: Mapping[str, Any], task: str = "denoise", *, overw
         raise ValueError(
             f"there is a preset {there.stem!r} already. Choose another name, or delete it first."
         )
-    unknown = [key for key in settings if key not in (*KEPT, *LEFT_OUT)]
-    if unknown:
-        what = ", ".join(map(repr, unknown))
-        raise TypeError(f"{what}: not known as a setting of a preset. Known are {', '.join(KEPT)}.")
-    kept = {
-        key: value
-        for key, value in settings.items()
-        if key in KEPT and key not in LEFT_OUT and value is not None
-    }
-    for kind in KINDS[_task(task)]:
-        _based(kept, kind)
-    text = json.dumps(origin(_task(task)) | {"settings": kept}, indent=2)
-    home.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=home, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-    path = there or home / f"{name}.json"
-    os.replace(temporary, path)
-    return path
+    return there
 
 
 def delete(name: str, task: str = "denoise") -> None:

@@ -233,6 +233,8 @@ def as_python(
     if "guided_by" in spoken:
         guide = guide or Pixels("the image that was the guide")
         arguments.append(f"guide={_argument('guide', guide, setup)}")
+    if "repeated" in spoken:
+        arguments.append(f"repeat={_argument('repeat', Pixels('the other capture'), setup)}")
     arguments += [f"{key}={as_code(value)}" for key, value in spoken.items()]
 
     if stopped_by in BY_CHANCE:
@@ -310,7 +312,7 @@ def as_command(
     needed = [image] if mask is None else [image, mask]
     if "guided_by" in settings:
         needed.append(guide or Pixels("the image that was the guide"))
-    if not all(pixels.is_file for pixels in needed):
+    if "repeated" in settings or not all(pixels.is_file for pixels in needed):
         return None
     words = ["napari-dip", task, _no_option(image)]
     if mask is not None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import Intensities
-from napari_dip.images.noise import Noise, estimate_noise
+from napari_dip.images.noise import Noise, estimate_noise, noise_of
+from napari_dip.images.repeats import Drift, Repeated, shift_between
 from napari_dip.parts import Index
 from napari_dip.tasks import Task
 
@@ -26,6 +27,10 @@ class Measured:
     intensities: Intensities
     noise: Noise
     level: float  # of the noise, at the mean intensity
+    drifts: tuple[Drift, ...] = ()  # between two captures, of each channel of the plane
+    apart: tuple[float, ...] | None = (
+        None  # how far two captures lie apart, in pixels along each spatial axis
+    )
 
 
 @dataclass(frozen=True)
@@ -139,10 +144,32 @@ class Source:
             block = np.where(known, block, np.nan)
         block = self.axes.to_engine(block)
         intensities = Intensities.of(block)
-        # One channel stands for the three of a colour image: the middle one is green.
-        noise = noise or estimate_noise(block[len(block) // 2])
+        middle = len(block) // 2  # one channel stands for the three of a colour image: this one is green
+        drifts: tuple[Drift, ...] = ()
+        shift = None
+        if isinstance(self.image, Repeated):
+            apart = self.axes.to_engine(self.image.apart(index))
+            drifts = tuple(Drift.between(mean, half) for mean, half in zip(block, apart, strict=True))
+            mean, half = block[middle], np.where(np.isfinite(block), apart, np.nan)[middle]
+            shift = shift_between(mean + half, mean - half)
+            if noise is None:
+                left = drifts[middle].taken_from(mean, half)
+                noise = noise_of([(mean, np.where(np.isfinite(half), left, np.nan))])
+        noise = noise or estimate_noise(block[middle])
         variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64)))
-        return Measured((index, task), intensities, noise, math.sqrt(variance))
+        return Measured((index, task), intensities, noise, math.sqrt(variance), drifts, shift)
+
+    def apart(self, where: Index, measured: Measured) -> NDArray[np.float64] | None:
+        """Return half of what two captures of a part differ by, less their drift; None where there is one.
+
+        Its axes are the engine's. What goes with a plane has not been measured, and so there is none then.
+        """
+        if not isinstance(self.image, Repeated) or self.company:
+            return None
+        mean, half = (self.axes.to_engine(one) for one in (self[where], self.image.apart(where)))
+        return np.stack(
+            [drift.taken_from(*pair) for drift, *pair in zip(measured.drifts, mean, half, strict=True)]
+        )
 
     def name(self, index: Index) -> str:
         """Return what a part of the image is called, to begin a sentence with."""

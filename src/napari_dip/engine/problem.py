@@ -50,6 +50,9 @@ class Problem:
         The measurement's noise, in its normalised intensities; None if it was not measured.
     quantised
         How it was rounded, if that is known.
+    apart
+        Where the measurement is the mean of two captures, half of what they differ by: the first is
+        ``measurement + apart``, the second ``measurement - apart``. Of the measurement's shape.
     """
 
     measurement: Tensor
@@ -58,12 +61,13 @@ class Problem:
     guide: Tensor | None = None
     noise: Noise | None = None
     quantised: Quantised | None = None
+    apart: Tensor | None = None
 
     def to(self, device: torch.device) -> Problem:
         """Return the problem with its tensors on `device`."""
         moved = {
             name: value.to(device)
-            for name in ("measurement", "known", "guide")
+            for name in ("measurement", "known", "guide", "apart")
             if (value := getattr(self, name)) is not None
         }
         return replace(self, **moved)

@@ -109,6 +109,10 @@ class Iterate:
         """Return the best estimate so far, as `estimate` does: what to keep if the run ends here."""
         return self._fit.best[0].cpu()
 
+    def settled(self) -> Tensor:
+        """Return, as `estimate` does, what the run would come to if its rule ended it here with no finish."""
+        return self._fit.settled(self.warm)[0].cpu()
+
     def neighbour(self) -> Neighbour:
         """Return what another run may start from."""
         return self._fit.neighbour()
@@ -178,7 +182,7 @@ def iterate(
             judge = settings.stopping.begin(fit.problem, _random(settings.seed, WATCHED))
             if warm:
                 judge.hurry(WARM)
-            fit.show(judge.seen)
+            fit.show(judge.seen, judge.shown)
             patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait)
             finished = None
             if not iteration and neighbour is not None and warm and fit.trust(neighbour):
@@ -233,6 +237,8 @@ class Fit:
     ----------
     problem
         The problem, with its tensors on the device.
+    view
+        The problem as the fit is shown it.
     seen
         Weights of the measurement's pixels in the fit.
     average
@@ -263,7 +269,7 @@ class Fit:
         layout = torch.channels_last if len(shape) == 2 else torch.channels_last_3d
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
         self.optimiser = settings.optimiser.bind(self.network.parameters())
-        self.problem = problem.to(device)
+        self.problem = self.view = problem.to(device)
         self.measurement = self.problem.filled
         self.crop = (
             ...,
@@ -281,12 +287,15 @@ class Fit:
         if settings.guess and problem.known is not None:
             self.guess(1 - self.problem.weights, settings.guess)
 
-    def show(self, seen: Tensor) -> None:
-        """Let the fit see the pixels with these weights from here on."""
+    def show(self, seen: Tensor, shown: Tensor | None = None) -> None:
+        """Let the fit see the pixels with these weights from here on, as they are or as they are shown."""
         self.seen = seen
+        if shown is not None or self.view is not self.problem:
+            self.view = self.problem if shown is None else replace(self.problem, measurement=shown[0])
+            self.measurement, self.hints, self.patches = self.view.filled, {}, None
         if self._freed:
-            self.measurement = denoised(self.problem, seen)
-        problem, chosen = self.problem, self.settings.input
+            self.measurement = denoised(self.view, seen)
+        problem, chosen = self.view, self.settings.input
         hinted = self.settings.correction not in (None, "none")
         if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
             clear = self._corrections or self._freed
@@ -300,7 +309,7 @@ class Fit:
     def take(self, problem: Problem) -> None:
         """Go on with another problem with the same image behind it: what was the best no longer counts."""
         before = self.problem.weights
-        self.problem = problem.to(self.device)
+        self.problem = self.view = problem.to(self.device)
         self.measurement = self.problem.filled
         self.kept, self.parts, self.hints, self.patches, self.age = None, [], {}, None, 0
         self.fallen, self.falling = 0, True
@@ -366,12 +375,22 @@ class Fit:
 
     def settle(self, warm: bool) -> None:
         """Let the average become the estimate that the run ends with."""
-        if self.settings.correction != "patches" or self.problem.noise is None or self._freed:
-            return
-        if not self.age:
-            self.learned = tuple(self.parts)
-            self.patches = None  # with all pixels, those that the rule watched as well
+        if self._settles:
+            if not self.age:
+                self.learned = tuple(self.parts)
+                self.patches = None  # with all pixels, those that the rule watched as well
+            self.average, self.parts = self.settled(warm), []
+
+    @property
+    def _settles(self) -> bool:
+        """Whether the explicit prior has the last word."""
+        return self.settings.correction == "patches" and self.problem.noise is not None and not self._freed
+
+    def settled(self, warm: bool) -> Tensor:
+        """Return the estimate that the run would end with if it ended here."""
         estimate = self.estimate
+        if not self._settles:
+            return estimate
         if not (warm and self._corrections):  # after a warm start it is hardly better, and takes as long
             # Which patches are similar is seen best in the best estimate. Where it heeds them already, it and
             # what they say now err differently: their mean is better than either.
@@ -379,7 +398,7 @@ class Fit:
             for _ in range(LOOKS if self.problem.guide is not None else 0):
                 estimate = self._by_patches(estimate, self.problem.weights)
             estimate = estimate.lerp(self._by_patches(estimate, self.problem.weights), part)
-        self.average, self.parts = estimate, []
+        return estimate
 
     @property
     def _freed(self) -> bool:
@@ -409,7 +428,7 @@ class Fit:
         """What an estimate leaves unexplained of the measurement, interpolated."""
         operator = self.problem.operator
         assert isinstance(operator, Linear)
-        return interpolate(operator, self.problem.filled - operator(estimate), seen)
+        return interpolate(operator, self.view.filled - operator(estimate), seen)
 
     def _otherwise(self, estimate: Tensor, seen: Tensor) -> Tensor:
         """Where the explicit prior, all by itself, would rather see the estimate, and how far away."""
@@ -421,12 +440,12 @@ class Fit:
 
     def _by_patches(self, pilot: Tensor, seen: Tensor) -> Tensor:
         """Return the image by its similar patches; pixels that are not seen are the pilot's."""
-        return by_patches(self.problem, seen, pilot)
+        return by_patches(self.view, seen, pilot)
 
     def _hint(self, seen: Tensor) -> Tensor:
         """Return what the explicit prior makes of the seen pixels in no time, without a generator."""
         if seen not in self.hints:
-            self.hints[seen] = hint(self.problem, seen, self.settings.correction)
+            self.hints[seen] = hint(self.view, seen, self.settings.correction)
         return self.hints[seen]
 
     def _corrected(self, average: Tensor, parts: list[float]) -> Tensor:

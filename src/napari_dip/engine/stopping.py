@@ -43,6 +43,8 @@ class Judge(ABC):
     ----------
     seen
         Weight of each pixel of the measurement in the fit, shape (1, channels, [Z,] Y, X).
+    shown
+        What the fit is shown in place of the measurement, of the same shape; None for the measurement.
     tolerance
         Part of the figure by which it must fall to count as an improvement worth waiting for.
     wait
@@ -50,6 +52,7 @@ class Judge(ABC):
     """
 
     seen: Tensor
+    shown: Tensor | None = None
     tolerance: float = 0.0
     wait: int = 40
 
@@ -155,6 +158,10 @@ class HeldOut(StoppingRule):
     1979), so that its true squared error is ``(1 - h)**2 (H - v) + h**2 v = D + v (1 - 2 sqrt(D / H))``.
     This is the figure then: it goes on where the image itself has detail that its neighbours cannot tell.
 
+    Where the measurement is the mean of two captures and the noise of neighbours is correlated, nothing has
+    to be hidden: the blocks are shown as the first capture has them, and their centres are watched in the
+    second, whose noise there the fit does not see.
+
     Parameters
     ----------
     fraction
@@ -221,9 +228,15 @@ class _HeldOutJudge(Judge):
             centres.view(-1)[candidates[chosen]] = 1
         pool = F.max_pool2d if len(shape) == 2 else F.max_pool3d
         hidden = pool(centres, side, 1, guard) if guard else centres
-        self.seen = known * (1 - hidden).to(known.device)
+        hidden = hidden.to(known.device)
+        self.seen = known * (1 - hidden)
         if not self.seen.any():  # a handful of pixels: nothing can be spared
             self.seen = known
+        watched = y
+        if guard and problem.apart is not None:
+            # One capture of two has twice the noise's variance.
+            self.seen = known * (1 - hidden / 2)
+            self.shown, watched = y + hidden * problem.apart, y - problem.apart
         self.rule, self.missing = rule, rule.target == "missing"
         self.y, self.variance = y, None if guard and not self.missing else problem.variance
         self.most = 1.0 if rule.most is None else rule.most
@@ -232,7 +245,7 @@ class _HeldOutJudge(Judge):
             self.tolerance = 0.0
         self.wait = (Judge.wait if self.variance is None else 200) if rule.wait is None else rule.wait
         self.where = centres.flatten().nonzero().flatten().to(y.device)
-        self.truth = self._watched(y)
+        self.truth = self._watched(watched)
         self.every, self.start = rule.every, rule.start or 0
 
     def hurry(self, times: int) -> None:
@@ -391,24 +404,47 @@ class _WhitenessJudge(Judge):
 
 @dataclass(frozen=True)
 class Fixed(StoppingRule):
-    """Never stop by itself: the iteration or time limit ends the run, and its last average is the result."""
+    """Stop after a number of iterations, whatever the image looks like then; nothing is held out.
 
-    patience: ClassVar[float] = math.inf  # type: ignore[misc]
+    Parameters
+    ----------
+    at
+        The iteration that is taken for the best. None: the iteration or time limit ends the run, and its last
+        average is the result.
+    """
+
+    at: int | None = None
     name: ClassVar[str] = "fixed"
 
+    def __post_init__(self) -> None:
+        """Refuse a number that is none."""
+        if self.at is not None and (isinstance(self.at, bool) or self.at < 1):
+            raise ValueError(f"at must be a whole number of iterations from 1, or None, but is {self.at!r}.")
+
+    @property
+    def patience(self) -> float:  # type: ignore[override]
+        """None is needed: there is a single figure."""
+        return math.inf if self.at is None else 0.0
+
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
-        return _FixedJudge(problem)
+        return _FixedJudge(problem, self.at)
 
 
 class _FixedJudge(Judge):
-    def __init__(self, problem: Problem) -> None:
-        self.seen = problem.weights
+    wait = 0
+
+    def __init__(self, problem: Problem, at: int | None) -> None:
+        self.seen, self.at = problem.weights, at
+
+    def hurry(self, times: int) -> None:
+        if self.at is not None:
+            self.at = max(1, self.at // times)
 
     def due(self, iteration: int) -> bool:
-        return False
+        return iteration == self.at
 
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
-        return None
+        return 0.0 if self.due(iteration) else None
 
 
 RULES: dict[str, type[StoppingRule]] = {k.name: k for k in (HeldOut, RunningVariance, Whiteness, Fixed)}

@@ -14,19 +14,23 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
+from scipy.ndimage import gaussian_filter
 
 from napari_dip.engine.noise import CORRELATED, NOTICEABLE, Noise, reach
 
-__all__ = ["Noise", "estimate_noise", "structure_in"]
+__all__ = ["Noise", "estimate_noise", "noise_of", "structure_in"]
 
 Floats = NDArray[np.float64]
 
 LAGS = 4
+# Noise below this part of the mean variance counts as that strong when it is compared with other noise.
+DIMMEST = 0.1
 # Among waves from 4 pixels down to the finest ones, the power of noise of correlation 0.3 (`CORRELATED`)
 # differs by more than a factor of 2, and that of white noise not at all.
 RANGE = 1.5
@@ -86,6 +90,81 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
     # Noise can't vanish above the darkest level that the image shows: the line starts there.
     gain, dark_variance = _line(means - darkest, variances, errors)
     return Noise(gain, darkest, float(np.sqrt(dark_variance)), correlation)
+
+
+def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
+    """Measure noise that is there by itself, as in the difference of two captures, or from a truth.
+
+    Nothing has to be told from structure: how the variance grows with the light is seen in small blocks, how
+    large it is in larger ones, and the correlation in all pixels, in standard deviations of the noise there.
+    Blocks in which something moved between the captures are few, and medians pass over them.
+
+    Parameters
+    ----------
+    samples : sequence of (ndarray, ndarray)
+        The light and the noise, of one or of several images in the same units; spatial axes only, NaN is
+        missing.
+
+    Examples
+    --------
+    >>> light = np.tile(np.linspace(50, 500, 256), (256, 1))
+    >>> photons = np.random.default_rng(0).poisson(light) * 2.0 + 100
+    >>> noise = noise_of([(2 * light + 100, photons - (2 * light + 100))])
+    >>> round(noise.gain, 1), round(noise.variance(1000) ** 0.5)
+    (2.0, 42)
+    """
+    lights, squares, clipped = [], [], []
+    for light, noise in samples:
+        known = np.isfinite(light) & np.isfinite(noise)
+        edges = [4 if light.ndim == 2 else 3] * light.ndim
+        pair = [_blocks(np.where(known, one, np.nan), edges, 20_000) for one in (light, noise**2)]
+        lights.append(_block_means(pair[0]))
+        squares.append(_block_means(pair[1]))
+        clipped.append(_clipped(pair[0].reshape(len(pair[0]), -1)))
+    means, variances = np.concatenate(lights), np.concatenate(squares)
+    unclipped = np.concatenate(clipped) <= 0.1
+    if unclipped.sum() >= 16:  # where the detector is at its end there is no noise
+        means, variances = means[unclipped], variances[unclipped]
+    darkest = float(np.quantile(means, 0.01))
+    points = []
+    for members in _intensity_bins(means, fewest=12, most=16):
+        low, median, high = np.quantile(variances[members], [0.25, 0.5, 0.75])
+        error = 1.25 * (high - low) / 1.35 / np.sqrt(max(len(members) / 2, 1))
+        points.append((means[members].mean() - darkest, median, error))
+    gain, dark_variance = _line(*np.array(points).T)
+    found = Noise(gain, darkest, float(np.sqrt(dark_variance)))
+    scaled = [_scaled(light, noise, found) for light, noise in samples]
+    # The fewer pixels, and the more they share, the lower a median of squares lies.
+    edges = [16 if min(scaled[0].shape) >= 64 else 8] * scaled[0].ndim
+    typical = np.median(np.concatenate([_block_means(_blocks(one**2, edges, 20_000)) for one in scaled]))
+    return replace(found.times(float(np.sqrt(typical))), correlation=_shared(scaled))
+
+
+def _scaled(light: NDArray[Any], alone: NDArray[Any], noise: Noise) -> Floats:
+    """Return noise that is there by itself in its standard deviations, NaN where it isn't known."""
+    known = np.isfinite(light) & np.isfinite(alone)
+    level = gaussian_filter(np.where(known, light, np.mean(light[known])), 1.0)
+    # Where the line says that there is next to no noise, what there is would count for more than all others.
+    least = DIMMEST * np.mean(np.square(alone[known]))
+    variance = np.maximum(noise.variance(level), max(float(least), 1e-300))
+    scaled: Floats = np.where(known, alone, np.nan) / np.sqrt(variance)
+    return scaled
+
+
+def _shared(samples: Sequence[Floats]) -> tuple[tuple[float, ...], ...]:
+    """Return the correlation of noise in its standard deviations, along each axis."""
+    sums = np.zeros((samples[0].ndim, LAGS + 1, 2))
+    for sample in samples:
+        known = np.isfinite(sample)
+        scaled = np.where(known, sample, 0)
+        # What varies slowly is a lamp's flicker, and hardly the noise.
+        scaled = np.where(known, np.clip(scaled - gaussian_filter(scaled, 16.0), -5, 5), 0)
+        for axis, lag in np.ndindex(*sums.shape[:2]):
+            near, far = _pairs(scaled, axis, lag)
+            sums[axis, lag] += (near * far).sum(), np.logical_and(*_pairs(known, axis, lag)).sum()
+    covariances = sums[..., 0] / np.maximum(sums[..., 1], 1)
+    rho = covariances[:, 1:] / np.maximum(covariances[:, :1], np.finfo(float).tiny)
+    return tuple(tuple(round(float(r), 4) for r in axis) for axis in np.clip(rho, -1, 1))
 
 
 def structure_in(
