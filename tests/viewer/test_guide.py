@@ -88,6 +88,7 @@ def test_what_cannot_be_a_guide_is_said_until_it_is_moved_into_place(viewer, noi
     assert widget.controls.status.text().startswith("The guide layer 'away' doesn't meet the image layer")
     away.translate = (0, 0)
     assert widget.controls.main.isEnabled()
+    assert widget.what.text() == "A plane of 32 x 32 pixels becomes 64 x 64, guided by 'away'"
     widget.guide.layer = movie
     assert "don't lie plane on plane" in widget.controls.status.text()
     widget.layer.layer = movie

@@ -139,7 +139,7 @@ def test_the_window_remembers_what_was_chosen_and_fails_nowhere(
     assert (widget.preset.currentData(), device.currentData()) == ("fast", None)
     qtbot.keyClick(widget.preset, Qt.Key.Key_Down)
     qtbot.keyClick(device, Qt.Key.Key_End)
-    click(widget.fold._toggle_btn)
+    click(widget.fold.toggleButton())
     chosen = {"preset": "best", "device": device.currentData(), "advanced": True}
     assert chosen["device"] is not None and recall("denoise") == chosen and recall("inpaint") == {}
 
@@ -158,7 +158,7 @@ def test_the_window_remembers_what_was_chosen_and_fails_nowhere(
     assert again.preset.currentData() == "softer cells" and again.fold.isExpanded()
     assert again.advanced.device.currentData() == chosen["device"]
     qtbot.keyClick(again.advanced.device, Qt.Key.Key_Home)
-    click(again.fold._toggle_btn)
+    click(again.fold.toggleButton())
     assert recall("denoise") == {"preset": "softer cells", "advanced": False}
     (tmp_path / "a file").write_text("")
     monkeypatch.setattr("platformdirs.user_config_path", lambda *args, **kwargs: tmp_path / "a file")

@@ -157,7 +157,7 @@ class TaskWidget(QWidget):
         self._recall()
         self.preset.activated.connect(self._on_preset_chosen)
         self.advanced.device.activated.connect(self._on_device_chosen)
-        self.fold.toggled.connect(self._on_folded)
+        self.fold.toggleButton().clicked.connect(self._on_folded)
         self._warmup = when_warm(self._on_warm, self._on_cold)
         run = live_run(self.viewer, self.TASK)
         if run is not None:  # begun in the console, or in a widget that was closed
@@ -351,7 +351,9 @@ class TaskWidget(QWidget):
         self.layer.follow = not self.asks_for_layers
         self.controls.allow(self._obstacle())
         self._offer_trial()
-        self.what.setText(self._description())
+        description, guide = self._description(), self.guide.layer
+        guided = f", guided by '{guide.name}'" if description and guide is not None else ""
+        self.what.setText(description + guided)
 
     def show_preset(self) -> None:
         """Show in *Advanced* what the preset decides."""
@@ -470,8 +472,8 @@ class TaskWidget(QWidget):
     def _on_device_chosen(self) -> None:
         remember(self.TASK, device=self.advanced.device.currentData())
 
-    def _on_folded(self, is_open: bool) -> None:
-        remember(self.TASK, advanced=is_open)
+    def _on_folded(self) -> None:
+        remember(self.TASK, advanced=self.fold.isExpanded())
 
     def _on_cold(self, error: Exception) -> None:
         self._not_ready = f"PyTorch could not be loaded: {error}"
@@ -514,9 +516,7 @@ class TaskWidget(QWidget):
         if layer is None or not self.ready or self.stacks.problem:
             return ""
         try:
-            guide = self.guide.layer
-            guided = "" if guide is None else f"guided by '{guide.name}'"
-            parts = (self.stacks.describe(), self.details(), guided, self.destination.details)
+            parts = (self.stacks.describe(), self.details(), self.destination.details)
             sentence = ", ".join(part for part in parts if part)
         except ValueError as error:
             sentence = str(error)
