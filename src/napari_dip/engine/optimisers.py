@@ -15,7 +15,7 @@ from napari_dip.engine.components import Component, Range
 
 __all__ = ["OPTIMISERS", "Adam", "Muon", "Optimiser", "Stepper", "orthogonalise"]
 
-Rate = Annotated[float, Range(0, 1000)]
+Rate = Annotated[float, Range(0)]
 
 
 class Stepper(Protocol):
