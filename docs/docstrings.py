@@ -21,7 +21,9 @@ _TOGETHER = re.compile(r"^(\w+(?:, \w+)+)((?: :.*)?\n(?: +\S.*\n?)+)", re.MULTIL
 def markdown(text: str) -> str:
     """Return a docstring in which what griffe does not know of numpydoc is Markdown."""
     text = _CHOICES.sub(r"\1\2", text)
-    text = _SEE_ALSO.sub(lambda listed: re.sub(r"^(\S+) : ", r"- `\1`: ", listed[0], flags=re.MULTILINE), text)
+    text = _SEE_ALSO.sub(
+        lambda listed: re.sub(r"^(\S+) : ", r"- `\1`: ", listed[0], flags=re.MULTILINE), text
+    )
     text = _TOGETHER.sub(_apart, text)
     text = _REFERENCE.sub(r"[\1] ", text)
     text = _CITED.sub(r"[\1]", text)

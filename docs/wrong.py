@@ -33,10 +33,10 @@ def psnr(image: np.ndarray, truth: np.ndarray) -> float:
 
 
 def save(name: str, pictures: dict[str, np.ndarray], truth: np.ndarray, gamma: float = 0.7) -> None:
-    """Write pictures of 0 to 1 side by side, each pixel as nine, and print their PSNR."""
+    """Write pictures of 0 to 1 side by side, each pixel as four, and print their PSNR."""
     for what, picture in pictures.items():
-        told = f"{psnr(picture, truth):.2f} dB" if picture.shape == truth.shape else ""
-        print(f"{name}: {what}: {told}", flush=True)
+        if picture.shape == truth.shape and picture is not truth:
+            print(f"{name}: {what}: {psnr(picture, truth):.2f} dB", flush=True)
     side = max(picture.shape[0] for picture in pictures.values())
     row = [np.kron(p, np.ones((side // p.shape[0],) * 2)) for p in pictures.values()]
     row = np.hstack([np.pad(p.clip(0, 1) ** gamma, ((0, 0), (0, 2)), constant_values=1) for p in row])
@@ -82,14 +82,14 @@ def correlated() -> None:
     """Noise that neighbours share, taken for white, and as it was measured."""
     truth = cells()
     shared = gaussian_filter(np.random.default_rng(0).normal(size=truth.shape), 0.8, mode="wrap")
-    noisy = truth + 0.1 * shared / shared.std()
-    runs = {"taken for white": 0.1, "measured": None}
+    noisy = truth + 0.06 * shared / shared.std()
+    runs = {"taken for white": 0.06, "measured": None}
     shown = {what: said(what, dip.denoise(noisy, noise=value)) for what, value in runs.items()}
     save("correlated", {"noisy": noisy, **shown, "truth": truth}, truth)
 
 
 def blur() -> None:
-    """A blur of 3 pixels, said to be none too narrow, right, and twice as wide."""
+    """A blur of 3 pixels, said to be half as wide, right, and twice as wide."""
     truth = cells()
     width, photons = 3.0, 100
     blurred = gaussian_filter(truth, width / np.sqrt(8 * np.log(2)))

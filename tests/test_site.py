@@ -21,7 +21,9 @@ def site(tmp_path_factory):
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
     built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
-    return {str(page.relative_to(folder)): page.read_text(encoding="utf-8") for page in folder.rglob("*.html")}
+    return {
+        str(page.relative_to(folder)): page.read_text(encoding="utf-8") for page in folder.rglob("*.html")
+    }
 
 
 def test_every_page_of_the_documentation_is_on_the_site(site):
@@ -30,7 +32,9 @@ def test_every_page_of_the_documentation_is_on_the_site(site):
 
 
 def test_nothing_is_fetched_from_another_host(site):
-    fetched = re.compile(r"<(?:script|img|link|iframe|source|video)\b[^>]*\b(?:src|href|srcset)=\"?(?:https?:)?//")
+    fetched = re.compile(
+        r"<(?:script|img|link|iframe|source|video)\b[^>]*\b(?:src|href|srcset)=\"?(?:https?:)?//"
+    )
     for page, text in site.items():
         assert not fetched.search(text), page
     assert fetched.search('<script defer src="https://a.org/a.js">')
