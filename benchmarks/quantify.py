@@ -153,8 +153,8 @@ def line(measured: np.ndarray, true: np.ndarray) -> dict[str, float]:
 def overlap(image: np.ndarray, labels: np.ndarray, raw: np.ndarray, true: np.ndarray) -> tuple[float, ...]:
     """Return two masks' intersection over union with the cells, and how many things each has per cell.
 
-    The masks are those of Otsu's and of Li's threshold. Last comes the light of the raw image within Li's, over
-    the true light there.
+    The masks are those of Otsu's and of Li's threshold. Last comes the light of the raw image within Li's,
+    over the true light there.
     """
     truth, told = labels > 0, []
     for mask in (image > threshold_otsu(image), image > threshold_li(image)):

@@ -13,6 +13,7 @@ from imageio.v3 import imwrite
 from wrong import cells, psnr
 
 import napari_dip as dip
+from napari_dip.images.intensities import Intensities
 
 mpl.use("Agg")
 from matplotlib import pyplot
@@ -25,7 +26,7 @@ SHOWN = (1, 10, 40, 150, 2000)
 def main() -> None:
     truth = cells(96)
     noisy = np.random.default_rng(0).poisson(PHOTONS * truth) / PHOTONS
-    low, high = noisy.min(), noisy.max()
+    intensities = Intensities.of(noisy)
     quality, figures, pictures = {}, {}, {}
 
     def look(step: dip.api.Step) -> None:
@@ -33,7 +34,7 @@ def main() -> None:
         if iterate.figure is not None:
             figures[iterate.iteration] = iterate.figure
         if iterate.iteration % 10 == 0 or iterate.iteration in SHOWN:
-            estimate = low + (high - low) * iterate.estimate()[0].numpy()
+            estimate = intensities.restore(iterate.estimate()[0].numpy())
             quality[iterate.iteration] = psnr(estimate, truth)
             if iterate.iteration in SHOWN:
                 pictures[iterate.iteration] = estimate
