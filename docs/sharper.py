@@ -1,4 +1,4 @@
-"""Make the pictures of docs/sharper.md, in docs/images.
+"""Make the pictures of docs/deconvolution.md, guides.md and jpeg.md, in docs/images.
 
 python docs/sharper.py [deconvolve | guided | deblock ...]
 """

@@ -418,31 +418,6 @@ def test_the_presets_are_listed(capsys):
     assert facts["presets"]["best"] == PRESETS["denoise"]["best"].to_dict()
 
 
-PAGE = Path(__file__).parents[1] / "docs" / "command-line.md"
-
-
-def test_the_examples_of_the_page_run(here, capsys):
-    os.remove("slices/c.jpg")
-    for copy in ("cell.tif", "plates/day 1/d.tif"):
-        (here / copy).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy("slices/b.tif", copy)
-    volume = np.random.default_rng(0).poisson(50, (3, 16, 16)).astype("uint8")
-    write("stack.ome.tif", volume, Description.plain("QYX"))
-    imsave("unnamed.tif", volume, check_contrast=False)
-    (here / "masks").mkdir()
-    for name in ("scratches.png", "masks/a.png", "masks/b.tif", "masks/b.png"):
-        imsave(name, imread("mask.png"), check_contrast=False)
-    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines()]
-    assert len(commands) == 13
-    for command in commands:
-        quick = [] if command[0] == "info" else ["--iterations", "1", *QUICK[2:]]
-        assert run(command, quick) == 0, (command, capsys.readouterr().err)
-    assert there("restored") == [f"{name}.denoised.ome.tif" for name in "abd"]
-    assert there("filled") == ["a.inpainted.ome.tif", "a.png", "b.inpainted.ome.tif", "b.png"]
-    assert read("stack.super-resolved.ome.tif")[0].shape == (12, 16, 16)
-
-
 # --------------------------------------------------------------------------------------------- interruptions
 
 

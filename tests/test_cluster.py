@@ -1,14 +1,13 @@
 """A real cluster of two processes, one of which is killed while it works."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import dask.array as da
 import numpy as np
+import pages
 import pytest
 import torch
 
@@ -90,33 +89,14 @@ def test_the_work_ends_with_the_same_result_when_a_worker_is_killed_in_the_middl
     assert victim not in client.run(os.getpid)
 
 
-PAGE = Path(__file__).parents[1] / "docs" / "cluster.md"
-
-
-def example(after: str) -> str:
-    """The first Python example of the page after these words."""
-    return re.search(r"```python\n(.*?)```", PAGE.read_text().split(after, 1)[1], re.DOTALL)[1]
-
-
 @pytest.mark.timeout(300)  # three processes import torch, perhaps on a busy machine
 def test_the_pages_script_for_a_workstation_runs(tmp_path):
     zarr = pytest.importorskip("zarr")
     da.from_array(stack()[:3, :32, :32], chunks=(3, 16, 16)).to_zarr(str(tmp_path / "stack.zarr"))
-    script = example("## One workstation")
+    (script,) = (one.code for one in pages.examples("docs/cluster.md") if one.elsewhere)
     assert script.count('axes="TYX"') == 1
     (tmp_path / "restore.py").write_text(script.replace('axes="TYX"', 'axes="TYX", iterations=2'))
     subprocess.run([sys.executable, "restore.py"], cwd=tmp_path, check=True)
     restored = zarr.open(str(tmp_path / "restored.zarr"), mode="r")
     assert (restored.shape, restored.dtype, restored.chunks) == ((3, 32, 32), np.uint16, (1, 32, 32))
     assert (restored[:] > 0).all()
-
-
-def test_the_pages_other_examples_run(client, tmp_path, capsys):
-    zarr = pytest.importorskip("zarr")
-    target = str(tmp_path / "restored.zarr")
-    image = da.from_array(stack(), chunks=(2, 48, 48))
-    names = {"stack": image, "restored": dip.denoise(image, **SETTINGS), "da": da, "zarr": zarr}
-    exec(example("## Memory"), names)
-    exec(example("**In portions**").replace("200", "4").replace("restored.zarr", target), names)
-    assert capsys.readouterr().out.endswith("GiB\ndone up to 4\ndone up to 8\n")
-    np.testing.assert_array_equal(zarr.open(target, mode="r")[:], names["restored"].image.compute())

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -328,16 +327,6 @@ def test_a_growing_array_is_indexed_as_numpy_does(data):
         key = tuple(i for i in key if i is not Ellipsis)
     assert np.array_equal(growing[key], array[key]) and growing[key].shape == array[key].shape
     assert np.array_equal(np.asarray(growing), array)
-
-
-def test_the_example_of_the_page_runs(stack, tmp_path, monkeypatch):
-    page = (Path(__file__).parents[1] / "docs" / "stacks.md").read_text()
-    example = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
-    monkeypatch.chdir(tmp_path)
-    dip.images.files.write("stack.ome.zarr", stack, dip.images.files.Description.plain("TYX"))
-    exec(example.replace(", out=", ", iterations=1, out="), {})
-    restored, description = dip.images.files.read("restored.ome.zarr")
-    assert restored.shape == stack.shape and description.axes == "TYX"
 
 
 def test_what_a_stopped_run_gave_back_shows_its_planes_later_too(stack, in_memory, tmp_path):
