@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_dip.detail import check_detail
 from napari_dip.engine.components import choose, shown
+from napari_dip.engine.networks import Picture
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
 from napari_dip.engine.presets import PRESETS
 from napari_dip.given import Given, is_layer, pixels_of, take
@@ -176,8 +177,21 @@ def _plan(
         presets = f"{presets} guided"
     chosen = choose_preset(preset, task.name, presets)
     settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
-    names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "detail", "out")
-    noise, dtype, tile, warm, neighbours, channels, detail, out = (settings.pop(name, None) for name in names)
+    names = (
+        "guide",
+        "guided_by",
+        "noise",
+        "dtype",
+        "tile",
+        "warm",
+        "neighbours",
+        "channels",
+        "detail",
+        "out",
+    )
+    guide, guided_by, noise, dtype, tile, warm, neighbours, channels, detail, out = (
+        settings.pop(name, None) for name in names
+    )
     if out is not None and not is_path(out):
         raise TypeError(f"out must be the path of a file to write to, but is {out!r}.")
     detail = 0.0 if detail is None else check_detail(detail)
@@ -198,11 +212,16 @@ def _plan(
         )
     if not isinstance(warm, bool | np.bool_ | None):
         raise ValueError(f"warm must be True or False, but is {shown(warm)}.")
-    guide = _guide(settings.pop("guide", None), settings.pop("guided_by", None), task, given, axes)
+    engine = chosen.engine.changed(**settings)
+    if guide is not None and isinstance(engine.network, Picture):
+        raise ValueError(
+            f"network 'picture', as the preset {preset!r} has it here, makes nothing of a guide: leave guide "
+            "out, or choose another preset."
+        )
     return Plan(
         given.array,
         axes,
-        chosen.engine.changed(**settings),
+        engine,
         task,
         noise=_noise(noise),
         preset=chosen.name,
@@ -212,7 +231,7 @@ def _plan(
         neighbours=neighbours,
         together=channels == "together",
         detail=detail,
-        guide=guide,
+        guide=_guide(guide, guided_by, task, given, axes),
         out=out,
         description=None if out is None else given.description(axes),
         lazy=given.lazy and out is None,

@@ -44,13 +44,23 @@ class Optimiser(Component, ABC):
 
 @dataclass(frozen=True)
 class Adam(Optimiser):
-    """Adam at a constant rate, the paper's choice."""
+    """Adam at a constant rate, the paper's choice.
+
+    Parameters
+    ----------
+    rate
+        Step of each weight, about.
+    memory
+        Decay of the mean of the squared gradients by which a step is divided. Where what is minimised
+        changes, a long memory of steep gradients makes steps too short.
+    """
 
     rate: Rate = 0.01
+    memory: Annotated[float, Range(0, 1, but=1)] = 0.999
     name: ClassVar[str] = "adam"
 
     def bind(self, parameters: Iterable[nn.Parameter]) -> Stepper:
-        return torch.optim.Adam(parameters, lr=self.rate, fused=True)
+        return torch.optim.Adam(parameters, lr=self.rate, betas=(0.9, self.memory), fused=True)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any
 
 from napari_dip.engine.components import Range, check, choose, either, plain_values, refuse_unknown, shown
@@ -12,6 +12,7 @@ from napari_dip.engine.inputs import INPUTS, Input
 from napari_dip.engine.likelihoods import LIKELIHOODS, Likelihood
 from napari_dip.engine.networks import NETWORKS, Network
 from napari_dip.engine.optimisers import OPTIMISERS, Optimiser
+from napari_dip.engine.penalties import PENALTIES, NoPenalty, Penalty
 from napari_dip.engine.rounding import Rounding
 from napari_dip.engine.stopping import RULES, StoppingRule
 
@@ -25,6 +26,7 @@ _KINDS: dict[str, Mapping[str, Any]] = {
     "input": INPUTS,
     "optimiser": OPTIMISERS,
     "likelihood": LIKELIHOODS,
+    "penalty": PENALTIES,
     "stopping": RULES | {Rounding.name: Rounding},
 }
 
@@ -42,6 +44,8 @@ class Settings:
         iteration n is ``min(averaging, n / (n + 9))``, so that the first, bad iterates are soon forgotten.
     tv
         Weight of the total variation beside the logarithm of the mean data term; 0 for none.
+    penalty
+        An explicit prior as a term beside half the mean data term (`napari_dip.engine.penalties`).
     correction
         The explicit prior that corrects the generator's estimate, by the part that held-out pixels confirm.
         ``"interpolation"`` (a smooth image): what the generator leaves unexplained of the known pixels is
@@ -76,6 +80,7 @@ class Settings:
     stopping: StoppingRule
     averaging: Annotated[float, Range(0, 1, but=1)] = 0.99
     tv: Annotated[float, Range(0)] = 0.0
+    penalty: Penalty = field(default_factory=NoPenalty)
     correction: str | None = None
     guess: Annotated[int, Range(0)] = 0
     finish: Annotated[int, Range(0)] = 0
@@ -96,7 +101,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
         return {k: v.to_dict() if k in _KINDS else v for k, v in values.items()}
 
     def changed(self, **changes: Any) -> Settings:
@@ -104,7 +109,7 @@ class Settings:
 
         Parts are given by name or as a dict, as `napari_dip.engine.components.choose` takes them.
         """
-        refuse_unknown(changes, [field.name for field in fields(self)], "The settings")
+        refuse_unknown(changes, [one.name for one in fields(self)], "The settings")
         given = {k: v for k, v in plain_values(changes).items() if v is not None}
         for name, kinds in _KINDS.items():
             if name in given:
