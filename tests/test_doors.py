@@ -29,6 +29,7 @@ BETWEEN = (
     "given",
     "planning",
     "api",
+    "seeing",
 )
 OURS = {
     "engine": {"engine"},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_dip import presets, viewer
     from napari_dip.api import Restoration, deblock, deconvolve, denoise, inpaint, super_resolve
+    from napari_dip.seeing import invert_features, maximise_activation
 
     __version__: str
 
@@ -23,6 +24,8 @@ __all__ = [
     "deconvolve",
     "denoise",
     "inpaint",
+    "invert_features",
+    "maximise_activation",
     "presets",
     "super_resolve",
     "viewer",
@@ -35,6 +38,8 @@ _HOMES = {
     "deconvolve": "napari_dip.api",
     "denoise": "napari_dip.api",
     "inpaint": "napari_dip.api",
+    "invert_features": "napari_dip.seeing",
+    "maximise_activation": "napari_dip.seeing",
     "super_resolve": "napari_dip.api",
 }
 

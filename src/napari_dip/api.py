@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import DTypeLike
 from tqdm import tqdm
@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 Part = str | Mapping[str, Any] | None
+R = TypeVar("R", bound=Restoration, covariant=True)
 
 
 def denoise(
@@ -543,9 +544,25 @@ def _restore(plan: Plan, progress: bool, callback: Callable[[Step], object] | No
     return restore_lazily(plan)
 
 
+class Work(Protocol[R]):
+    """What can be done step by step, as a `Job`."""
+
+    last: Step | None
+    warning: str | None
+
+    def __iter__(self) -> Generator[Step]:
+        """Do it."""
+
+    def stop(self) -> None:
+        """End it after the iteration under way."""
+
+    def result(self) -> R:
+        """Return what came of it so far."""
+
+
 def finish_job(
-    job: Job, *, progress: bool = False, callback: Callable[[Step], object] | None = None
-) -> Restoration:
+    job: Work[R], *, progress: bool = False, callback: Callable[[Step], object] | None = None
+) -> R:
     """Do all of `job`, or as much as can be done, and return what came of it."""
     bar = tqdm(total=1.0, bar_format=_BAR, disable=not progress)
     try:

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from napari_dip.detail import Detail
@@ -81,6 +81,9 @@ class Restoration:
     noise: float | None = field(default=None, repr=False)
     detail: Detail | None = field(default=None, repr=False)
     task: str = field(default="denoise", repr=False)
+
+    # What a notebook shows of it.
+    MEASURED: ClassVar[tuple[str, ...]] = ("noise", "residual")
 
     def adjusted(self, detail: float) -> Restoration:
         """Return the same restoration, smoother or with more detail, without another run.
@@ -219,10 +222,10 @@ class Restoration:
             return as_html(None, "", facts)
         facts["took"] = f"{self.iterations} iterations, {self.seconds:.1f} s"
         facts["ended by"] = self.stopped_by
-        for what in ("noise", "residual"):
+        for what in self.MEASURED:
             value = getattr(self, what)
             if value is not None:
-                facts[what] = f"{value:.4g}"
+                facts[what.replace("_", " ")] = f"{value:.4g}"
         if self.settings.get("detail"):
             facts["detail"] = f"{self.settings['detail']:g}"
         return as_html(self.image, self.settings.get("axes", ""), facts)

@@ -22,7 +22,7 @@ from napari_dip.images.jpeg import quantisation_of
 from napari_dip.images.psf import PSFS, Optics
 from napari_dip.tasks import Deblock, Deconvolve, Denoise, Inpaint, SuperResolve, Task
 
-__all__ = ["Pixels", "as_command", "as_python", "command_line", "said_with_preset"]
+__all__ = ["Pixels", "as_call", "as_code", "as_command", "as_python", "command_line", "said_with_preset"]
 
 # What the verbs take each of these for where they are not told.
 UNSAID: dict[str, Any] = {
@@ -36,6 +36,8 @@ UNSAID: dict[str, Any] = {
     "detail": 0,
     "denoise": False,
     "table": None,
+    "normalise": None,
+    "jitter": 0,
 }
 # How a result comes out depends on the moment at which one of these ended it.
 BY_CHANCE = {
@@ -219,11 +221,11 @@ def as_python(
     if mask is not None:
         arguments.append(_argument("mask", mask, setup))
     spoken = _spoken(task, settings, image, labels, out)
-    arguments += [_code(spoken.pop(name)) for name in ("factor", "psf") if name in spoken]
+    arguments += [as_code(spoken.pop(name)) for name in ("factor", "psf") if name in spoken]
     if "guided_by" in spoken:
         guide = guide or Pixels("the image that was the guide")
         arguments.append(f"guide={_argument('guide', guide, setup)}")
-    arguments += [f"{key}={_code(value)}" for key, value in spoken.items()]
+    arguments += [f"{key}={as_code(value)}" for key, value in spoken.items()]
 
     if stopped_by in BY_CHANCE:
         notes = [f"The run {BY_CHANCE[stopped_by]}: this one ends by itself, and differs a little.", *notes]
@@ -235,7 +237,7 @@ def as_python(
     lines += ["", *setup] if setup else [""]
     if setup:
         lines.append("")
-    return "\n".join([*lines, _call(f"restored = dip.{task.replace('-', '_')}", arguments)]) + "\n"
+    return "\n".join([*lines, as_call(f"restored = dip.{task.replace('-', '_')}", arguments)]) + "\n"
 
 
 def _argument(name: str, pixels: Pixels, setup: list[str]) -> str:
@@ -245,9 +247,9 @@ def _argument(name: str, pixels: Pixels, setup: list[str]) -> str:
         setup.append(f"{name} = ...  # {what}")
         return name
     if not pixels.part:
-        return _code(pixels.path)
+        return as_code(pixels.path)
     part = ", ".join(_index(one) for one in pixels.part)
-    setup.append(f"{name} = np.asarray(read({_code(pixels.path)})[0][{part}])  # {what}")
+    setup.append(f"{name} = np.asarray(read({as_code(pixels.path)})[0][{part}])  # {what}")
     return name
 
 
@@ -257,25 +259,26 @@ def _index(one: int | slice) -> str:
     return f"{'' if one.start is None else one.start}:{'' if one.stop is None else one.stop}"
 
 
-def _call(function: str, arguments: Sequence[str]) -> str:
+def as_call(function: str, arguments: Sequence[str]) -> str:
+    """Return a call, on one line if it is short enough."""
     line = f"{function}({', '.join(arguments)})"
     if len(line) <= WIDTH:
         return line
     return "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
 
 
-def _code(value: Any) -> str:
+def as_code(value: Any) -> str:
     """Return a setting as Python."""
     if isinstance(value, float):
         return repr(float(value))  # numpy's numbers say where they come from
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_code(key)}: {_code(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{as_code(key)}: {as_code(each)}" for key, each in value.items()) + "}"
     if isinstance(value, tuple):
-        return "(" + ", ".join(map(_code, value)) + ("," if len(value) == 1 else "") + ")"
+        return "(" + ", ".join(map(as_code, value)) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_code, value)) + "]"
+        return "[" + ", ".join(map(as_code, value)) + "]"
     return repr(value)
 
 

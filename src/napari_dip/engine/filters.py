@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_dip.engine.operators import Operator
+from napari_dip.engine.operators import Linear
 
 __all__ = ["gaussian_blur", "interpolate", "laplacian", "smooth_fill"]
 
@@ -30,7 +30,7 @@ def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
 
 
 def interpolate(
-    operator: Operator, values: Tensor, weights: Tensor, stiffness: float = 0.01, steps: int = 20
+    operator: Linear, values: Tensor, weights: Tensor, stiffness: float = 0.01, steps: int = 20
 ) -> Tensor:
     """Return the smoothest image ``u`` whose measurement ``A u`` comes near to `values` where they weigh.
 

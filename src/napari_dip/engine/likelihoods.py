@@ -23,7 +23,15 @@ __all__ = ["L1", "LIKELIHOODS", "Gaussian", "Huber", "LaplacianL1", "Likelihood"
 
 
 class Likelihood(Component, ABC):
-    """The noise, as the data term sees it."""
+    """The noise, as the data term sees it.
+
+    Attributes
+    ----------
+    weighs
+        Whether it looks at the best guess so far.
+    """
+
+    weighs: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(
@@ -38,7 +46,7 @@ class Likelihood(Component, ABC):
             measurement, the two are equal.
         level
             The best guess so far of the clean measurement, of the same shape and without a gradient;
-            None in the first iteration.
+            None in the first iteration, and where nothing is weighed by it.
         noise
             The measurement's noise, if it is known.
         """
@@ -143,6 +151,7 @@ class PoissonGaussian(Likelihood):
 
     floor: Annotated[float, Range(0, 1)] = 0.1
     name: ClassVar[str] = "poisson-gaussian"
+    weighs: ClassVar[bool] = True
 
     def __call__(
         self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None

@@ -1,6 +1,7 @@
 """Forward operators: how a measurement is made from the clean image.
 
-An operator ``A`` is linear and differentiable. It knows nothing of the network, the noise or the task.
+An operator ``A`` is differentiable, and most are linear. It knows nothing of the generator, the noise or the
+task.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -17,30 +18,52 @@ from torch import Tensor
 
 from napari_dip.engine.components import Component, Range
 
-__all__ = ["KERNELS", "Blur", "Box", "Downsample", "Gaussian", "Identity", "Kernel", "Lanczos", "Operator"]
+__all__ = [
+    "KERNELS",
+    "Blur",
+    "Box",
+    "Downsample",
+    "Gaussian",
+    "Identity",
+    "Kernel",
+    "Lanczos",
+    "Linear",
+    "Operator",
+]
 
 
 Index = tuple[Any, ...]
 
 
-class Operator(Protocol):
-    """A linear map from images to measurements, over 2 or 3 spatial axes.
+class Operator(ABC):
+    """A map from images, of 2 or 3 spatial axes, to measurements.
 
     Tensors have the shape (1, channels, [Z,] Y, X).
     """
 
+    @abstractmethod
     def __call__(self, image: Tensor) -> Tensor:
         """Return the measurement ``A x`` of an image ``x``."""
 
-    def adjoint(self, measurement: Tensor) -> Tensor:
-        """Return ``A^T y``, so that ``<A x, y> = <x, A^T y>``."""
-
+    @abstractmethod
     def image_shape(self, measured: tuple[int, ...]) -> tuple[int, ...]:
         """Return the spatial shape of the images whose measurement has the spatial shape `measured`."""
 
+    def image_channels(self, measured: int) -> int:
+        """Return how many channels the images have whose measurement has so many."""
+        return measured
+
+
+class Linear(Operator):
+    """A linear map."""
+
+    @abstractmethod
+    def adjoint(self, measurement: Tensor) -> Tensor:
+        """Return ``A^T y``, so that ``<A x, y> = <x, A^T y>``."""
+
 
 @dataclass(frozen=True)
-class Identity:
+class Identity(Linear):
     """The measurement is the image itself: denoising."""
 
     def __call__(self, image: Tensor) -> Tensor:
@@ -133,7 +156,7 @@ KERNELS: dict[str, type[Kernel]] = {kind.name: kind for kind in (Lanczos, Box, G
 
 
 @dataclass(frozen=True)
-class Downsample:
+class Downsample(Linear):
     """The measurement is coarser than the image: super-resolution.
 
     A coarse pixel is a weighted mean of the fine pixels around its centre. It covers ``factor`` fine pixels,
@@ -189,7 +212,7 @@ def _means(coarse: int, factor: int, kernel: Kernel, device: torch.device) -> Te
 
 
 @dataclass(frozen=True, eq=False)
-class Blur:
+class Blur(Linear):
     """The measurement is the image convolved with a point spread function: deconvolution.
 
     The image reaches beyond the measurement by half the point spread function on each side, so that light

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from napari_dip.engine.components import shown
+from napari_dip.engine.features import Excitement
 from napari_dip.engine.inputs import CoordinateInput, ImageInput, NoiseInput
 from napari_dip.engine.likelihoods import Gaussian, PoissonGaussian
 from napari_dip.engine.networks import Hourglass, Picture, SubPixel
@@ -92,6 +93,35 @@ _SHARPEST = replace(
     expected=500,
 )
 
+# What a network sees. Nothing is measured that could be held out: these runs have a length.
+_INVERT = Settings(
+    network=Hourglass(channels=(16, 32, 64, 64, 64), bias=False),
+    input=NoiseInput(channels=16, perturbation=0.01),
+    optimiser=Muon(),
+    likelihood=Gaussian(),
+    stopping=Fixed(),
+    averaging=0.9,
+    correction="none",
+    expected=400,
+    iterations=400,
+)
+# Muon, and a generator at half the resolution, find patterns that excite a unit and are no image.
+_EXCITE = replace(
+    _INVERT,
+    input=NoiseInput(channels=32, perturbation=0.03),
+    optimiser=Adam(0.001),
+    likelihood=Excitement(),
+)
+# The pixels themselves, with total variation, to compare with.
+_PIXELS: dict[str, Any] = {
+    "network": Picture(),
+    "input": NoiseInput(channels=0, perturbation=0.0),
+    "optimiser": Adam(0.01, memory=0.9),
+    "precision": "float32",
+}
+# Widths, rate and iterations of IJCV 2020; the kernels and the halving are ours.
+_LARGE = Hourglass(channels=(16, 32, 64, 128, 128, 128))
+
 
 def _for(settings: Settings, iterations: int, **changes: Any) -> Settings:
     return replace(settings, iterations=iterations, expected=iterations, **changes)
@@ -158,6 +188,16 @@ PRESETS: dict[str, dict[str, Settings]] = {
         "fast": _SHARPER,
         "best": _SHARPEST,
     },
+    "invert-features": {
+        "fast": _INVERT,
+        "best": _for(_INVERT, 3100, network=_LARGE),
+        "tv": replace(_INVERT, **_PIXELS, penalty=TotalVariation(0.02)),
+    },
+    "maximise-activation": {
+        "fast": _EXCITE,
+        "best": _for(_EXCITE, 3100, network=_LARGE),
+        "tv": replace(_EXCITE, **_PIXELS, penalty=TotalVariation(10.0)),
+    },
     "deconvolve volumes": {
         "fast": replace(_SHARPER, network=replace(_FULL, channels=(8, 16, 32, 32), padding="replicate")),
         "best": _SHARPER,
@@ -191,7 +231,7 @@ EXPLICIT: dict[str, Penalty] = {"tv": TotalVariation(), "tikhonov": Tikhonov()}
 """The presets that are no deep image prior, and the explicit priors that they are."""
 
 for _task, _presets in PRESETS.items():
-    if _task != "deblock":
+    if _task not in ("deblock", "invert-features", "maximise-activation"):
         _presets |= {name: replace(_EXPLICIT, penalty=penalty) for name, penalty in EXPLICIT.items()}
 
 

@@ -71,7 +71,7 @@ class Problem:
     @property
     def channels(self) -> int:
         """Number of channels of the clean image."""
-        return self.measurement.shape[0]
+        return self.operator.image_channels(self.measurement.shape[0])
 
     @property
     def image_shape(self) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from napari_dip.engine.components import Range, check, choose, either, plain_values, refuse_unknown, shown
 from napari_dip.engine.devices import PRECISIONS
+from napari_dip.engine.features import Excitement
 from napari_dip.engine.inputs import INPUTS, Input
 from napari_dip.engine.likelihoods import LIKELIHOODS, Likelihood
 from napari_dip.engine.networks import NETWORKS, Network
@@ -25,7 +26,7 @@ _KINDS: dict[str, Mapping[str, Any]] = {
     "network": NETWORKS,
     "input": INPUTS,
     "optimiser": OPTIMISERS,
-    "likelihood": LIKELIHOODS,
+    "likelihood": LIKELIHOODS | {Excitement.name: Excitement},
     "penalty": PENALTIES,
     "stopping": RULES | {Rounding.name: Rounding},
 }

@@ -28,7 +28,7 @@ from napari_dip.engine.devices import (
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.inputs import ImageInput, Perturbed
 from napari_dip.engine.neighbours import Neighbour
-from napari_dip.engine.operators import Blur, Identity
+from napari_dip.engine.operators import Blur, Identity, Linear
 from napari_dip.engine.patches import nonlocal_bayes
 from napari_dip.engine.penalties import NoPenalty, total_variation
 from napari_dip.engine.problem import Problem
@@ -250,6 +250,8 @@ class Fit:
             raise ValueError(
                 "correction='patches' is for denoising and deconvolution. Choose 'interpolation' or 'none'."
             )
+        if settings.correction == "interpolation" and not isinstance(problem.operator, Linear):
+            raise ValueError("correction='interpolation' is for linear forward operators. Choose 'none'.")
         shape = problem.image_shape
         canvas = settings.network.canvas(shape)
         _refuse_too_large(problem, settings)
@@ -324,7 +326,7 @@ class Fit:
         with autocast(self.device, settings.precision):
             x = self.network(self.input())
         x = x[self.crop].float()
-        level = problem.operator(self.average) if iteration > 1 else None
+        level = problem.operator(self.average) if iteration > 1 and settings.likelihood.weighs else None
         predicted = problem.operator(x)
         # What looks beyond a pixel must find no error where the fit may not see one.
         measured = torch.where(seen > 0, self.measurement, predicted)
@@ -334,7 +336,7 @@ class Fit:
         if settings.tv:
             # The noise's variance is not known; the data term is its estimate. This is the gradient of the
             # profile likelihood, log(data term), beside the prior.
-            loss = data_term + settings.tv * data_term.detach() * total_variation(x)
+            loss = data_term + settings.tv * data_term.detach().abs() * total_variation(x)
         if weight := settings.penalty.weight_at(self.fallen):
             loss = loss + 2 * weight * settings.penalty(x)
         self.fallen += self.falling
@@ -406,6 +408,7 @@ class Fit:
     def _unexplained(self, estimate: Tensor, seen: Tensor) -> Tensor:
         """What an estimate leaves unexplained of the measurement, interpolated."""
         operator = self.problem.operator
+        assert isinstance(operator, Linear)
         return interpolate(operator, self.problem.filled - operator(estimate), seen)
 
     def _otherwise(self, estimate: Tensor, seen: Tensor) -> Tensor:
@@ -506,6 +509,7 @@ def hint(problem: Problem, seen: Tensor, prior: str | None) -> Tensor:
         which it can be seen which patches are similar.
     """
     if prior == "interpolation":
+        assert isinstance(problem.operator, Linear)
         return interpolate(problem.operator, problem.filled, seen)
     assert prior == "patches" and problem.noise is not None
     if isinstance(problem.operator, Blur):

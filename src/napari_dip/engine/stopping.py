@@ -404,6 +404,9 @@ class _FixedJudge(Judge):
     def __init__(self, problem: Problem) -> None:
         self.seen = problem.weights
 
+    def due(self, iteration: int) -> bool:
+        return False
+
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
         return None
 
