@@ -1,6 +1,4 @@
 import json
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -8,13 +6,14 @@ import torch
 from torch import nn
 
 import napari_dip as dip
-from napari_dip.engine.networks import NETWORKS, Network
 
 SIDE = 32
 NORMALISE = (0.3, 0.25)
 QUICK = {"iterations": 3, "precision": "float32"}
 # The preset's generator with fewer scales: the pictures are small.
 SMALL = {"network": {"channels": (16, 32, 32)}, "precision": "float32"}
+# The same over pixels, and nothing to say what an image is.
+PIXELS = {"preset": "tv", "tv": 0.0, "penalty": "none"}
 
 
 def cells(count, seed):
@@ -67,29 +66,6 @@ def trained():
     return network, pictures
 
 
-@pytest.fixture
-def pixels(monkeypatch):
-    """What makes of the same run one over pixels alone."""
-
-    @dataclass(frozen=True)
-    class Pixels(Network):
-        name: ClassVar[str] = "pixels"
-
-        def build(self, inputs, outputs, shape):
-            class Picture(nn.Module):
-                def __init__(self):
-                    super().__init__()
-                    self.values = nn.Parameter(0.1 * torch.randn(1, outputs, *shape))
-
-                def forward(self, z):
-                    return self.values.sigmoid()
-
-            return Picture()
-
-    monkeypatch.setitem(NETWORKS, "pixels", Pixels)
-    return {"network": "pixels", "optimiser": {"name": "adam", "rate": 0.05}, "averaging": 0.0}
-
-
 def psnr(image, truth):
     return -10 * np.log10(np.mean((image - truth) ** 2))
 
@@ -111,18 +87,18 @@ def test_the_features_of_a_shallow_layer_give_back_the_image(trained):
     assert seen.history["data_term"][-1] < seen.history["data_term"][0] / 10
 
 
-def test_behind_deep_features_the_generator_finds_a_more_natural_image_than_pixels_alone(trained, pixels):
+def test_behind_deep_features_the_generator_finds_a_more_natural_image_than_pixels_alone(trained):
     network, _ = trained
     image = cells(3, 5)[0][1, 0].numpy()
     common = {"normalise": NORMALISE, "iterations": 150}
     seen = dip.invert_features(network, "2", image, **common, **SMALL)
-    alone = dip.invert_features(network, "2", image, **common, **pixels)
+    alone = dip.invert_features(network, "2", image, **common, **PIXELS)
     assert seen.feature_error < 0.25 and alone.feature_error < 0.3  # the layer takes both for the image
     assert psnr(seen.image, image) > psnr(alone.image, image) + 3
     assert grain(seen.image) < grain(alone.image) / 2
 
 
-def test_a_class_is_excited_more_than_by_all_pictures_that_the_network_has_learned_from(trained, pixels):
+def test_a_class_is_excited_more_than_by_all_pictures_that_the_network_has_learned_from(trained):
     network, pictures = trained
     common = {"unit": 0, "shape": (SIDE, SIDE), "normalise": NORMALISE}
     seen = dip.maximise_activation(network, None, iterations=80, **common, **SMALL)
@@ -132,7 +108,7 @@ def test_a_class_is_excited_more_than_by_all_pictures_that_the_network_has_learn
     assert seen.activation == pytest.approx(said[0].item(), rel=1e-3)
     assert seen.activation > 1.5 * most and said.argmax() == 0
     assert seen.image.min() >= 0 and seen.image.max() <= 1
-    alone = dip.maximise_activation(network, None, iterations=80, **common, **pixels)
+    alone = dip.maximise_activation(network, None, iterations=80, **common, **PIXELS)
     assert grain(seen.image) < grain(alone.image) / 2
 
 

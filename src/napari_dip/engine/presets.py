@@ -105,14 +105,17 @@ _INVERT = Settings(
     expected=400,
     iterations=400,
 )
-# Muon, and a generator at half the resolution, find patterns that excite a unit and are no image.
+# Muon, a generator at half the resolution, and noise that comes past the halvings find fine patterns that excite
+# a unit and are no image.
 _EXCITE = replace(
     _INVERT,
+    network=Hourglass(channels=(16, 32, 64, 64, 64), skip=0, bias=False),
     input=NoiseInput(channels=32, perturbation=0.03),
     optimiser=Adam(0.001),
     likelihood=Excitement(),
 )
-# The pixels themselves, with total variation, to compare with.
+# The pixels themselves, with total variation, to compare with. How large activations are depends on the
+# network, so that beside them it is weighed against their logarithm.
 _PIXELS: dict[str, Any] = {
     "network": Picture(),
     "input": NoiseInput(channels=0, perturbation=0.0),
@@ -191,12 +194,12 @@ PRESETS: dict[str, dict[str, Settings]] = {
     "invert-features": {
         "fast": _INVERT,
         "best": _for(_INVERT, 3100, network=_LARGE),
-        "tv": replace(_INVERT, **_PIXELS, penalty=TotalVariation(0.02)),
+        "tv": replace(_INVERT, **_PIXELS, penalty=TotalVariation(0.3)),
     },
     "maximise-activation": {
         "fast": _EXCITE,
-        "best": _for(_EXCITE, 3100, network=_LARGE),
-        "tv": replace(_EXCITE, **_PIXELS, penalty=TotalVariation(10.0)),
+        "best": _for(_EXCITE, 3100, network=replace(_LARGE, skip=0)),
+        "tv": replace(_EXCITE, **_PIXELS, tv=3.0),
     },
     "deconvolve volumes": {
         "fast": replace(_SHARPER, network=replace(_FULL, channels=(8, 16, 32, 32), padding="replicate")),
