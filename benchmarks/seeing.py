@@ -1,7 +1,7 @@
 """What a generator adds to what a network sees: images behind features, and images that excite a class.
 
-A network is trained on the notebook's cells and looked into, by the presets and by pixels alone. Another one,
-trained from another seed on other pictures, says whether what comes out is more than the first one's illusion.
+A network is trained on the notebook's cells and looked into, by the presets and by pixels alone. Another,
+trained from another seed on other pictures, says whether what comes out is more than the first's illusion.
 
 python benchmarks/seeing.py [--pictures 4] [--iterations 400]
 """

@@ -105,8 +105,8 @@ _INVERT = Settings(
     expected=400,
     iterations=400,
 )
-# Muon, a generator at half the resolution, and noise that comes past the halvings find fine patterns that excite
-# a unit and are no image.
+# Muon, a generator at half the resolution, and noise that comes past the halvings find fine patterns that
+# excite a unit and are no image.
 _EXCITE = replace(
     _INVERT,
     network=Hourglass(channels=(16, 32, 64, 64, 64), skip=0, bias=False),
