@@ -22,6 +22,7 @@ from napari_dip.cli.files import assign, find
 from napari_dip.cli.options import read_verbs
 from napari_dip.engine.presets import PRESETS
 from napari_dip.images.files import Description, read, write
+from napari_dip.presets import KINDS
 
 SETTINGS = {
     "iterations": 3,
@@ -412,7 +413,7 @@ def test_what_is_in_a_file_and_how_it_was_made(capsys):
 def test_the_presets_are_listed(capsys):
     assert run("presets") == 0
     text = capsys.readouterr().out
-    assert text.count("  fast ") == len(PRESETS) and "inpaint, holes" in text
+    assert text.count("  fast ") == sum(map(len, KINDS.values())) and "inpaint, holes" in text
     assert run("presets denoise --json") == 0
     facts = json.loads(capsys.readouterr().out.splitlines()[0])
     assert facts["presets"]["best"] == PRESETS["denoise"]["best"].to_dict()

@@ -239,11 +239,11 @@ def test_settings_of_before_there_were_penalties_still_work():
     ("change", "message"),
     [
         ({"penalty": "entropy"}, "penalty 'entropy' does not exist. Choose one of: none, tv, tikhonov"),
-        ({"penalty": {"name": "tv", "weight": -1.0}}, "weight must be 0 or more, or None to find it"),
-        ({"penalty": {"name": "tikhonov", "start": 0.0}}, "start must be above 0"),
-        ({"penalty": {"name": "tv", "halving": 0}}, "halving must be a whole number of iterations"),
+        ({"penalty": {"name": "tv", "weight": -1.0}}, "weight of .tv. must be .*of at least 0"),
+        ({"penalty": {"name": "tikhonov", "start": 0.0}}, "start of .tikhonov. must be a number above 0"),
+        ({"penalty": {"name": "tv", "halving": 0}}, "halving of .tv. must be a whole number of at least 1"),
         ({"penalty": {"name": "tikhonov", "isotropic": True}}, "'isotropic' is not known"),
-        ({"optimiser": {"name": "adam", "memory": 1.0}}, "memory must be above 0 and below 1"),
+        ({"optimiser": {"name": "adam", "memory": 1.0}}, "memory of .adam. must be .*below 1"),
     ],
 )
 def test_bad_penalties_are_refused_in_one_sentence(change, message):

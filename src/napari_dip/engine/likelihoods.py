@@ -109,13 +109,8 @@ class LaplacianL1(Likelihood):
         Halvings, at most: an image is not halved below 4 pixels.
     """
 
-    levels: int = 4
+    levels: Annotated[int, Range(1)] = 4
     name: ClassVar[str] = "laplacian-l1"
-
-    def __post_init__(self) -> None:
-        """Refuse a number of levels that is none."""
-        if isinstance(self.levels, bool) or not isinstance(self.levels, int) or self.levels < 1:
-            raise ValueError(f"levels must be a whole number of at least 1, but is {self.levels!r}.")
 
     def __call__(
         self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None

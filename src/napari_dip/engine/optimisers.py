@@ -56,13 +56,8 @@ class Adam(Optimiser):
     """
 
     rate: Rate = 0.01
-    memory: float = 0.999
+    memory: Annotated[float, Range(0, 1, but=1)] = 0.999
     name: ClassVar[str] = "adam"
-
-    def __post_init__(self) -> None:
-        """Refuse a memory that is none."""
-        if not 0 < self.memory < 1:
-            raise ValueError(f"memory must be above 0 and below 1, but is {self.memory!r}.")
 
     def bind(self, parameters: Iterable[nn.Parameter]) -> Stepper:
         return torch.optim.Adam(parameters, lr=self.rate, betas=(0.9, self.memory), fused=True)

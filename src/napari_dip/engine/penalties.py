@@ -7,16 +7,15 @@ the fit is what variational methods are: ``E(A x, y) / 2 + weight * R(x)``.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_dip.engine.components import Component
+from napari_dip.engine.components import Component, Range
 
 __all__ = ["PENALTIES", "NoPenalty", "Penalty", "Tikhonov", "TotalVariation", "total_variation"]
 
@@ -57,20 +56,9 @@ class NoPenalty(Penalty):
 
 @dataclass(frozen=True)
 class _Weighted(Penalty, ABC):
-    weight: float | None = None
-    start: float = 1.0
-    halving: int = 60
-
-    def __post_init__(self) -> None:
-        """Refuse weights that are none."""
-        if self.weight is not None and not 0 <= self.weight < math.inf:
-            raise ValueError(f"weight must be 0 or more, or None to find it, but is {self.weight!r}.")
-        if not 0 < self.start < math.inf:
-            raise ValueError(f"start must be above 0, but is {self.start!r}.")
-        if isinstance(self.halving, bool) or not isinstance(self.halving, int) or self.halving < 1:
-            raise ValueError(
-                f"halving must be a whole number of iterations from 1 on, but is {self.halving!r}."
-            )
+    weight: Annotated[float, Range(0)] | None = None
+    start: Annotated[float, Range(0, but=0)] = 1.0
+    halving: Annotated[int, Range(1)] = 60
 
     @property
     def sought(self) -> bool:
@@ -123,7 +111,7 @@ class Tikhonov(_Weighted):
         As in `TotalVariation`.
     """
 
-    start: float = 50.0
+    start: Annotated[float, Range(0, but=0)] = 50.0
     name: ClassVar[str] = "tikhonov"
 
     def __call__(self, image: Tensor) -> Tensor:

@@ -218,7 +218,7 @@ PRESETS["denoise guided"] = {
 # the same. Held-out pixels tell when the penalty, which begins strong, has become too weak.
 _EXPLICIT = Settings(
     network=Picture(),
-    input=NoiseInput(channels=0, perturbation=0.0),
+    input=NoiseInput(channels=1, perturbation=0.0),
     optimiser=Adam(0.01, memory=0.9),
     likelihood=Gaussian(),
     # At first the picture is flat, and nothing improves until the weight is a tenth, perhaps.
