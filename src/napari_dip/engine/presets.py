@@ -118,7 +118,7 @@ _EXCITE = replace(
 # network, so that beside them it is weighed against their logarithm.
 _PIXELS: dict[str, Any] = {
     "network": Picture(),
-    "input": NoiseInput(channels=0, perturbation=0.0),
+    "input": NoiseInput(channels=1, perturbation=0.0),
     "optimiser": Adam(0.01, memory=0.9),
     "precision": "float32",
 }

@@ -443,9 +443,6 @@ class _FixedJudge(Judge):
     def due(self, iteration: int) -> bool:
         return iteration == self.at
 
-    def due(self, iteration: int) -> bool:
-        return False
-
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
         return 0.0 if self.due(iteration) else None
 
