@@ -65,6 +65,7 @@ def denoise(
     likelihood: Part = None,
     averaging: float | None = None,
     tv: float | None = None,
+    penalty: Part = None,
     correction: str | None = None,
     guess: int | None = None,
     finish: int | None = None,
@@ -99,10 +100,11 @@ def denoise(
         Any real dtype, in any intensity unit, of any range. NaN and infinity mark missing pixels, which are
         filled in. The files of paths (OME-Zarr, OME-TIFF, TIFF, PNG, JPEG) and lazy arrays are read plane by
         plane; a dask array is restored when the result is computed, see Notes.
-    preset : {'fast', 'best', 'ulyanov2018'} or str
+    preset : {'fast', 'best', 'ulyanov2018', 'tv', 'tikhonov'} or str
         The complete settings that the other keywords change. ``'fast'`` works at half the resolution inside,
         ``'best'`` at full resolution and several times longer; ``'ulyanov2018'`` is the paper's method to the
-        letter, and slow. Your own have the names under which you saved them (`napari_dip.presets`).
+        letter, and slow; ``'tv'`` (total variation) and ``'tikhonov'`` (smoothness) are no deep image prior,
+        and there to compare with. Your own have the names under which you saved them (`napari_dip.presets`).
     iterations : int
         Limit on the iterations for each plane or volume.
     seconds : float
@@ -125,19 +127,25 @@ def denoise(
         where there is one.
     seed : int
         The same seed gives the same result on the same machine.
-    network : {'hourglass', 'subpixel'} or dict
-        The generator, at full or at half the resolution (`napari_dip.engine.networks`).
+    network : {'hourglass', 'subpixel', 'picture'} or dict
+        The generator, at full or at half the resolution, or none but the pixels, as the presets ``'tv'`` and
+        ``'tikhonov'`` have it (`napari_dip.engine.networks`).
     input : {'noise', 'coordinates', 'image'} or dict
         The generator's input ``z`` (`napari_dip.engine.inputs`).
     optimiser : {'adam', 'muon'} or dict
         The step rule (`napari_dip.engine.optimisers`).
-    likelihood : {'gaussian', 'l1', 'huber', 'poisson-gaussian'} or dict
-        The data term ``E``: for even noise, for outliers (``'l1'``, ``'huber'``), or for noise that grows
-        with the light (`napari_dip.engine.likelihoods`).
+    likelihood : {'gaussian', 'l1', 'huber', 'laplacian-l1', 'poisson-gaussian'} or dict
+        The data term ``E``: for even noise, for outliers (``'l1'``, ``'huber'``, and ``'laplacian-l1'``,
+        which looks at coarser scales too), or for noise that grows with the light
+        (`napari_dip.engine.likelihoods`).
     averaging : float
         Decay of the average over iterates, 0 to below 1.
     tv : float
         Weight of total variation beside the logarithm of the data term: more makes flat places flatter.
+    penalty : {'none', 'tv', 'tikhonov'} or dict
+        An explicit prior ``R`` as a term of what is minimised, ``E / 2 + weight * R``
+        (`napari_dip.engine.penalties`). ``{"name": "tv", "weight": 0.05}`` gives its weight; without one it
+        begins strong and falls until the stopping rule ends the run.
     correction : {'none', 'interpolation', 'patches'}
         The quick, classical prior that corrects the generator, as far as held-out pixels speak for it.
     guess : int
@@ -288,7 +296,7 @@ def inpaint(
         and the stopping rule differ.
     denoise : bool
         Restore the known pixels too. Otherwise they come back bit for bit.
-    preset : {'fast', 'best', 'ulyanov2018'} or str
+    preset : {'fast', 'best', 'ulyanov2018', 'tv', 'tikhonov'} or str
         The complete settings for this kind of damage that the other keywords change, or your own.
     progress, callback, **settings
         As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,
@@ -358,7 +366,7 @@ def super_resolve(
     psf : float or sequence of float
         Full width at half maximum of a Gaussian point spread function, in the units of the layer or file (in
         pixels of an array), for all or for each spatial axis: another way to say ``kernel``.
-    preset : {'fast', 'best', 'ulyanov2018'} or str
+    preset : {'fast', 'best', 'ulyanov2018', 'tv', 'tikhonov'} or str
         The complete settings that the other keywords change, or your own.
     progress, callback, **settings
         As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,
@@ -428,7 +436,7 @@ def deconvolve(
         - Computed from the optics (`napari_dip.images.psf.Optics`): ``{"numerical_aperture": 1.4,
           "wavelength": 0.52, "refractive_index": 1.515}``, micrometres, with ``"pixel_size"`` where the layer
           or file doesn't say it, and ``"microscope": "confocal"`` if it is one.
-    preset : {'fast', 'best'} or str
+    preset : {'fast', 'best', 'tv', 'tikhonov'} or str
         The complete settings that the other keywords change, or your own.
     progress, callback, **settings
         As `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``stopping``, ``noise``, ``axes``,

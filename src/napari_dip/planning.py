@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_dip.detail import check_detail
 from napari_dip.engine.components import choose
+from napari_dip.engine.networks import Picture
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
 from napari_dip.engine.presets import PRESETS
 from napari_dip.given import Given, is_layer, pixels_of, take
@@ -176,8 +177,21 @@ def _plan(
         presets = f"{presets} guided"
     chosen = choose_preset(preset, task.name, presets)
     settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
-    names = ("noise", "dtype", "tile", "warm", "neighbours", "channels", "detail", "out")
-    noise, dtype, tile, warm, neighbours, channels, detail, out = (settings.pop(name, None) for name in names)
+    names = (
+        "guide",
+        "guided_by",
+        "noise",
+        "dtype",
+        "tile",
+        "warm",
+        "neighbours",
+        "channels",
+        "detail",
+        "out",
+    )
+    guide, guided_by, noise, dtype, tile, warm, neighbours, channels, detail, out = (
+        settings.pop(name, None) for name in names
+    )
     if out is not None and not is_path(out):
         raise TypeError(f"out must be the path of a file to write to, but is {out!r}.")
     detail = 0.0 if detail is None else check_detail(detail)
@@ -192,12 +206,17 @@ def _plan(
         raise ValueError(f"neighbours must be a whole number of planes from 0 to 8, but is {neighbours!r}.")
     if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
         raise ValueError(f"tile must be a whole number of pixels, or None for no tiles, but is {tile!r}.")
+    engine = chosen.engine.changed(**settings)
+    if guide is not None and isinstance(engine.network, Picture):
+        raise ValueError(
+            f"network 'picture', as the preset {preset!r} has it here, makes nothing of a guide: leave guide "
+            "out, or choose another preset."
+        )
     lazy = given.lazy and out is None
-    guide = _guide(settings.pop("guide", None), settings.pop("guided_by", None), task, given, axes, lazy)
     return Plan(
         given.array,
         axes,
-        chosen.engine.changed(**settings),
+        engine,
         task,
         noise=_noise(noise),
         preset=chosen.name,
@@ -207,7 +226,7 @@ def _plan(
         neighbours=neighbours,
         together=channels == "together",
         detail=detail,
-        guide=guide,
+        guide=_guide(guide, guided_by, task, given, axes, lazy),
         out=out,
         description=None if out is None else given.description(axes),
         lazy=lazy,

@@ -80,7 +80,7 @@ def _origin(record: dict[str, Any] | None) -> str:
 
 def show_presets(command: str | None, speaker: Speaker) -> int:
     """Say which presets there are, for one verb or all; return the exit code."""
-    from napari_dip.engine.presets import PRESETS
+    from napari_dip.engine.presets import EXPLICIT, PRESETS
     from napari_dip.presets import KINDS
 
     for verb, kinds in KINDS.items():
@@ -90,8 +90,11 @@ def show_presets(command: str | None, speaker: Speaker) -> int:
             title = verb if kind == verb else f"{verb}, {kind.removeprefix(verb).strip()}"
             lines = [title]
             for name, settings in PRESETS[kind].items():
+                made = f"{settings.network.name}, {settings.optimiser.name}"
+                if name in EXPLICIT:
+                    made = "no deep image prior, to compare with"
                 lines.append(
-                    f"  {name:<14}{settings.network.name}, {settings.optimiser.name}, usually about "
+                    f"  {name:<14}{made}, usually about "
                     f"{settings.expected} iterations, {settings.iterations} at most"
                 )
             presets = {name: settings.to_dict() for name, settings in PRESETS[kind].items()}

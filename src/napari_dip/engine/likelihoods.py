@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dip.engine.components import Component
+from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.noise import Noise
 
-__all__ = ["L1", "LIKELIHOODS", "Gaussian", "Huber", "Likelihood", "PoissonGaussian"]
+__all__ = ["L1", "LIKELIHOODS", "Gaussian", "Huber", "LaplacianL1", "Likelihood", "PoissonGaussian"]
 
 
 class Likelihood(Component, ABC):
@@ -32,7 +34,8 @@ class Likelihood(Component, ABC):
         Parameters
         ----------
         prediction, measurement
-            Shape (1, channels, [Z,] Y, X), normalised intensities.
+            Shape (1, channels, [Z,] Y, X), normalised intensities. Where the fit must not see the
+            measurement, the two are equal.
         level
             The best guess so far of the clean measurement, of the same shape and without a gradient;
             None in the first iteration.
@@ -85,6 +88,50 @@ class Huber(Likelihood):
 
 
 @dataclass(frozen=True)
+class LaplacianL1(Likelihood):
+    """Absolute error at all scales: the L1 distance of Laplacian pyramids (Bojanowski et al., ICML 2018).
+
+    Each level of a pyramid (Burt, Adelson, IEEE Trans. Commun. 31, 1983) has what the next one, at half its
+    resolution, can't show. The mean absolute errors of all levels are added up. At the coarser ones there is
+    little noise: a small error that many pixels share, and that `L1` hardly sees beneath it, counts there.
+
+    Parameters
+    ----------
+    levels
+        Halvings, at most: an image is not halved below 4 pixels.
+    """
+
+    levels: int = 4
+    name: ClassVar[str] = "laplacian-l1"
+
+    def __post_init__(self) -> None:
+        """Refuse a number of levels that is none."""
+        if isinstance(self.levels, bool) or not isinstance(self.levels, int) or self.levels < 1:
+            raise ValueError(f"levels must be a whole number of at least 1, but is {self.levels!r}.")
+
+    def __call__(
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+    ) -> Tensor:
+        error = prediction - measurement  # a pyramid of the difference is the difference of the pyramids
+        pool = F.avg_pool2d if error.ndim == 4 else F.avg_pool3d
+        total = torch.zeros_like(error)
+        for _ in range(self.levels):
+            sizes = tuple(error.shape[2:])
+            halves = [2 if size >= 8 else 1 for size in sizes]
+            if max(halves) == 1:
+                break
+            smooth = gaussian_blur(error, 1.0)
+            total = total + _enlarged((error - smooth).abs(), total)
+            error = pool(smooth, halves, ceil_mode=True, count_include_pad=False)
+        return total + _enlarged(error.abs(), total)
+
+
+def _enlarged(image: Tensor, like: Tensor) -> Tensor:
+    """Return an image on the grid of another one, each pixel as several."""
+    return F.interpolate(image, size=tuple(like.shape[2:]), mode="nearest")
+
+
+@dataclass(frozen=True)
 class PoissonGaussian(Likelihood):
     """Squared error over the variance expected at each pixel: photon noise plus read noise.
 
@@ -114,4 +161,6 @@ class PoissonGaussian(Likelihood):
         return squared * weight / weight.mean()
 
 
-LIKELIHOODS: dict[str, type[Likelihood]] = {k.name: k for k in (Gaussian, L1, Huber, PoissonGaussian)}
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    k.name: k for k in (Gaussian, L1, Huber, LaplacianL1, PoissonGaussian)
+}

@@ -42,13 +42,28 @@ class Optimiser(Component, ABC):
 
 @dataclass(frozen=True)
 class Adam(Optimiser):
-    """Adam at a constant rate, the paper's choice."""
+    """Adam at a constant rate, the paper's choice.
+
+    Parameters
+    ----------
+    rate
+        Step of each weight, about.
+    memory
+        Decay of the mean of the squared gradients by which a step is divided. Where what is minimised
+        changes, a long memory of steep gradients makes steps too short.
+    """
 
     rate: float = 0.01
+    memory: float = 0.999
     name: ClassVar[str] = "adam"
 
+    def __post_init__(self) -> None:
+        """Refuse a memory that is none."""
+        if not 0 < self.memory < 1:
+            raise ValueError(f"memory must be above 0 and below 1, but is {self.memory!r}.")
+
     def bind(self, parameters: Iterable[nn.Parameter]) -> Stepper:
-        return torch.optim.Adam(parameters, lr=self.rate, fused=True)
+        return torch.optim.Adam(parameters, lr=self.rate, betas=(0.9, self.memory), fused=True)
 
 
 @dataclass(frozen=True)

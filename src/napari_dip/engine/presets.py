@@ -7,8 +7,9 @@ from typing import Any
 
 from napari_dip.engine.inputs import CoordinateInput, ImageInput, NoiseInput
 from napari_dip.engine.likelihoods import Gaussian, PoissonGaussian
-from napari_dip.engine.networks import Hourglass, SubPixel
+from napari_dip.engine.networks import Hourglass, Picture, SubPixel
 from napari_dip.engine.optimisers import Adam, Muon
+from napari_dip.engine.penalties import Penalty, Tikhonov, TotalVariation
 from napari_dip.engine.rounding import Rounding
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.stopping import Fixed, HeldOut
@@ -168,6 +169,29 @@ PRESETS["denoise guided"] = {
     "best": replace(PRESETS["denoise"]["best"], tv=1.0),
     "ulyanov2018": _ULYANOV,
 }
+
+# Explicit priors by themselves, to compare with: the pixels take the network's place, and everything else is
+# the same. Held-out pixels tell when the penalty, which begins strong, has become too weak.
+_EXPLICIT = Settings(
+    network=Picture(),
+    input=NoiseInput(channels=0, perturbation=0.0),
+    optimiser=Adam(0.01, memory=0.9),
+    likelihood=Gaussian(),
+    # At first the picture is flat, and nothing improves until the weight is a tenth, perhaps.
+    stopping=HeldOut(guard=None, wait=200),
+    averaging=0.9,
+    correction="none",
+    finish=100,
+    expected=600,
+    iterations=2000,
+    precision="float32",
+)
+EXPLICIT: dict[str, Penalty] = {"tv": TotalVariation(), "tikhonov": Tikhonov()}
+"""The presets that are no deep image prior, and the explicit priors that they are."""
+
+for _task, _presets in PRESETS.items():
+    if _task != "deblock":
+        _presets |= {name: replace(_EXPLICIT, penalty=penalty) for name, penalty in EXPLICIT.items()}
 
 
 def preset(name: str, task: str = "denoise") -> Settings:

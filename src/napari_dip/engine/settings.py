@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from napari_dip.engine.components import choose, refuse_unknown
@@ -12,6 +12,7 @@ from napari_dip.engine.inputs import INPUTS, Input
 from napari_dip.engine.likelihoods import LIKELIHOODS, Likelihood
 from napari_dip.engine.networks import NETWORKS, Network
 from napari_dip.engine.optimisers import OPTIMISERS, Optimiser
+from napari_dip.engine.penalties import PENALTIES, NoPenalty, Penalty
 from napari_dip.engine.rounding import Rounding
 from napari_dip.engine.stopping import RULES, StoppingRule
 
@@ -24,6 +25,7 @@ _KINDS: dict[str, Mapping[str, Any]] = {
     "input": INPUTS,
     "optimiser": OPTIMISERS,
     "likelihood": LIKELIHOODS,
+    "penalty": PENALTIES,
     "stopping": RULES | {Rounding.name: Rounding},
 }
 
@@ -41,6 +43,8 @@ class Settings:
         iteration n is ``min(averaging, n / (n + 9))``, so that the first, bad iterates are soon forgotten.
     tv
         Weight of the total variation beside the logarithm of the mean data term; 0 for none.
+    penalty
+        An explicit prior as a term beside half the mean data term (`napari_dip.engine.penalties`).
     correction
         The explicit prior that corrects the generator's estimate, by the part that held-out pixels confirm.
         ``"interpolation"`` (a smooth image): what the generator leaves unexplained of the known pixels is
@@ -75,6 +79,7 @@ class Settings:
     stopping: StoppingRule
     averaging: float = 0.99
     tv: float = 0.0
+    penalty: Penalty = field(default_factory=NoPenalty)
     correction: str | None = None
     guess: int = 0
     finish: int = 0
@@ -104,7 +109,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
         return {k: v.to_dict() if k in _KINDS else v for k, v in values.items()}
 
     def changed(self, **changes: Any) -> Settings:
@@ -112,7 +117,7 @@ class Settings:
 
         Parts are given by name or as a dict, as `napari_dip.engine.components.choose` takes them.
         """
-        refuse_unknown(changes, [field.name for field in fields(self)], "The settings")
+        refuse_unknown(changes, [one.name for one in fields(self)], "The settings")
         given = {k: v for k, v in changes.items() if v is not None}
         for name, kinds in _KINDS.items():
             if name in given:

@@ -29,6 +29,7 @@ from napari_dip.engine.inputs import ImageInput, Perturbed
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.operators import Blur, Identity
 from napari_dip.engine.patches import nonlocal_bayes
+from napari_dip.engine.penalties import NoPenalty, total_variation
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.shrinkage import shrink
@@ -45,6 +46,10 @@ WARM = 10
 
 # The better the estimate, the better it is seen what it has in common with a guide: so many times more.
 LOOKS = 3
+
+# Images of the result's size that a run with a penalty holds at its peak, as it was measured: the pixels,
+# what the optimiser keeps of them, and the differences between them.
+PENALISED = 60
 
 # Streams of random numbers, which must not repeat one another.
 INPUT, PERTURBED, WATCHED = range(3)
@@ -132,7 +137,8 @@ def iterate(
         How to solve it.
     neighbour
         What a run with the same settings left behind (`Iterate.neighbour`). Where it resembles the problem,
-        the run starts from its weights, and needs few iterations.
+        the run starts from its weights, and needs few iterations. A run that is to find a penalty's weight
+        has to go all the way.
 
     Raises
     ------
@@ -149,7 +155,7 @@ def iterate(
     settings = resolve(settings)
     fit = Fit(problem, settings)
     warm = False
-    if neighbour is not None and neighbour.resembles(fit.problem):
+    if neighbour is not None and not settings.penalty.sought and neighbour.resembles(fit.problem):
         fit.start_from(neighbour)
         warm = True
     finish = settings.finish // 2 if warm else settings.finish
@@ -223,6 +229,8 @@ class Fit:
         Average of the iterates on the image grid, shape (1, channels, [Z,] Y, X).
     parts
         How much of each correction is made.
+    fallen
+        Iterations for which the penalty's weight, where it is to be found, has fallen.
     """
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
@@ -255,6 +263,7 @@ class Fit:
         self.patches: Tensor | None = None
         self.guessing = 0  # iterations that are left for it
         self.kept: dict[str, Any] | None = None
+        self.fallen, self.falling = 0, True
         if settings.guess and problem.known is not None:
             self.guess(1 - self.problem.weights, settings.guess)
 
@@ -280,6 +289,7 @@ class Fit:
         self.problem = problem.to(self.device)
         self.measurement = self.problem.filled
         self.kept, self.parts, self.hints, self.patches = None, [], {}, None
+        self.fallen, self.falling = 0, True
         # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
         hidden = before * (1 - self.problem.weights)
         if hidden.any():
@@ -303,13 +313,19 @@ class Fit:
             x = self.network(self.input())
         x = x[self.crop].float()
         level = problem.operator(self.average) if iteration > 1 else None
-        errors = settings.likelihood(problem.operator(x), self.measurement, level, problem.noise)
+        predicted = problem.operator(x)
+        # What looks beyond a pixel must find no error where the fit may not see one.
+        measured = torch.where(seen > 0, self.measurement, predicted)
+        errors = settings.likelihood(predicted, measured, level, problem.noise)
         data_term = (errors * seen).sum() / seen.sum()
         loss = data_term
         if settings.tv:
             # The noise's variance is not known; the data term is its estimate. This is the gradient of the
             # profile likelihood, log(data term), beside the prior.
             loss = data_term + settings.tv * data_term.detach() * total_variation(x)
+        if weight := settings.penalty.weight_at(self.fallen):
+            loss = loss + 2 * weight * settings.penalty(x)
+        self.fallen += self.falling
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -430,15 +446,23 @@ class Fit:
 
     def keep(self) -> None:
         """Remember the state as the best so far."""
-        state = self.network.state_dict(), self.optimiser.state_dict(), self.average, self.parts
-        self.kept = dict(zip(("network", "optimiser", "average", "parts"), copy.deepcopy(state), strict=True))
+        state = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "parts": self.parts,
+            "fallen": self.fallen,
+        }
+        self.kept = copy.deepcopy(state)
 
     def go_back(self) -> None:
         """Return to the best state and forget it: from here on the newest average is the best."""
+        self.falling = False
         if self.kept is not None:
             self.network.load_state_dict(self.kept["network"])
             self.optimiser.load_state_dict(self.kept["optimiser"])
             self.average, self.parts = self.kept["average"], self.kept["parts"]
+            self.fallen = self.kept["fallen"]
             self.kept = None
 
 
@@ -478,13 +502,6 @@ def by_patches(problem: Problem, seen: Tensor, pilot: Tensor) -> Tensor:
     return nonlocal_bayes(measured, pilot, problem.noise, guide)
 
 
-def total_variation(x: Tensor) -> Tensor:
-    """Return the mean over pixels of the absolute differences to the next pixel along each axis."""
-    return sum(
-        (x.diff(dim=axis).abs().mean() for axis in range(2, x.ndim) if x.shape[axis] > 1), x.new_zeros(())
-    )
-
-
 def _random(seed: int, stream: int) -> torch.Generator:
     """Return the generator of one stream of a seed's random numbers."""
     return torch.Generator().manual_seed(3 * seed + stream)
@@ -497,7 +514,10 @@ def memory_of(problem: Problem, settings: Settings) -> int:
     width = settings.input.width(problem, factors)
     with torch.device("meta"):
         network = settings.network.build(width, problem.channels, canvas)
-    return memory_needed(network, (1, width, *(c // f for c, f in zip(canvas, factors, strict=True))))
+    needed = memory_needed(network, (1, width, *(c // f for c, f in zip(canvas, factors, strict=True))))
+    if not isinstance(settings.penalty, NoPenalty):
+        needed += PENALISED * problem.channels * math.prod(canvas) * 4
+    return needed
 
 
 def _refuse_too_large(problem: Problem, settings: Settings) -> None:

@@ -91,12 +91,14 @@ FIELDS = (
         "Noise model",
         "What kind of noise the camera made.\n"
         "Even: the same in dark and bright places.\nPhoton: more of it in bright places, as when light is "
-        "scarce.\nOutliers: with hot or dead pixels.\nHeavy tails: with many strong outliers.",
+        "scarce.\nOutliers: with hot or dead pixels.\nHeavy tails: with many strong outliers.\n"
+        "Heavy tails, all scales: the same, and errors that many pixels share weigh more.",
         choices=(
             ("gaussian", "Even"),
             ("poisson-gaussian", "Photon"),
             ("huber", "Outliers"),
             ("l1", "Heavy tails"),
+            ("laplacian-l1", "Heavy tails, all scales"),
         ),
     ),
     Field(
@@ -104,6 +106,14 @@ FIELDS = (
         "Smoothness",
         "Weight of total variation: more makes flat places flatter and keeps edges; 0 is none, 30 is much.",
         numbers=(0, 1000, 2),
+    ),
+    Field(
+        "penalty",
+        "Explicit prior",
+        "What one expects of a picture, beside what the network can make. Total variation: few edges. "
+        "Tikhonov: no edges, smooth everywhere.\nIt begins strong and becomes weaker until the picture is at "
+        "its best.",
+        choices=(("none", "None"), ("tv", "Total variation"), ("tikhonov", "Tikhonov")),
     ),
     Field(
         "averaging",

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout
 
 from napari_dip.job import Job
 from napari_dip.viewer.widgets.blur_choice import BlurChoice
+from napari_dip.viewer.widgets.denoise import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.look_ahead import LookAhead
 from napari_dip.viewer.widgets.task import TaskWidget
 from napari_dip.viewer.words import need, sharpened
@@ -22,6 +23,7 @@ PRESETS = {
         "Best",
         "Goes on for longer, and for volumes with a larger network: finer detail, several times slower.",
     ),
+    **TO_COMPARE_WITH,
 }
 
 

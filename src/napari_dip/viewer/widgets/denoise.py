@@ -13,10 +13,22 @@ from napari_dip.viewer.widgets.task import TaskWidget
 
 __all__ = ["DenoiseWidget"]
 
+# For every task.
+TO_COMPARE_WITH = {
+    "tv": (
+        "Total variation",
+        "No deep image prior: the picture with the fewest edges, to compare with. Quick.",
+    ),
+    "tikhonov": (
+        "Tikhonov",
+        "No deep image prior: the smoothest picture, to compare with. Quick.",
+    ),
+}
 PRESETS = {
     "fast": ("Fast", "Half resolution inside: the quickest."),
     "best": ("Best", "Full resolution inside: finer detail, several times slower."),
     "ulyanov2018": ("Original (Ulyanov 2018)", "The published method to the letter, for comparison: slow."),
+    **TO_COMPARE_WITH,
 }
 
 

@@ -29,6 +29,7 @@ from napari_dip.viewer.masks import (
 )
 from napari_dip.viewer.runs import Run
 from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.widgets.denoise import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow
 from napari_dip.viewer.widgets.task import TaskWidget
@@ -46,6 +47,7 @@ PRESETS: Entries = {
         "Original (Ulyanov 2018)",
         "The published method for this kind of damage, to the letter, for comparison: slow.",
     ),
+    **TO_COMPARE_WITH,
 }
 DAMAGES: Entries = {
     None: ("Auto", "The mask's shape tells what it is."),
