@@ -25,6 +25,9 @@ __all__ = ["L1", "LIKELIHOODS", "Gaussian", "Huber", "LaplacianL1", "Likelihood"
 class Likelihood(Component, ABC):
     """The noise, as the data term sees it."""
 
+    # Whether it expects outliers.
+    robust: ClassVar[bool] = False
+
     @abstractmethod
     def __call__(
         self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
@@ -60,6 +63,7 @@ class Gaussian(Likelihood):
 class L1(Likelihood):
     """Absolute error: heavy-tailed noise."""
 
+    robust: ClassVar[bool] = True
     name: ClassVar[str] = "l1"
 
     def __call__(
@@ -79,6 +83,7 @@ class Huber(Likelihood):
     """
 
     delta: float = 0.1
+    robust: ClassVar[bool] = True
     name: ClassVar[str] = "huber"
 
     def __call__(
@@ -102,6 +107,7 @@ class LaplacianL1(Likelihood):
     """
 
     levels: int = 4
+    robust: ClassVar[bool] = True
     name: ClassVar[str] = "laplacian-l1"
 
     def __post_init__(self) -> None:
