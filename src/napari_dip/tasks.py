@@ -61,7 +61,12 @@ class Task(ABC):
 
     def suit(self, settings: Settings) -> Settings:
         """Return the engine's settings with what the task decides filled in."""
-        return replace(settings, correction=self.correction) if settings.correction is None else settings
+        if settings.correction is None:
+            settings = replace(settings, correction=self.correction)
+        rule = settings.stopping
+        if isinstance(rule, HeldOut) and rule.absolute is None:
+            settings = replace(settings, stopping=replace(rule, absolute=settings.likelihood.robust))
+        return settings
 
     def factors(self, axes: Axes) -> tuple[int, ...]:
         """Return how much finer the result is than the image, along each axis of the array."""

@@ -36,6 +36,19 @@ def test_held_out_figure_is_the_error_on_watched_pixels():
     assert judge.figure(10, y[None], wrong_where_seen) == pytest.approx(0.0)
 
 
+def test_an_absolute_figure_tells_the_better_estimate_among_outliers():
+    rng = torch.Generator().manual_seed(3)
+    truth = torch.full((1, 1, 60, 60), 0.5)
+    hit = torch.rand(truth.shape, generator=rng) < 0.1
+    y = torch.where(hit, torch.rand(truth.shape, generator=rng).round(), truth)
+    judge = HeldOut(absolute=True).begin(Problem(y[0], noise=Noise(0.0, 0.0, 0.1)), seeded())
+    better, worse = (judge.figure(10, y, truth + error) for error in (0.005, 0.05))
+    assert worse - better == pytest.approx(0.9 * 0.045, abs=0.01)
+    squared = HeldOut(absolute=False).begin(Problem(y[0]), seeded())
+    assert better == pytest.approx(0.5 * hit.float().mean().item(), abs=0.03)
+    assert squared.figure(10, y, truth + 0.05) - squared.figure(10, y, truth + 0.005) < 0.01
+
+
 def test_missing_pixels_are_neither_watched_nor_seen():
     known = torch.rand(1, 60, 60, generator=seeded()) < 0.5
     judge = HeldOut(fraction=0.2).begin(Problem(torch.rand(1, 60, 60), known), seeded())

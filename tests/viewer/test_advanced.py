@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from napari_dip.api import denoise, plan_denoise
-from napari_dip.engine.presets import PRESETS, preset
+from napari_dip.engine.presets import EXPLICIT, PRESETS, preset
 from napari_dip.viewer.widgets.advanced import FIELDS, AdvancedForm
+from napari_dip.viewer.widgets.deconvolution import DeconvolutionWidget
 from napari_dip.viewer.widgets.denoise import PRESETS as NAMED
+from napari_dip.viewer.widgets.denoise import DenoiseWidget
+from napari_dip.viewer.widgets.inpaint import InpaintWidget
+from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 
 ELSEWHERE = {
     *("image", "preset", "axes", "neighbours", "detail", "guide", "guided_by", "out", "progress", "callback"),
@@ -72,3 +76,11 @@ def test_the_presets_values_are_shown(form):
     assert form.inputs["iterations"].text() == f"{preset('fast').iterations} (preset)"
     form.inputs["iterations"].stepBy(1)
     assert form.settings() == {"iterations": preset("fast").iterations}
+
+
+@pytest.mark.parametrize("kind", [DenoiseWidget, InpaintWidget, SuperResolutionWidget, DeconvolutionWidget])
+@pytest.mark.parametrize("name", EXPLICIT)
+def test_every_widget_offers_what_there_is_to_compare_with(kind, name):
+    called, said = kind.PRESETS[name]
+    assert called in ("Total variation", "Tikhonov")
+    assert "No deep image prior" in said and "to compare with" in said

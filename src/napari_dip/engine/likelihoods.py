@@ -33,6 +33,9 @@ class Likelihood(Component, ABC):
 
     weighs: ClassVar[bool] = False
 
+    # Whether it expects outliers.
+    robust: ClassVar[bool] = False
+
     @abstractmethod
     def __call__(
         self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
@@ -68,6 +71,7 @@ class Gaussian(Likelihood):
 class L1(Likelihood):
     """Absolute error: heavy-tailed noise."""
 
+    robust: ClassVar[bool] = True
     name: ClassVar[str] = "l1"
 
     def __call__(
@@ -87,6 +91,7 @@ class Huber(Likelihood):
     """
 
     delta: Annotated[float, Range(0, but=0)] = 0.1
+    robust: ClassVar[bool] = True
     name: ClassVar[str] = "huber"
 
     def __call__(
@@ -110,6 +115,7 @@ class LaplacianL1(Likelihood):
     """
 
     levels: Annotated[int, Range(1)] = 4
+    robust: ClassVar[bool] = True
     name: ClassVar[str] = "laplacian-l1"
 
     def __call__(

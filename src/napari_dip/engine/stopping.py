@@ -192,6 +192,9 @@ class HeldOut(StoppingRule):
         Iterations before which nothing counts. None: as the task asks, else 0.
     every
         Iterations between two looks.
+    absolute
+        Whether the absolute error on held-out pixels is the figure: among outliers the squared one tells of
+        little else. None: as the data term asks; else not.
     """
 
     fraction: Part = 0.05
@@ -205,6 +208,7 @@ class HeldOut(StoppingRule):
     tolerance: Part | None = None
     start: WholeNumber | None = None
     every: Annotated[int, Range(1)] = 10
+    absolute: bool | None = None
     name: ClassVar[str] = "held-out"
 
     def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
@@ -239,6 +243,8 @@ class _HeldOutJudge(Judge):
             self.shown, watched = y + hidden * problem.apart, y - problem.apart
         self.rule, self.missing = rule, rule.target == "missing"
         self.y, self.variance = y, None if guard and not self.missing else problem.variance
+        if rule.absolute:
+            self.variance = None  # tells nothing of absolute errors
         self.most = 1.0 if rule.most is None else rule.most
         self.tolerance = 0.02 if rule.tolerance is None else rule.tolerance
         if self.variance is None:
@@ -275,7 +281,10 @@ class _HeldOutJudge(Judge):
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
         if not self.due(iteration):
             return None
-        held_out = (self._watched(average) - self.truth).square().mean()
+        errors = self._watched(average) - self.truth
+        if self.rule.absolute:
+            return float(errors.abs().mean())
+        held_out = errors.square().mean()
         if self.variance is None:
             return float(held_out)
         if self.missing:
