@@ -43,7 +43,7 @@ def test_every_field_explains_itself():
 
 def test_an_untouched_form_leaves_everything_to_the_preset(form):
     assert form.settings() == {}
-    form.show_preset(preset("best").to_dict())
+    form.show_preset(preset("best").to_dict() | {"noise": {"gain": 1.0, "read_noise": 2.0}})
     assert form.settings() == {}
 
 

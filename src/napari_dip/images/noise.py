@@ -144,9 +144,9 @@ def _scaled(light: NDArray[Any], alone: NDArray[Any], noise: Noise) -> Floats:
     """Return noise that is there by itself in its standard deviations, NaN where it isn't known."""
     known = np.isfinite(light) & np.isfinite(alone)
     level = gaussian_filter(np.where(known, light, np.mean(light[known])), 1.0)
-    # Where the line says that there is next to no noise, what there is would count for more than all others.
-    least = DIMMEST * np.mean(np.square(alone[known]))
-    variance = np.maximum(noise.variance(level), max(float(least), 1e-300))
+    # Where the line says that there is next to no noise, what there is would count for more than all else.
+    variance = noise.variance(level)
+    variance = np.maximum(variance, max(DIMMEST * float(variance[known].mean()), 1e-300))
     scaled: Floats = np.where(known, alone, np.nan) / np.sqrt(variance)
     return scaled
 

@@ -255,7 +255,7 @@ class AdvancedForm(QWidget):
         """Show beside each untouched field what the preset, in plain JSON, decides."""
         for name, field in self.inputs.items():
             value = settings.get(name)
-            field.show_default(value["name"] if isinstance(value, Mapping) else value)
+            field.show_default(value.get("name") if isinstance(value, Mapping) else value)
 
     def show_devices(self, devices: list[str]) -> None:
         """Offer the graphics processors that this machine has."""
