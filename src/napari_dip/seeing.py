@@ -133,8 +133,9 @@ def invert_features(
         is.
     limits : (float, float)
         How dark and how bright a pixel may be; by default a little more than the image's own range.
-    preset : {'fast', 'best'}
-        The complete settings that the other keywords change.
+    preset : {'fast', 'best', 'tv'}
+        The complete settings that the other keywords change; ``'tv'`` fits the pixels themselves, with total
+        variation, to compare with.
     axes : str
         A letter for each axis, as `napari_dip.denoise` takes them.
     dtype : dtype
@@ -142,7 +143,7 @@ def invert_features(
     progress : bool
         Draw a progress bar.
     callback : callable
-        Called with a `napari_dip.job.Step` after each iteration; when it returns True the run stops.
+        Called with a `napari_dip.step.Step` after each iteration; when it returns True the run stops.
     **settings
         Of the engine, as `napari_dip.denoise` takes them: ``iterations``, ``seconds``, ``seed``, ``tv``,
         ``network``, ``input``, ``optimiser``, ``likelihood``, ``averaging``, ``device``, ...
@@ -246,8 +247,9 @@ def maximise_activation(
     jitter : int
         Pixels by which the image is moved at random, round its border, before each look: nothing then hangs
         on where exactly something lies.
-    preset : {'fast', 'best'}
-        The complete settings that the other keywords change.
+    preset : {'fast', 'best', 'tv'}
+        The complete settings that the other keywords change; ``'tv'`` fits the pixels themselves, with total
+        variation, to compare with.
     axes : str
         A letter for each axis of `shape`, ``"ZYX"`` of a volume.
     dtype : dtype
