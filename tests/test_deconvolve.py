@@ -112,7 +112,7 @@ def test_a_psf_may_be_a_layer_or_a_file(tmp_path):
     ("psf", "words"),
     [
         ((1.0, 2.0, 3.0), "psf has 3 entries, but the image has 2 spatial axes"),
-        (0.0, "fwhm must be above 0"),
+        (0.0, r"fwhm of .gaussian. must be a number above 0"),
         (np.ones((3, 3, 3)), "the image has 2 spatial axes"),
         ({"fwhm": 2, "width": 3}, "'width' is not known"),
         ("airy", "psf 'airy' does not exist|there is no file"),
