@@ -150,8 +150,8 @@ def test_a_fixed_number_of_iterations_ends_a_run_by_itself():
     judge = Fixed(at=30).begin(Problem(torch.rand(1, 8, 8)), seeded())
     assert [n for n in range(1, 60) if judge.due(n)] == [30]
     assert judge.seen.all()
-    patience = Patience(Fixed(at=30).patience, judge.tolerance, judge.wait)
-    assert not patience.exhausted or patience.last == 0
+    patience = Patience(Fixed(at=30).patience, judge.tolerance, judge.wait, judge.first)
+    assert not patience.exhausted and patience.end == 30
     patience.better(30, judge.figure(30, judge.seen, judge.seen))
     assert patience.exhausted
     judge.hurry(10)

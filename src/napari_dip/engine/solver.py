@@ -183,7 +183,7 @@ def iterate(
             if warm:
                 judge.hurry(WARM)
             fit.show(judge.seen, judge.shown)
-            patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait)
+            patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait, judge.first)
             finished = None
             if not iteration and neighbour is not None and warm and fit.trust(neighbour):
                 finished = min(STEPS, settings.iterations)

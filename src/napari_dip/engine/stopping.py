@@ -49,12 +49,15 @@ class Judge(ABC):
         Part of the figure by which it must fall to count as an improvement worth waiting for.
     wait
         Iterations without improvement that are allowed in any case.
+    first
+        The iteration from which on that counts.
     """
 
     seen: Tensor
     shown: Tensor | None = None
     tolerance: float = 0.0
     wait: int = 40
+    first: int = 0
 
     def hurry(self, times: int) -> None:
         """Wait so many times less for everything: the run starts from a good estimate."""
@@ -104,10 +107,10 @@ class StoppingRule(Component, ABC):
 class Patience:
     """Follows the figures of a run: which is the best, and when to give up on a better one."""
 
-    def __init__(self, patience: float, tolerance: float = 0.0, wait: int = 40) -> None:
+    def __init__(self, patience: float, tolerance: float = 0.0, wait: int = 40, first: int = 0) -> None:
         self.patience, self.tolerance, self.wait = patience, tolerance, wait
         self.mark = float("inf")  # the figure at the last improvement that was worth waiting for
-        self.mark_iteration = 0
+        self.mark_iteration = first
         self.best = float("inf")
         self.best_iteration = 0
         self.last = 0
@@ -443,14 +446,13 @@ class _FixedJudge(Judge):
     wait = 0
 
     def __init__(self, problem: Problem, at: int | None) -> None:
-        self.seen, self.at = problem.weights, at
+        self.seen, self.first = problem.weights, at or 0
 
     def hurry(self, times: int) -> None:
-        if self.at is not None:
-            self.at = max(1, self.at // times)
+        self.first = max(1, self.first // times) if self.first else 0
 
     def due(self, iteration: int) -> bool:
-        return iteration == self.at
+        return iteration == self.first
 
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
         return 0.0 if self.due(iteration) else None
