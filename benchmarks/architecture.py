@@ -10,9 +10,10 @@ with noise (sigma 25 / 255), its pixels shuffled, and uniform noise (Ulyanov et 
 Nothing else helps: the input is not perturbed, iterates are not averaged, every pixel is seen.
 
 to 10%       iterations until a tenth of the target's variance is left
-impedance    those of the shuffled pixels over those of the picture: the same numbers in another order
+impedance    those of the shuffled pixels over those of the picture: the same numbers in another order;
+             "shuffled left" is what is left of them in the iteration that brings the picture to 10%
 best, end    PSNR of the noisy picture's iterates in dB: the best, and the median of the last 20
-noise taken  which part of the noise is in the iterate: at the best, and at the end
+noise taken  which part of the noise is in the best iterate; and in those at the end
 
 --width is the number of channels at each scale of the networks that are varied (the 2018 one has 128).
 --again shows what an earlier run has saved, and fits nothing. --plot needs matplotlib.
@@ -21,7 +22,6 @@ noise taken  which part of the noise is in the iterate: at the best, and at the 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,10 +54,11 @@ COLUMNS = (
     "shuffled",
     "noise",
     "impedance",
+    "shuffled left",
     "best (at)",
     "end",
-    "noise taken, best",
-    "end",
+    "noise taken",
+    "noise at end",
 )
 COLOURS = {
     "picture": "tab:green",
@@ -202,7 +203,7 @@ def line(name: str, row: Row) -> str:
     def spent(what: str) -> str:
         left = row["left"][what]
         n = reached(left)
-        return str(n) if n else f"never ({min(left):.0%} left)"
+        return str(n) if n else f"never ({min(left):.1%} left)"
 
     ratio, picture = impedance(row), reached(row["left"]["picture"])
     if ratio is not None:
@@ -215,6 +216,7 @@ def line(name: str, row: Row) -> str:
         f"{row['weights']:,}",
         *(spent(what) for what in COLOURS),
         resists,
+        f"{row['left']['shuffled'][picture - 1]:.0%}" if picture else "",
         f"{row['quality'][at]:.2f} ({at + 1})",
         f"{np.median(row['quality'][-END:]):.2f}",
         f"{row['taken'][at]:.0%}",
@@ -264,19 +266,10 @@ def plot_variants(rows: dict[str, Row], noisy: np.ndarray) -> Any:
     left.legend(fontsize=8, loc="lower left")
     shown = {"noisy": noisy} | {name: row["best"] for name, row in rows.items()}
     for panel, (name, image) in zip(strip.subplots(1, len(shown)), shown.items(), strict=True):
-        panel.imshow(image, cmap="gray", vmin=0, vmax=1)
+        panel.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         panel.set_title(name.replace(", ", ",\n"), fontsize=8)
         panel.axis("off")
     return figure
-
-
-def save(figure: Any, file: Path) -> None:
-    """Write a figure as a small PNG."""
-    from PIL import Image
-
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=90)
-    Image.open(drawn).convert("RGB").quantize(64).save(file, optimize=True)
 
 
 def main() -> None:
@@ -316,7 +309,7 @@ def main() -> None:
     if options.plot:
         for study, rows in tables.items():
             figure = plot_targets(rows) if study == "fig2" else plot_variants(rows, noisy)
-            save(figure, options.plot / f"{study}.png")
+            figure.savefig(options.plot / f"prefers-{study}.png", dpi=80, pil_kwargs={"optimize": True})
 
 
 if __name__ == "__main__":
