@@ -246,13 +246,14 @@ class _HeldOutJudge(Judge):
             self.shown, watched = y + hidden * problem.apart, y - problem.apart
         self.rule, self.missing = rule, rule.target == "missing"
         self.y, self.variance = y, None if guard and not self.missing else problem.variance
+        wait = Judge.wait if self.variance is None else 200
         if rule.absolute:
             self.variance = None  # tells nothing of absolute errors
         self.most = 1.0 if rule.most is None else rule.most
         self.tolerance = 0.02 if rule.tolerance is None else rule.tolerance
         if self.variance is None:
             self.tolerance = 0.0
-        self.wait = (Judge.wait if self.variance is None else 200) if rule.wait is None else rule.wait
+        self.wait = wait if rule.wait is None else rule.wait
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(watched)
         self.every, self.start = rule.every, rule.start or 0
