@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import os
 import pickle
 import re
 import shutil
+import typing
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ import tifffile
 import napari_dip as dip
 from napari_dip import presets
 from napari_dip.cli import main
-from napari_dip.engine.components import check
+from napari_dip.engine.components import Component, check
 from napari_dip.engine.presets import PRESETS
 from napari_dip.images.files import Description, read, write
 from napari_dip.images.noise import Noise
@@ -103,6 +106,21 @@ def test_every_preset_is_what_its_types_say_and_numbers_of_numpy_are_taken():
             check(settings)
     changed = PRESETS["denoise"]["fast"].changed(tv=np.float32(2), optimiser={"rate": np.float64(0.5)})
     assert json.loads(json.dumps(changed.to_dict()))["tv"] == 2
+
+
+def parts(kind=Component):
+    for part in kind.__subclasses__():
+        yield part
+        yield from parts(part)
+
+
+def test_every_number_of_every_part_says_how_large_it_may_be():
+    for part in parts():
+        hints = typing.get_type_hints(part, include_extras=True)
+        for field in dataclasses.fields(part):
+            numbers = re.findall(r"\b(?:int|float)\b", str(hints[field.name]).replace("class ", ""))
+            assert str(hints[field.name]).count("Range(") >= len(numbers), f"{part.__name__}.{field.name}"
+        assert "__post_init__" not in vars(part) or "super().__post_init__()" in inspect.getsource(part)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ FILES = {
     *("LICENSE", "README.md", "CHANGELOG.md", "CITATION.cff", "pyproject.toml", "tox.ini", "mkdocs.yml"),
     ".gitignore",  # hatchling asks it, when the sdist is built from
 }
-FOLDERS = {"src", "tests", "tools", "demo", "docs", "requirements"}
+FOLDERS = {"src", "tests", "tools", "demo", "docs", "benchmarks", "requirements"}
 PACKAGE = "napari_dip"
 # What an installed package has to do, in a folder where nothing else is.
 WORKS = """

@@ -156,7 +156,7 @@ def test_a_fixed_number_of_iterations_ends_a_run_by_itself():
     assert patience.exhausted
     judge.hurry(10)
     assert judge.due(3)
-    with pytest.raises(ValueError, match="whole number of iterations"):
+    with pytest.raises(ValueError, match="a whole number of at least 1 or None"):
         Fixed(at=0)
 
 

@@ -426,13 +426,8 @@ class Fixed(StoppingRule):
         average is the result.
     """
 
-    at: int | None = None
+    at: Annotated[int, Range(1)] | None = None
     name: ClassVar[str] = "fixed"
-
-    def __post_init__(self) -> None:
-        """Refuse a number that is none."""
-        if self.at is not None and (isinstance(self.at, bool) or self.at < 1):
-            raise ValueError(f"at must be a whole number of iterations from 1, or None, but is {self.at!r}.")
 
     @property
     def patience(self) -> float:  # type: ignore[override]

@@ -93,7 +93,7 @@ class Optics(PointSpread):
     """
 
     numerical_aperture: Annotated[float, Range(0, 10)] = 1.4
-    wavelength: float = 0.52
+    wavelength: Annotated[float, Range(0)] = 0.52
     refractive_index: Annotated[float, Range(1, 10)] = 1.515
     pixel_size: Lengths | None = None
     microscope: Literal["widefield", "confocal"] = "widefield"
