@@ -299,7 +299,8 @@ def _in_volumes(settings: Mapping[str, Any]) -> bool:
 
 def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
     count, names = len(axes.spatial), " and ".join(axes.names[axis] for axis in axes.spatial)
-    factors = list(factor) if isinstance(factor, Sequence) or np.ndim(factor) else [factor] * count
+    several = isinstance(factor, Sequence) and not isinstance(factor, str)
+    factors = list(factor) if several or np.ndim(factor) else [factor] * count
     if len(factors) != count:
         raise ValueError(
             f"factor has {len(factors)} entries, {factor!r}, but there are {count} spatial axes, {names}: "

@@ -159,7 +159,9 @@ def _changes(
 ) -> str | dict[str, Any] | None:
     """Return how a part of the engine is told apart from the preset's, or None where it is the same."""
     kind = value["name"]
-    usual = _suited(base.changed(**{name: kind}), task, settings)[name]
+    # A task chooses the stopping rule's details by the data term.
+    changes = {"likelihood": settings["likelihood"], name: kind}
+    usual = _suited(base.changed(**changes), task, settings)[name]
     changed = {key: each for key, each in value.items() if each != usual.get(key, ...)}
     if kind == getattr(base, name).name:
         return changed or None
