@@ -182,11 +182,12 @@ def iterate(
             judge = settings.stopping.begin(fit.problem, _random(settings.seed, WATCHED))
             if warm:
                 judge.hurry(WARM)
-            fit.show(judge.seen, judge.shown)
             patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait, judge.first)
             finished = None
             if not iteration and neighbour is not None and warm and fit.trust(neighbour):
                 finished = min(STEPS, settings.iterations)
+            else:
+                fit.show(judge.seen, judge.shown)
         iteration += 1
         data_term = fit.step(iteration)
         figure, last = None, finished
