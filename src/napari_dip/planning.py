@@ -13,7 +13,7 @@ from napari_dip.detail import check_detail
 from napari_dip.engine.components import choose, shown
 from napari_dip.engine.networks import Picture
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
-from napari_dip.engine.presets import PRESETS
+from napari_dip.engine.presets import guided
 from napari_dip.given import Given, is_layer, pixels_of, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
@@ -191,8 +191,8 @@ def _plan(
     preset: str,
     settings: dict[str, Any],
 ) -> Plan:
-    if settings.get("guide") is not None and f"{presets} guided" in PRESETS:
-        presets = f"{presets} guided"
+    if settings.get("guide") is not None:
+        presets = guided(presets)
     chosen = choose_preset(preset, task.name, presets)
     settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
     names = (

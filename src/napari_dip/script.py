@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_dip.engine.components import choose
 from napari_dip.engine.operators import Lanczos
-from napari_dip.engine.presets import PRESETS, preset
+from napari_dip.engine.presets import PRESETS, guided, preset
 from napari_dip.engine.settings import Settings
 from napari_dip.images.damage import Damage
 from napari_dip.images.jpeg import quantisation_of
@@ -129,8 +129,8 @@ def _kind(task: str, settings: Mapping[str, Any]) -> str:
         kind = "super-resolve volumes"
     if task == "deconvolve" and "Z" in settings["axes"] and settings.get("neighbours") is None:
         kind = "deconvolve volumes"
-    if "guided_by" in settings and f"{kind} guided" in PRESETS:
-        kind = f"{kind} guided"
+    if "guided_by" in settings:
+        kind = guided(kind)
     return kind if kind in PRESETS else "denoise"
 
 

@@ -16,7 +16,7 @@ from napari_dip.engine.rounding import Rounding
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.stopping import Fixed, HeldOut
 
-__all__ = ["PRESETS", "preset"]
+__all__ = ["PRESETS", "guided", "preset"]
 
 _HALF = Settings(
     # Half resolution: most of the arithmetic on a quarter of the pixels.
@@ -250,3 +250,8 @@ def preset(name: str, task: str = "denoise") -> Settings:
     if not isinstance(name, str) or name not in presets:
         raise ValueError(f"preset {shown(name)} does not exist. Choose one of: {', '.join(presets)}.")
     return presets[name]
+
+
+def guided(task: str) -> str:
+    """Return the key of `PRESETS` for a task that has a guide: one of its own, or the task's as ever."""
+    return f"{task} guided" if f"{task} guided" in PRESETS else task

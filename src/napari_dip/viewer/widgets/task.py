@@ -358,12 +358,10 @@ class TaskWidget(QWidget):
     def show_preset(self) -> None:
         """Show in *Advanced* what the preset decides."""
         if self.ready:
-            from napari_dip.engine.presets import PRESETS
+            from napari_dip.engine import presets
             from napari_dip.presets import choose_preset
 
-            kind = self.presets()
-            if self.guide.layer is not None and f"{kind} guided" in PRESETS:
-                kind = f"{kind} guided"
+            kind = self.presets() if self.guide.layer is None else presets.guided(self.presets())
             try:
                 chosen = choose_preset(self.preset.currentData(), self.TASK, kind)
             except ValueError as error:  # a file of the user's that is damaged
