@@ -9,6 +9,7 @@ from itertools import count
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from npe2 import PluginManager, PluginManifest
 from qtpy.QtCore import QPoint, Qt
 
 
@@ -53,6 +54,16 @@ def noisy():
 @pytest.fixture
 def viewer(make_napari_viewer):
     return make_napari_viewer()
+
+
+@pytest.fixture
+def viewer_with_plugin(make_napari_viewer):
+    """A viewer that knows the plugin's menus, commands and files."""
+    viewer = make_napari_viewer()
+    manager, manifest = PluginManager.instance(), PluginManifest.from_distribution("napari-dip")
+    if manifest.name not in manager:
+        manager.register(manifest)
+    return viewer
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import replace
 import napari
 import numpy as np
 import pytest
-from npe2 import PluginManager, PluginManifest
 
 from napari_dip.given import description_of
 from napari_dip.images.files import Description, read, write
@@ -16,16 +15,11 @@ from napari_dip.viewer.layers import is_result
 
 RECORD = {"version": "0.1", "task": "denoise", "settings": {"seed": 0}}
 ENDINGS = pytest.mark.parametrize("ending", [".ome.zarr", ".ome.tif"])
-MANIFEST = PluginManifest.from_distribution("napari-dip")
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer()
-    manager = PluginManager.instance()
-    if MANIFEST.name not in manager:
-        manager.register(MANIFEST)
-    return viewer
+def viewer(viewer_with_plugin):
+    return viewer_with_plugin
 
 
 def numbers(shape):

@@ -7,7 +7,7 @@ import json
 import pytest
 from app_model.types import MenuItem, SubmenuItem
 from napari._app_model import get_app_model
-from npe2 import PluginManager, PluginManifest
+from npe2 import PluginManifest
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import QApplication, QDockWidget
@@ -23,12 +23,8 @@ MANIFEST = PluginManifest.from_distribution("napari-dip")
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer()
-    manager = PluginManager.instance()
-    if MANIFEST.name not in manager:
-        manager.register(MANIFEST)
-    return viewer
+def viewer(viewer_with_plugin):
+    return viewer_with_plugin
 
 
 def command(name):

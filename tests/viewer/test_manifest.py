@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from app_model.types import MenuItem
 from napari._app_model import get_app_model
-from npe2 import PluginManager, PluginManifest
+from npe2 import PluginManifest
 from qtpy.QtWidgets import QDockWidget
 
 MANIFEST = PluginManifest.from_distribution("napari-dip")
@@ -13,12 +13,8 @@ WIDGETS = [widget.display_name for widget in MANIFEST.contributions.widgets]
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer()
-    manager = PluginManager.instance()
-    if MANIFEST.name not in manager:
-        manager.register(MANIFEST)
-    return viewer
+def viewer(viewer_with_plugin):
+    return viewer_with_plugin
 
 
 def test_every_command_can_be_imported():
