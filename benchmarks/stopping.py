@@ -23,8 +23,8 @@ from pictures import Picture, captures, psnr, synthetic
 
 import napari_dip as dip
 from napari_dip.api import plan_denoise
+from napari_dip.engine.judging import Patience
 from napari_dip.engine.presets import preset
-from napari_dip.engine.stopping import Patience
 from napari_dip.images.noise import estimate_noise
 
 RULE = "rule (at)      best (at)      lost  gain   stop  seconds"

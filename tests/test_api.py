@@ -7,7 +7,7 @@ import torch
 
 import napari_dip as dip
 from napari_dip.api import plan_denoise
-from napari_dip.engine import solver
+from napari_dip.engine.fit import Fit
 
 QUICK = {"iterations": 6, "precision": "float32", "device": "cpu"}
 
@@ -186,14 +186,14 @@ def test_ctrl_c_returns_the_best_so_far():
     ],
 )
 def test_out_of_memory_in_the_middle_keeps_the_best_so_far(monkeypatch, error):
-    step = solver.Fit.step
+    step = Fit.step
 
     def fail(self, iteration):
         if iteration == 4:
             raise error
         return step(self, iteration)
 
-    monkeypatch.setattr(solver.Fit, "step", fail)
+    monkeypatch.setattr(Fit, "step", fail)
     with pytest.warns(UserWarning, match="cpu ran out of memory.*The best estimate so far was kept"):
         result = dip.denoise(noisy(), **QUICK)
     assert result.stopped_by == "out of memory"
@@ -204,7 +204,7 @@ def test_out_of_memory_at_once_is_a_memory_error(monkeypatch):
     def fail(self, iteration):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(solver.Fit, "step", fail)
+    monkeypatch.setattr(Fit, "step", fail)
     with pytest.raises(MemoryError, match="choose the preset 'fast'"):
         dip.denoise(noisy(), **QUICK)
 

@@ -20,9 +20,12 @@ BETWEEN = (
     "restoration",
     "presets",
     "source",
+    "piece",
     "unfinished",
     "results",
     "step",
+    "history",
+    "order",
     "job",
     "plan",
     "lazy",
@@ -30,6 +33,8 @@ BETWEEN = (
     "planning",
     "calibration",
     "api",
+    "canvas",
+    "seen",
     "seeing",
 )
 OURS = {

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import napari_dip as dip
-from napari_dip.engine import solver
 from napari_dip.engine.devices import turn_of
+from napari_dip.engine.fit import Fit
 
 # Without a quick prior, which would do better than a network of so few iterations, and hide it.
 QUICK = {
@@ -207,7 +207,7 @@ def test_the_result_can_be_sliced_persisted_and_stored(tmp_path):
 
 
 def test_tasks_of_one_process_take_turns(monkeypatch):
-    step, alone = solver.Fit.step, []
+    step, alone = Fit.step, []
 
     def watch(self, iteration):
         alone.append(turn_of("cpu").locked() and not running)
@@ -218,7 +218,7 @@ def test_tasks_of_one_process_take_turns(monkeypatch):
             running.pop()
 
     running: list[int] = []
-    monkeypatch.setattr(solver.Fit, "step", watch)
+    monkeypatch.setattr(Fit, "step", watch)
     dip.denoise(chunked(waves(), 1, 24, 28), **QUICK).image.compute(scheduler="threads", num_workers=4)
     assert len(alone) == 4 * QUICK["iterations"] and all(alone)
     assert not turn_of("cpu").locked()
@@ -246,14 +246,14 @@ def test_what_goes_wrong_in_a_task_is_told_in_a_sentence(scheduler):
 
 
 def test_a_task_that_runs_out_of_memory_fails_rather_than_return_half_a_result(monkeypatch):
-    step = solver.Fit.step
+    step = Fit.step
 
     def fail(self, iteration):
         if iteration == 2:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
         return step(self, iteration)
 
-    monkeypatch.setattr(solver.Fit, "step", fail)
+    monkeypatch.setattr(Fit, "step", fail)
     with pytest.raises(MemoryError, match=r"image\[0, :, :\]: memory ran out .* smaller tiles"):
         dip.denoise(chunked(waves(), 1, 24, 28), **QUICK).image[0].compute()
 

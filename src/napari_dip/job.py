@@ -20,18 +20,22 @@ from napari_dip.detail import MOST_BYTES, Detail, Plane
 from napari_dip.detail import memory_of as memory_of_pictures
 from napari_dip.engine.devices import available_memory, out_of_memory
 from napari_dip.engine.filters import smooth_fill
+from napari_dip.engine.memory import memory_of
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
-from napari_dip.engine.solver import Iterate, iterate, memory_of, resolve
+from napari_dip.engine.solver import Iterate, iterate, resolve
+from napari_dip.history import History, root_mean_square
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description
 from napari_dip.images.guides import Guide
 from napari_dip.images.intensities import cast, check_image
 from napari_dip.images.noise import Noise
 from napari_dip.images.repeats import Repeated
+from napari_dip.order import Order
 from napari_dip.parts import Cutting, Index, Part, Place, place
-from napari_dip.restoration import RECORDED, Past, Restoration, origin, plain
+from napari_dip.piece import Piece
+from napari_dip.restoration import Restoration, origin
 from napari_dip.results import OnDisk, Original, Result, whole
 from napari_dip.source import Measured, Source
 from napari_dip.step import Pace, Step
@@ -182,13 +186,13 @@ class Job:
         self._planes: dict[Place, Plane] = {}  # that were restored and whose pictures are kept
         self._starts: dict[str, Neighbour] = {}  # of each channel and tile, the run that was done last
         self.last: Step | None = None
-        self._past: dict[int, Past] = {}  # of each run
-        self._finished: list[int] = []  # the parts that are done
+        self._history = History()
+        self._order = Order(self.parts)
         self._pace = Pace(self.engine, len(self.parts))
-        self._place: tuple[float, ...] | None = None
         self._open = False  # whether there is an estimate that the result does not have yet
         self._asked: Task | None = None  # for what, in place of the task at hand
         self._measured: Measured | None = None
+        self._piece: Piece  # the part at hand, from when it is made ready
         self.stopped_by: str | None = None
         self.warning: str | None = None
 
@@ -205,7 +209,7 @@ class Job:
     @property
     def finished(self) -> tuple[int, ...]:
         """Which of `parts` are done."""
-        return tuple(self._finished)
+        return tuple(self._order.finished)
 
     def stop(self) -> None:
         """End the job after the iteration under way; what it has so far is kept."""
@@ -219,7 +223,7 @@ class Job:
         place
             A position along each axis of the image, in pixels.
         """
-        self._place = tuple(place)
+        self._order.look_at(place)
 
     def change_mask(self, mask: np.ndarray) -> bool:
         """Fill in other pixels from the next iteration on; the run under way goes on from where it is.
@@ -243,7 +247,7 @@ class Job:
         self._asked = asked = Inpaint.of(mask.copy(), self.axes, self.image.shape, task.damage, task.denoise)
         if self.last is None or asked.denoise:
             return False
-        part, block = self._view
+        part, block = self._piece.part, self._piece.block
         # All that the run has not taken up yet: an edit may come in many parts.
         before, now = self.task.known(block, part.where), asked.known(block, part.where)
         shown = self._result[part.goes]
@@ -255,12 +259,10 @@ class Job:
         return True
 
     def __iter__(self) -> Generator[Step]:
-        self._waiting = list(range(len(self.parts)))
-        self._finished = []
         try:
             self._take_up()
-            while self._waiting and not self.stopped_by:
-                yield from self._restore(self._next())
+            while self._order.waiting and not self.stopped_by:
+                yield from self._restore(self._order.take_next())
             # A stack that was stopped goes on another time; of a single plane the best estimate is kept.
             if not self.stopped_by or (len(self.parts) == 1 and self.last is not None):
                 self._unfinished = None
@@ -272,10 +274,9 @@ class Job:
         """Go on from where another run to the same file ended."""
         indices = {place(part.index): part.index for part in self.parts}
         done = self._result.take_up(list(indices.values()), self.settings)
-        self._finished = [run for run in self._waiting if place(self.parts[run].index) in done]
-        self._waiting = [run for run in self._waiting if run not in self._finished]
+        self._order.begin(lambda part: place(part.index) in done)
         for past in done.values():
-            self._past |= past
+            self._history.of |= past
         if self._warm:
             self._starts |= self._result.starts()
 
@@ -284,16 +285,16 @@ class Job:
         self._part = part = self.parts[run]
         self._take_task()
         try:
-            prepared = self._prepare()
+            problem = self._prepare()
         except OSError as error:
-            if not self._finished or self._result.lasts:
+            if not self._order.finished or self._result.lasts:
                 raise
             self.warning = f"{str(error)[:1].upper()}{str(error)[1:]} What was done before is kept."
             self.stopped_by = "unreadable image"
             return
-        if prepared is not None:
+        if problem is not None:
             self._open = True
-            yield from self._run(run, *prepared)
+            yield from self._run(run, problem)
             self._write()
             self._judge(run)
             self._open = False
@@ -303,28 +304,24 @@ class Job:
             self._adjust()
             self._result.keep()
             return
-        self._finished.append(run)
+        self._order.finished.append(run)
         self._take_task()
-        if not any(self.parts[other].index == part.index for other in self._waiting):
+        if self._order.is_done(part.index):
             self._adjust()
-            runs = self._runs_of(part.index)
+            runs = self._order.of(part.index)
             kins = {self._kin_of(self.parts[run]) for run in runs}
             self._result.complete(
                 part.index,
-                {run: self._past[run] for run in runs if run in self._past},
+                self._history.among(runs),
                 {kin: self._starts[kin] for kin in kins if kin in self._starts},
             )
-
-    def _runs_of(self, index: Index) -> list[int]:
-        """Return which runs restore the plane or volume at `index`."""
-        return [run for run, part in enumerate(self.parts) if part.index == index]
 
     def _adjust(self) -> None:
         """Let the plane or volume at hand, which has come to its end, have the detail that was asked for."""
         index, measured = self._part.index, self._measured
         if measured is None or measured.of[0] != index or not (self._detail or self._keeps_pictures):
             return  # nothing of it was restored, or nothing is to be done with it
-        pasts = [self._past[run] for run in self._runs_of(index) if run in self._past]
+        pasts = list(self._history.among(self._order.of(index)).values())
         block = self._source[index]
         plane = Plane(
             index,
@@ -335,7 +332,7 @@ class Job:
             measured.intensities,
             measured.noise,
             self.engine.device,
-            _root_mean_square([past.residual for past in pasts]),
+            root_mean_square([past.residual for past in pasts]),
         )
         if self._detail:
             self._result[index] = plane.at(self._detail)
@@ -344,48 +341,42 @@ class Job:
         if self._keeps_pictures:
             self._planes[place(index)] = plane
 
-    def _next(self) -> int:
-        """Take the part that is to be restored next from those that wait."""
-        place = self._place
-
-        def distance(run: int) -> float:
-            pairs = zip(self.parts[run].index, place or (), strict=False)
-            return sum(abs(at - looked_at) for at, looked_at in pairs if isinstance(at, int))
-
-        # What has been begun comes first; then the first of those that are as near.
-        last = self.parts[self._finished[-1]].index if self._finished else None
-        begun = [run for run in self._waiting if self.parts[run].index == last]
-        run = min(begun or self._waiting, key=distance)
-        self._waiting.remove(run)
-        return run
-
-    def _run(self, run: int, problem: Problem, settings: Settings) -> Iterator[Step]:
-        for it in self._iterate(problem, settings):
-            usual = self._judged[-1].length if self._judged else None
-            self.last = self._pace.step(run, self._part.goes, it, len(self._waiting), usual)
-            self._take_down(self.last)
+    def _run(self, run: int, problem: Problem) -> Iterator[Step]:
+        for it in self._iterate(problem):
+            self.last = self._pace.step(
+                run, self._part.goes, it, len(self._order.waiting), self._history.usual
+            )
+            self._history.take_down(self.last)
             yield self.last
             if self.stopped_by:
                 return
 
-    def _iterate(self, problem: Problem, settings: Settings) -> Iterator[Iterate]:
-        run, it, changed = iterate(problem, settings, self._starts.get(self._kin)), None, None
+    def _iterate(self, problem: Problem) -> Iterator[Iterate]:
+        run, it, changed = iterate(problem, self.engine, self._starts.get(self._kin)), None, None
         try:
             while it is None or it.stopped_by is None:
                 it = next(run) if changed is None else run.send(changed)
                 yield it
-                changed = self._problem() if self._take_task() and self._anything_known() else None
+                changed = self._changed() if self._take_task() else None
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
             message = (
-                f"{settings.device} ran out of memory. Close other programs that use it, crop the image, or "
-                f"choose the preset 'fast' or the device 'cpu'."
+                f"{self.engine.device} ran out of memory. Close other programs that use it, crop the image, "
+                "or choose the preset 'fast' or the device 'cpu'."
             )
             if it is None:
                 raise MemoryError(message) from error
             self.warning = message + " The best estimate so far was kept."
             self.stopped_by = "out of memory"
+
+    def _changed(self) -> Problem | None:
+        """Return the problem for what is asked of the part now; None if nothing is known of it any more."""
+        piece = self._piece.asked(self.task)
+        if not piece.known.any():
+            return None
+        self._piece = piece
+        return piece.problem()
 
     @property
     def _kin(self) -> str:
@@ -404,23 +395,16 @@ class Job:
         if asked is None:
             return False
         before, self.task = self.task, asked
-        again = [run for run in self._finished if not asked.same(before, self.parts[run].where)]
-        self._finished = [run for run in self._finished if run not in again]
-        self._waiting.extend(again)
+        self._order.again(lambda part: not asked.same(before, part.where))
         return not asked.same(before, self._part.where)
 
-    def _anything_known(self) -> bool:
-        part, block = self._view
-        return bool(self.task.known(block, part.where).any())
-
-    def _prepare(self) -> tuple[Problem, Settings] | None:
+    def _prepare(self) -> Problem | None:
         """Get the part at hand ready, and return its problem; None where there is nothing to restore."""
         part = self._part
         self._result.begin(part.index)
         block = self._source[part.where]
         known = self.task.known(block, part.where)
         under = self._result[part.goes]
-        self._under = under.copy() if part.tile is not None else None
         if not known.any():
             self.warning = (
                 "Nothing is known of some planes, which stay as they are. Restore the stack as volumes, "
@@ -436,7 +420,11 @@ class Job:
         if self._measured is None or self._measured.of != (part.index, self.task):
             self._measured = self._source.measure(part.index, self.task, self.noise)
             self._warn_of_shift(self._measured)
-        return self._problem(), self.engine
+        under = under.copy() if part.tile is not None else under
+        self._piece = Piece(
+            self._source, part, self.task, self._measured, self.guide, self.factors, self.dtype, under
+        )
+        return self._piece.problem()
 
     def _warn_of_shift(self, measured: Measured) -> None:
         if measured.apart is not None:
@@ -449,48 +437,6 @@ class Job:
                 "first (scipy.ndimage.shift)."
             )
 
-    def _problem(self) -> Problem:
-        """Return the engine's view of the part at hand."""
-        assert self._measured is not None
-        places = self._source.beside(self._part.where)
-        blocks = [self._source[where] for where in places]
-        knowns = [self.task.known(block, where) for block, where in zip(blocks, places, strict=True)]
-        self._view, self._known = (self._part, blocks[0]), knowns[0]
-        normal = [
-            self._normalised(where, self.axes.to_engine(block), bool(known.any()))
-            for where, block, known in zip(places, blocks, knowns, strict=True)
-        ]
-        known = np.concatenate([self.axes.to_engine(one) for one in knowns])
-        apart = self._source.apart(self._part.where, self._measured)
-        if apart is not None:
-            apart = (apart / self._measured.intensities.unit).astype(np.float32)
-        return Problem(
-            torch.from_numpy(np.where(known, np.concatenate(normal), 0).astype(np.float32)),
-            None if known.all() else torch.from_numpy(known),
-            self.task.operator(self.axes),
-            None if self.guide is None else torch.from_numpy(self.guide[self._part.goes].copy()),
-            noise=self._measured.noise.rescaled(
-                self._measured.intensities.zero, self._measured.intensities.unit
-            ),
-            quantised=self.task.quantised(self._measured.intensities.unit, self._part.where),
-            apart=None if apart is None else torch.from_numpy(apart),
-        )
-
-    def _normalised(self, where: Index, planes: np.ndarray, known: bool) -> np.ndarray:
-        """Return what goes with the part at hand, or itself, in the engine's intensities."""
-        measured, channel = self._measured, self.axes.channel
-        assert measured is not None
-        another = channel is not None and where[channel] != self._part.where[channel]
-        if channel is None or not another or not known:  # what is not known has no brightness of its own
-            return measured.intensities.normalise(planes)
-        index = self._part.index
-        of_channel = (*index[:channel], where[channel], *index[channel + 1 :])
-        other = self._source.measure(of_channel, self.task, None)
-        # Another stain has its own brightness, and is shrunk until its noise is not above this one's.
-        noise = [one.level / one.intensities.unit for one in (measured, other)]
-        part = min(1.0, noise[0] / noise[1]) if noise[1] > 0 else 1.0
-        return np.asarray(0.5 + part * (other.intensities.normalise(planes) - 0.5), dtype=np.float32)
-
     def _made_from(self, index: Index) -> tuple[str, str]:
         """Return a text that changes with the image at a plane, and one that changes with what is known."""
         places = [whole(where) for where in self._source.beside(index)]
@@ -498,73 +444,30 @@ class Job:
         knowns = [self.task.known(block, where) for block, where in zip(blocks, places, strict=True)]
         return fingerprint(*blocks), fingerprint(*knowns)
 
-    def _take_down(self, step: Step) -> None:
-        # The numbers alone: an iterate would keep its run's whole state in memory. Of a tensor too where that
-        # makes nobody wait: thousands of small ones would pin down the memory that is freed around them.
-        row = {name: getattr(step.iterate, name) for name in RECORDED}
-        if row["data_term"].device.type == "cpu":
-            row["data_term"] = float(row["data_term"])
-        if step.iterate.iteration == 1:  # a part that is done again comes last
-            self._past[step.run] = Past(self._past.pop(step.run, Past()).rows)
-        self._past[step.run].rows.append(row)
-
     # -------------------------------------------------------------------------------------- what there is
-
-    def _restored(self, estimate: torch.Tensor) -> np.ndarray:
-        """Return what stands in the result for an estimate of the part at hand."""
-        assert self._measured is not None
-        if self._source.company:
-            estimate = estimate[:1]
-        estimate = self._framed(estimate)
-        restored = self._measured.intensities.restore(self.axes.from_engine(estimate.numpy()), self.dtype)
-        if self._part.tile is not None and self._under is not None:
-            opacity = self._part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])
-            opacity = self.axes.from_engine(np.broadcast_to(opacity, estimate.shape))
-            under = np.where(np.isfinite(self._under), self._under, restored).astype(np.float64)
-            restored = cast(under + opacity * (restored - under), self.dtype)
-        return self.task.compose(self._view[1], restored, self._known, self._part.where)
-
-    def _framed(self, estimate: torch.Tensor) -> torch.Tensor:
-        """Return the middle of an estimate that reaches beyond the frame, which the result shows."""
-        wanted = [
-            size * self.factors[axis]
-            for size, axis in zip(
-                self.axes.to_engine(self._view[1]).shape[1:], self.axes.spatial, strict=True
-            )
-        ]
-        starts = [(size - side) // 2 for size, side in zip(estimate.shape[1:], wanted, strict=True)]
-        inside: tuple[Any, ...] = (
-            slice(None),
-            *(slice(start, start + side) for start, side in zip(starts, wanted, strict=True)),
-        )
-        return estimate[inside]
 
     def _judge(self, run: int) -> None:
         """Take down how well the run's result explains what was measured."""
         assert self.last is not None and self._measured is not None
         residual = self.last.iterate.residual() * self._measured.intensities.unit
-        past = self._past[run]
+        past = self._history.of[run]
         past.residual, past.noise = residual, self._measured.level
-
-    @property
-    def _judged(self) -> list[Past]:
-        return [past for past in self._past.values() if past.residual is not None]
 
     def _write(self) -> None:
         if self.last is not None:
-            self._result[self.last.index] = self._restored(self.last.iterate.best())
+            self._result[self.last.index] = self._piece.restored(self.last.iterate.best())
 
     def preview(self) -> tuple[Index, np.ndarray]:
         """Return where the newest estimate lies in the result, and the estimate itself."""
         if self.last is None:
             raise RuntimeError("There is no estimate before the first iteration: iterate over the job first.")
-        return self.last.index, self._restored(self.last.iterate.estimate())
+        return self.last.index, self._piece.restored(self.last.iterate.estimate())
 
     def settled(self) -> np.ndarray:
         """Return what the part at hand would come to if its stopping rule ended the run now."""
         if self.last is None:
             raise RuntimeError("There is no estimate before the first iteration: iterate over the job first.")
-        return self._restored(self.last.iterate.settled())
+        return self._piece.restored(self.last.iterate.settled())
 
     def picture(self) -> Any:
         """Return the whole result so far, the newest estimate in its place.
@@ -596,18 +499,15 @@ class Job:
                 self._write()
                 self._judge(self.last.run)
                 self._adjust()
-        rows = [{"run": run} | row for run, past in self._past.items() for row in past.rows]
-        history: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("run", *RECORDED)}
-        for name in ("data_term", "figure"):
-            history[name] = [plain(value) for value in history[name]]
+        history = self._history.columns()
         return Restoration(
             self._result.final,
-            len(rows),
+            len(history["run"]),
             self.stopped_by or ended,
             history,
             self.settings,
-            residual=_root_mean_square([past.residual for past in self._judged]),
-            noise=_root_mean_square([past.noise for past in self._judged]),
+            residual=self._history.residual,
+            noise=self._history.noise,
             detail=Detail(self._result.array, list(self._planes.values())) if self._planes else None,
             task=self.task.name,
         )
@@ -627,8 +527,3 @@ def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
             f"the result of {size} pixels ({dtype}) needs {needed / 2**30:.1f} GiB, but "
             f"{free / 2**30:.1f} GiB are free. Crop the image, or enlarge it less."
         )
-
-
-def _root_mean_square(values: list[float | None]) -> float | None:
-    numbers = [value for value in values if value is not None]
-    return math.sqrt(sum(value**2 for value in numbers) / len(numbers)) if numbers else None

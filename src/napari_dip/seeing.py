@@ -3,94 +3,32 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 from torch import Tensor, nn
 
 from napari_dip.api import finish_job
+from napari_dip.canvas import Canvas
 from napari_dip.engine.features import Excitement, Features, device_of
 from napari_dip.engine.presets import preset as preset_of
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
-from napari_dip.engine.solver import iterate, resolve
 from napari_dip.engine.stopping import Fixed
-from napari_dip.given import take
-from napari_dip.images.axes import Axes
-from napari_dip.images.intensities import cast, check_image
-from napari_dip.parts import Index
-from napari_dip.restoration import RECORDED, Restoration, plain
-from napari_dip.script import as_call, as_code, said_with_preset
-from napari_dip.step import Pace, Step
+from napari_dip.seen import Look, Seen
+from napari_dip.step import Step
 
 __all__ = ["Seen", "invert_features", "maximise_activation"]
 
 Normalise = Callable[[Tensor], Tensor] | Sequence[ArrayLike] | None
 
-# An image's range is widened by this part of itself, so that no pixel lies where a generator hardly gets.
-BEYOND = 0.05
 # An image whose pixels are so many standard deviations off is in other units than they are.
 FAR = 30.0
-
-
-@dataclass(frozen=True, repr=False)
-class Seen(Restoration):
-    """An image that shows what a network sees, and how it came about.
-
-    It has what a `napari_dip.Restoration` has, and one of the following.
-
-    Attributes
-    ----------
-    feature_error
-        How far the features of ``image`` are from those that were looked for: the root of the mean squared
-        difference over that of the features themselves. 0: the layer can't tell the two images apart.
-    activation
-        What the unit gives when the network sees ``image``.
-    """
-
-    feature_error: float | None = None
-    activation: float | None = None
-
-    MEASURED: ClassVar[tuple[str, ...]] = ("feature_error", "activation")
-
-    def as_python(
-        self,
-        image: str | os.PathLike[str] | None = None,
-        mask: str | os.PathLike[str] | None = None,
-        *,
-        out: str | os.PathLike[str] | None = None,
-    ) -> str:
-        """Return a script that makes the same again; where the network comes from is for you to fill in.
-
-        Parameters
-        ----------
-        image : path
-            The file of the image; without it, the script has a place to fill in.
-        mask, out
-            Not for this.
-        """
-        said = said_with_preset(self.task, self.settings)
-        setup = ["model = ...  # the trained network"]
-        arguments = ["model", as_code(said.pop("layer", None))]
-        if self.task == "invert-features":
-            arguments.append("image" if image is None else as_code(os.fspath(image)))
-            setup += ["image = ...  # what the network was shown"] if image is None else []
-        if isinstance(said.get("normalise"), str):
-            setup.append(f"normalise = ...  # the function {said.pop('normalise')}")
-            arguments.append("normalise=normalise")
-        arguments += [f"{name}={as_code(value)}" for name, value in said.items()]
-        line = as_call(f"seen = dip.{self.task.replace('-', '_')}", arguments)
-        return "\n".join(["import napari_dip as dip", "", *setup, "", line]) + "\n"
-
-    def to_dict(self) -> dict[str, Any]:
-        return super().to_dict() | {name: getattr(self, name) for name in self.MEASURED}
 
 
 def invert_features(
@@ -317,83 +255,6 @@ def maximise_activation(
 MOVED = 1 << 40
 
 
-# ------------------------------------------------------------------------------------------------- the run
-
-
-class Look:
-    """A run that shows what a network sees; iterate over it to do it, as over a `napari_dip.job.Job`.
-
-    Attributes
-    ----------
-    settings
-        Complete, in the words of the verbs.
-    last
-        The newest step, or None.
-    stopped_by
-        ``"user"`` if that ended it.
-    warning
-        A sentence for the user, or None.
-    """
-
-    def __init__(
-        self,
-        task: str,
-        features: Features,
-        problem: Problem,
-        engine: Settings,
-        canvas: Canvas,
-        said: dict[str, Any],
-    ) -> None:
-        self.task, self.features, self.problem, self.canvas = task, features, problem, canvas
-        self.engine = resolve(engine)
-        self.settings = said | self.engine.to_dict()
-        self.last: Step | None = None
-        self.stopped_by: str | None = None
-        self.warning: str | None = None
-        self._rows: list[dict[str, Any]] = []
-
-    def __iter__(self) -> Generator[Step]:
-        pace = Pace(self.engine, 1)
-        with closing(iterate(self.problem, self.engine)) as run:
-            for it in run:
-                self.last = pace.step(0, self.canvas.index, it, 0, None)
-                row = {name: getattr(it, name) for name in RECORDED}
-                self._rows.append(row | {name: plain(row[name]) for name in ("data_term", "figure")})
-                yield self.last
-                if self.stopped_by:
-                    return
-
-    def stop(self) -> None:
-        """End the run after the iteration under way; what it has so far is kept."""
-        self.stopped_by = "user"
-
-    def result(self) -> Seen:
-        """Return what has been found so far."""
-        assert self.last is not None
-        it = self.last.iterate
-        image = it.best()
-        error = activation = None
-        if self.features.unit is None:
-            error = it.residual()
-        else:
-            activation = float(self.features(image[None]))
-            if activation == 0:
-                self.warning = (
-                    "The unit gives 0, from where no slope leads on: choose the layer before its ReLU, or "
-                    "another seed."
-                )
-        return Seen(
-            self.canvas.filled(image),
-            len(self._rows),
-            self.stopped_by or it.stopped_by or "user",
-            {"run": [0] * len(self._rows), **{name: [row[name] for row in self._rows] for name in RECORDED}},
-            self.settings,
-            task=self.task,
-            feature_error=error,
-            activation=activation,
-        )
-
-
 def _finish(look: Look, progress: bool, callback: Callable[[Step], object] | None) -> Seen:
     with torch.enable_grad():  # notebooks that use networks often have it switched off for good
         return finish_job(look, progress=progress, callback=callback)
@@ -432,111 +293,6 @@ def _unit(unit: int | Sequence[int], output: Tensor, layer: str | None) -> tuple
             f"{output.shape[0] - 1}" + (", or an index along each of these axes." if output.ndim > 1 else ".")
         )
     return asked
-
-
-# ---------------------------------------------------------------------------------- images and intensities
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """Where an image of the engine's lies in the result, and what its numbers mean there.
-
-    Parameters
-    ----------
-    frame
-        An array of the result's shape and dtype; of a colour image with opacity, that stays.
-    axes
-        Which axis is which.
-    index
-        Where the plane or volume lies.
-    limits
-        What the engine's 0 and 1 are.
-    settings
-        What the verbs have to be told to make it again.
-    """
-
-    frame: NDArray[Any] = field(repr=False)
-    axes: Axes
-    index: Index
-    limits: tuple[float, float]
-    settings: dict[str, Any]
-
-    @classmethod
-    def of(
-        cls, image: Any, axes: str | None, limits: Sequence[float] | None, dtype: DTypeLike | None
-    ) -> Canvas:
-        """Return the canvas of a given image, which lies on it."""
-        given = take(image, axes)
-        array, meaning = np.asarray(given.array), given.meaning()
-        check_image(array)
-        index = _only(meaning, array.shape)
-        part = array[index]
-        if not np.isfinite(part).all():
-            raise ValueError(
-                "some pixels of the image are NaN or infinite, of which a network sees nothing: fill them in "
-                "first, as by napari_dip.denoise."
-            )
-        low, high = float(part.min()), float(part.max())
-        around = BEYOND * ((high - low) or 1.0)
-        asked = _limits((low - around, high + around) if limits is None else limits)
-        said = {"limits": list(asked), "axes": meaning.names, "dtype": _named(dtype)}
-        return cls(array, meaning, index, asked, said)
-
-    @classmethod
-    def blank(
-        cls, shape: Sequence[int], axes: str | None, limits: Sequence[float], dtype: DTypeLike | None
-    ) -> Canvas:
-        """Return a canvas of a shape, with nothing on it but the middle of the range."""
-        sides = tuple(np.atleast_1d(np.asarray(shape)).tolist())
-        if not all(isinstance(side, int) and side > 0 for side in sides):
-            raise ValueError(f"shape must be whole numbers above 0, such as (64, 64), but is {shape!r}.")
-        meaning, asked = Axes.of(sides, axes), _limits(limits)
-        frame = np.full(sides, sum(asked) / 2, np.float32)
-        said = {"limits": list(asked), "axes": meaning.names, "dtype": _named(dtype)}
-        return cls(frame, meaning, _only(meaning, sides), asked, said)
-
-    def to_engine(self) -> Tensor:
-        """Return what lies on the canvas as the engine has it, shape (channels, [Z,] Y, X)."""
-        low, high = self.limits
-        planes = self.axes.to_engine(self.frame[self.index]).astype(np.float64)
-        return torch.from_numpy(((planes - low) / (high - low)).astype(np.float32))
-
-    def intensities(self, image: Tensor) -> Tensor:
-        """Return an image of the engine's in the user's intensities; nothing lies beyond the limits."""
-        low, high = self.limits
-        return low + (high - low) * image.clamp(0, 1)
-
-    def filled(self, image: Tensor) -> NDArray[Any]:
-        """Return the result, an image of the engine's on the canvas."""
-        dtype = np.dtype(self.settings["dtype"] or self.frame.dtype).newbyteorder("=")
-        result = cast(self.frame, dtype).copy()
-        result[self.index] = cast(self.axes.from_engine(self.intensities(image.double()).numpy()), dtype)
-        return result
-
-
-def _only(axes: Axes, shape: Sequence[int]) -> Index:
-    """Return where the one plane or volume lies."""
-    runs = axes.runs(shape)
-    if len(runs) > 1:
-        raise ValueError(
-            f"a network sees one image at a time, but shape {tuple(shape)} is {axes.describe(shape)}: "
-            'pass one of them, such as image[0]; of a volume say axes="ZYX".'
-        )
-    return runs[0]
-
-
-def _named(dtype: DTypeLike | None) -> str | None:
-    return None if dtype is None else np.dtype(dtype).name
-
-
-def _limits(limits: Sequence[float]) -> tuple[float, float]:
-    try:
-        low, high = map(float, limits)
-    except (TypeError, ValueError):
-        low, high = math.nan, math.nan
-    if not -math.inf < low < high < math.inf:
-        raise ValueError(f"limits must be two numbers, the darker first, such as (0, 1), but are {limits!r}.")
-    return low, high
 
 
 def _shown(canvas: Canvas, normalise: Normalise) -> Callable[[Tensor], Tensor]:

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.operators import Blur, Downsample, Identity, Kernel, Operator
 from napari_dip.engine.problem import Quantised
 from napari_dip.engine.settings import Settings
-from napari_dip.engine.stopping import HeldOut
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import Damage
 from napari_dip.images.intensities import cast

@@ -3,11 +3,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from napari_dip.engine.fit import Fit
 from napari_dip.engine.likelihoods import L1, LIKELIHOODS, Gaussian, Huber, LaplacianL1, PoissonGaussian
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.solver import Fit, resolve
+from napari_dip.engine.solver import resolve
 
 Y = torch.tensor([[[[0.0, 0.0, 0.0]]]])
 PHOTONS = Noise(gain=1.0, offset=0.0, read_noise=0.0)

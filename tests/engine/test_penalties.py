@@ -6,6 +6,7 @@ import torch
 from scipy.fft import dctn, idctn
 from skimage.restoration import denoise_tv_chambolle
 
+from napari_dip.engine.fit import Fit
 from napari_dip.engine.networks import Hourglass
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.operators import Blur, Downsample, Identity
@@ -13,7 +14,7 @@ from napari_dip.engine.penalties import NoPenalty, Tikhonov, TotalVariation, tot
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
-from napari_dip.engine.solver import Fit, iterate, resolve
+from napari_dip.engine.solver import iterate, resolve
 from napari_dip.engine.stopping import Fixed
 
 TV = PRESETS["denoise"]["tv"]
@@ -252,7 +253,7 @@ def test_bad_penalties_are_refused_in_one_sentence(change, message):
 
 
 def test_more_memory_is_asked_for_than_the_pixels_take():
-    from napari_dip.engine.solver import memory_of
+    from napari_dip.engine.memory import memory_of
 
     problem = Problem(torch.empty(1, 500, 400, device="meta"))
     assert memory_of(problem, TV) > 20 * 4 * 500 * 400

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from napari_dip.engine.fit import STEPS, TRUSTED, Fit
 from napari_dip.engine.inputs import ImageInput, NoiseInput
 from napari_dip.engine.networks import Hourglass
 from napari_dip.engine.noise import Noise
+from napari_dip.engine.penalties import total_variation
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.solver import STEPS, TRUSTED, Fit, iterate, resolve, total_variation
+from napari_dip.engine.solver import iterate, resolve
 from napari_dip.engine.stopping import Fixed
 
 FAST = PRESETS["denoise"]["fast"]
@@ -160,7 +162,7 @@ def test_total_variation_of_a_ramp_is_its_slope():
 
 
 def test_an_image_larger_than_memory_is_refused_with_both_sizes(monkeypatch):
-    monkeypatch.setattr("napari_dip.engine.solver.available_memory", lambda device: 2**20)
+    monkeypatch.setattr("napari_dip.engine.memory.available_memory", lambda device: 2**20)
     with pytest.raises(MemoryError, match=r"512 x 512 pixels needs about .* GiB but cpu has 0.0 GiB free"):
         next(iterate(Problem(torch.rand(1, 512, 512)), QUICK))
 

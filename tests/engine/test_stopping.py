@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from napari_dip.engine.held_out import HeldOut
+from napari_dip.engine.judging import Patience
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.stopping import Fixed, HeldOut, Patience, RunningVariance, Whiteness
+from napari_dip.engine.stopping import Fixed, RunningVariance, Whiteness
 
 
 def seeded():

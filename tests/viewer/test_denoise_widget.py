@@ -129,11 +129,11 @@ def test_a_wrong_setting_is_told_in_a_sentence_and_the_button_is_ready_again(
 def test_too_little_memory_is_told_and_the_button_is_ready_again(
     viewer, noisy, open_denoise, click, notifications, monkeypatch, wait_until
 ):
-    import napari_dip.engine.solver as solver
+    import napari_dip.engine.memory as memory
 
     viewer.add_image(noisy)
     widget = open_denoise()
-    monkeypatch.setattr(solver, "available_memory", lambda device: 1000)
+    monkeypatch.setattr(memory, "available_memory", lambda device: 1000)
     click(widget.controls.main)
     wait_until(lambda: widget.controls.run.done)
     assert [n.severity.value for n in notifications] == ["error"]

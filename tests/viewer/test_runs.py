@@ -198,7 +198,7 @@ def test_running_out_of_memory_keeps_the_best_and_warns(
 ):
     import torch
 
-    from napari_dip.engine.solver import Fit
+    from napari_dip.engine.fit import Fit
 
     step = Fit.step
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_dip.engine.components import shown
 from napari_dip.engine.features import Excitement
+from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.inputs import CoordinateInput, ImageInput, NoiseInput
 from napari_dip.engine.likelihoods import Gaussian, PoissonGaussian
 from napari_dip.engine.networks import Hourglass, Picture, SubPixel
@@ -14,7 +15,7 @@ from napari_dip.engine.optimisers import Adam, Muon
 from napari_dip.engine.penalties import Penalty, Tikhonov, TotalVariation
 from napari_dip.engine.rounding import Rounding
 from napari_dip.engine.settings import Settings
-from napari_dip.engine.stopping import Fixed, HeldOut
+from napari_dip.engine.stopping import Fixed
 
 __all__ = ["PRESETS", "guided", "preset"]
 

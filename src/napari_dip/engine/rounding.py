@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from napari_dip.engine.components import Range
+from napari_dip.engine.judging import Judge, StoppingRule, WholeNumber
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.stopping import Judge, StoppingRule, WholeNumber
 
 __all__ = ["Rounding"]
 

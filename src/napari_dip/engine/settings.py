@@ -10,12 +10,13 @@ from napari_dip.engine.components import Range, check, choose, either, plain_val
 from napari_dip.engine.devices import PRECISIONS
 from napari_dip.engine.features import Excitement
 from napari_dip.engine.inputs import INPUTS, Input
+from napari_dip.engine.judging import StoppingRule
 from napari_dip.engine.likelihoods import LIKELIHOODS, Likelihood
 from napari_dip.engine.networks import NETWORKS, Network
 from napari_dip.engine.optimisers import OPTIMISERS, Optimiser
 from napari_dip.engine.penalties import PENALTIES, NoPenalty, Penalty
 from napari_dip.engine.rounding import Rounding
-from napari_dip.engine.stopping import RULES, StoppingRule
+from napari_dip.engine.stopping import RULES
 
 __all__ = ["CORRECTIONS", "Settings"]
 

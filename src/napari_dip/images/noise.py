@@ -19,23 +19,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 from scipy.ndimage import gaussian_filter
 
-from napari_dip.engine.noise import CORRELATED, NOTICEABLE, Noise, reach
+from napari_dip.engine.noise import Noise, reach
+from napari_dip.images.blocks import block_means, blocks_of, intensity_bins, neighbours
+from napari_dip.images.correlation import LAGS, correlation_of
 
 __all__ = ["Noise", "estimate_noise", "noise_of", "structure_in"]
 
 Floats = NDArray[np.float64]
 
-LAGS = 4
 # Noise below this part of the mean variance counts as that strong when it is compared with other noise.
 DIMMEST = 0.1
-# Among waves from 4 pixels down to the finest ones, the power of noise of correlation 0.3 (`CORRELATED`)
-# differs by more than a factor of 2, and that of white noise not at all.
-RANGE = 1.5
-# Rows of pixels without a missing one that it takes to see that.
-ROWS = 256
 
 
 def estimate_noise(image: NDArray[Any]) -> Noise:
@@ -85,7 +80,7 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
         raise ValueError(
             "the noise of an image without one finite pixel cannot be estimated. Pass one with data."
         )
-    correlation = _correlation(pixels) or ((0.0,) * LAGS,) * pixels.ndim
+    correlation = correlation_of(pixels) or ((0.0,) * LAGS,) * pixels.ndim
     means, variances, errors, darkest = _mean_and_variance(pixels, correlation)
     # Noise can't vanish above the darkest level that the image shows: the line starts there.
     gain, dark_variance = _line(means - darkest, variances, errors)
@@ -117,9 +112,9 @@ def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
     for light, noise in samples:
         known = np.isfinite(light) & np.isfinite(noise)
         edges = [4 if light.ndim == 2 else 3] * light.ndim
-        pair = [_blocks(np.where(known, one, np.nan), edges, 20_000) for one in (light, noise**2)]
-        lights.append(_block_means(pair[0]))
-        squares.append(_block_means(pair[1]))
+        pair = [blocks_of(np.where(known, one, np.nan), edges, 20_000) for one in (light, noise**2)]
+        lights.append(block_means(pair[0]))
+        squares.append(block_means(pair[1]))
         clipped.append(_clipped(pair[0].reshape(len(pair[0]), -1)))
     means, variances = np.concatenate(lights), np.concatenate(squares)
     unclipped = np.concatenate(clipped) <= 0.1
@@ -127,7 +122,7 @@ def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
         means, variances = means[unclipped], variances[unclipped]
     darkest = float(np.quantile(means, 0.01))
     points = []
-    for members in _intensity_bins(means, fewest=12, most=16):
+    for members in intensity_bins(means, fewest=12, most=16):
         low, median, high = np.quantile(variances[members], [0.25, 0.5, 0.75])
         error = 1.25 * (high - low) / 1.35 / np.sqrt(max(len(members) / 2, 1))
         points.append((means[members].mean() - darkest, median, error))
@@ -136,7 +131,7 @@ def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
     scaled = [_scaled(light, noise, found) for light, noise in samples]
     # The fewer pixels, and the more they share, the lower a median of squares lies.
     edges = [16 if min(scaled[0].shape) >= 64 else 8] * scaled[0].ndim
-    typical = np.median(np.concatenate([_block_means(_blocks(one**2, edges, 20_000)) for one in scaled]))
+    typical = np.median(np.concatenate([block_means(blocks_of(one**2, edges, 20_000)) for one in scaled]))
     return replace(found.times(float(np.sqrt(typical))), correlation=_shared(scaled))
 
 
@@ -160,8 +155,8 @@ def _shared(samples: Sequence[Floats]) -> tuple[tuple[float, ...], ...]:
         # What varies slowly is a lamp's flicker, and hardly the noise.
         scaled = np.where(known, np.clip(scaled - gaussian_filter(scaled, 16.0), -5, 5), 0)
         for axis, lag in np.ndindex(*sums.shape[:2]):
-            near, far = _pairs(scaled, axis, lag)
-            sums[axis, lag] += (near * far).sum(), np.logical_and(*_pairs(known, axis, lag)).sum()
+            near, far = neighbours(scaled, axis, lag)
+            sums[axis, lag] += (near * far).sum(), np.logical_and(*neighbours(known, axis, lag)).sum()
     covariances = sums[..., 0] / np.maximum(sums[..., 1], 1)
     rho = covariances[:, 1:] / np.maximum(covariances[:, :1], np.finfo(float).tiny)
     return tuple(tuple(round(float(r), 4) for r in axis) for axis in np.clip(rho, -1, 1))
@@ -204,41 +199,12 @@ def structure_in(
     power = (scaled**2).sum() / max(1, known.sum())
     found = []
     for axis, size in enumerate(scaled.shape):
-        near, far = _pairs(scaled, axis, 1)
-        pairs = np.count_nonzero(np.logical_and(*_pairs(known, axis, 1)))
+        near, far = neighbours(scaled, axis, 1)
+        pairs = np.count_nonzero(np.logical_and(*neighbours(known, axis, 1)))
         if size > 1 and pairs and power > 0:
             own = noise.correlation[axis][0] if noise.correlated else 0.0
             found.append((near * far).sum() / pairs / power - own)
     return float(np.mean(found)) if found else 0.0
-
-
-def _blocks(pixels: NDArray[Any], edges: Sequence[int], at_most: int) -> Floats:
-    """Evenly spread, half-overlapping blocks with data in them, shape (blocks, *block); NaN is missing."""
-    shape = tuple(min(edge, n) for edge, n in zip(edges, pixels.shape, strict=True))
-    windows = np.lib.stride_tricks.sliding_window_view(pixels, shape)
-    # A big image is sampled: a few thousand blocks pin two numbers down, and the time stays bounded.
-    step = [max(1, n // 2) for n in shape]
-    starts = np.array(windows.shape[: pixels.ndim])
-    while np.prod(np.ceil(starts / step)) > at_most:
-        step = [s + max(1, s // 4) for s in step]
-    blocks = windows[tuple(slice(None, None, s) for s in step)].reshape(-1, *shape).astype(np.float64)
-    known = np.isfinite(blocks)
-    blocks[~known] = np.nan
-    return blocks[known.reshape(len(blocks), -1).any(axis=1)]
-
-
-def _intensity_bins(means: Floats, fewest: int, most: int) -> list[NDArray[np.intp]]:
-    """Indices of the blocks in each range of intensity, at least `fewest` blocks in each if there are any."""
-    order = np.argsort(means, kind="stable")
-    ranked = means[order]
-    # Equal widths reach the few bright blocks of a dark field, equal counts resolve where most blocks are.
-    widths = np.searchsorted(ranked, np.linspace(ranked[0], ranked[-1], most + 1)[1:-1])
-    counts = np.linspace(0, len(ranked), most + 1)[1:-1].astype(int)
-    cuts = [0]
-    for cut in np.unique(np.concatenate([widths, counts])):
-        if cut - cuts[-1] >= fewest and len(ranked) - cut >= fewest:
-            cuts.append(int(cut))
-    return np.split(order, cuts[1:])
 
 
 def _energy(blocks: Floats, correlation: tuple[tuple[float, ...], ...]) -> tuple[Floats, NDArray[np.intp]]:
@@ -274,13 +240,13 @@ def _mean_and_variance(
     edge = 8 if pixels.ndim == 2 else 5
     for growth in (1, 2, 4, 8):
         edges = [growth * edge + 2 * reach(along) for along in correlation]
-        blocks = _blocks(pixels, edges, at_most=20_000 // (growth * growth))
+        blocks = blocks_of(pixels, edges, at_most=20_000 // (growth * growth))
         energy, terms = _energy(blocks, correlation)
         # Where many pixels are missing it takes a bigger block to find neighbours that aren't.
         if np.median(terms) >= 24:
             break
     flat = blocks.reshape(len(blocks), -1)
-    means = _block_means(blocks)
+    means = block_means(blocks)
     darkest = float(np.quantile(means, 0.01))
 
     # Clipping hides noise, so blocks at the ends of the scale say too little, unless there is nothing else.
@@ -300,7 +266,7 @@ def _mean_and_variance(
     variances = energy / terms
 
     points = []
-    for members in _intensity_bins(means, fewest=12, most=16):
+    for members in intensity_bins(means, fewest=12, most=16):
         # Flatness is judged on the means of the blocks' halves, which know next to nothing of the differences
         # between neighbours: that doesn't bias the variance, as a choice of the quietest blocks would.
         flattest = members[unevenness[members] <= np.quantile(unevenness[members], 0.4)]
@@ -332,16 +298,9 @@ def _unevenness(blocks: Floats) -> Floats:
     """How far the means of each block's halves lie apart: structure, and little noise."""
     total = np.zeros(len(blocks))
     for axis in range(1, blocks.ndim):
-        low, high = (_block_means(half) for half in np.array_split(blocks, 2, axis))
+        low, high = (block_means(half) for half in np.array_split(blocks, 2, axis))
         total += (high - low) ** 2
     return total
-
-
-def _block_means(blocks: Floats) -> Floats:
-    """Mean of each block's known pixels, 0 if it has none."""
-    inside = tuple(range(1, blocks.ndim))
-    known = np.maximum(np.isfinite(blocks).sum(axis=inside), 1)
-    return np.asarray(np.nansum(blocks, axis=inside) / known)
 
 
 def _line(signal: Floats, variances: Floats, errors: Floats) -> tuple[float, float]:
@@ -371,95 +330,3 @@ def _line(signal: Floats, variances: Floats, errors: Floats) -> tuple[float, flo
     if slope <= 2 * np.sqrt(np.linalg.pinv(weighted.T @ weighted)[0, 0]):
         return 0.0, float(np.average(variances, weights=weight**2))
     return float(slope), float(intercept)
-
-
-def _correlation(pixels: NDArray[Any]) -> tuple[tuple[float, ...], ...] | None:
-    """Autocorrelation of the noise along each axis, or None where noise cannot be told from structure."""
-    blocks = _blocks(pixels, (16, 16) if pixels.ndim == 2 else (8, 8, 8), at_most=4_000)
-    blocks = blocks[np.isfinite(blocks).reshape(len(blocks), -1).mean(axis=1) > 0.5]
-    if len(blocks) < 16:
-        return None
-    shape = blocks.shape[1:]
-    flat = blocks.reshape(len(blocks), -1)
-    known = np.isfinite(flat)
-    means = _block_means(blocks)
-    smooth = _polynomials(shape)
-    centred = np.where(known, flat - means[:, None], 0.0)
-    residual = np.where(known, centred - (centred @ smooth) @ smooth.T, 0.0)
-    variances = (residual**2).sum(1) / known.sum(1)
-
-    bins = _intensity_bins(means, fewest=16, most=10)
-    chosen, spreads = [], []
-    for members in bins:
-        fifth, twentieth = np.quantile(variances[members], [0.2, 0.05])
-        if twentieth > 0:
-            chosen.append(members[(variances[members] <= fifth) & (variances[members] > 0)])
-            spreads.append(np.log(fifth / twentieth))
-    if not chosen:
-        return None
-    kept = np.concatenate(chosen)
-    residual = (residual[kept] / np.sqrt(variances[kept, None])).reshape(-1, *shape)
-    known = known[kept].reshape(-1, *shape)
-    measured = np.zeros((len(shape), LAGS))
-    for axis, lag in np.ndindex(measured.shape):
-        near, far = _pairs(residual, axis + 1, lag + 1)
-        a, b = _pairs(known, axis + 1, lag + 1)
-        pairs = np.count_nonzero(a & b)
-        if pairs:
-            measured[axis, lag] = (near * far).sum() / pairs
-    true = _undo_detrending(measured, smooth, shape)
-
-    # The quietest blocks of noise differ in variance hardly more than the chi-squared law says, those of a
-    # texture at least twice as much; without this, grass would pass for correlated noise.
-    independent = (smooth.shape[0] - smooth.shape[1]) / np.prod(1 + 2 * (true**2).sum(axis=1))
-    expected = np.sqrt(2 / independent) * (1.645 - 0.842)
-    # And a correlation that reaches as far as is measured isn't a camera's.
-    if np.median(spreads) > 1.9 * expected or np.abs(true[:, -1]).max() >= NOTICEABLE:
-        return None
-    if np.abs(true).max() >= CORRELATED and _white_at_the_end(residual, known):
-        return None
-    return tuple(tuple(round(float(r), 4) for r in axis) for axis in true)
-
-
-def _white_at_the_end(residual: Floats, known: NDArray[np.bool_]) -> bool:
-    """Whether all fine waves have the same power, along each axis along which that can be seen."""
-    ranges = []
-    for axis in range(1, residual.ndim):
-        rows = np.moveaxis(residual, axis, -1)[np.moveaxis(known, axis, -1).all(-1)]
-        if len(rows) >= ROWS:
-            power = (dct(rows, norm="ortho") ** 2).mean(axis=0)
-            quarters = [part.mean() for part in np.array_split(power[len(power) // 2 :], 4)]
-            ranges.append(max(quarters) / max(min(quarters), 1e-9))
-    return bool(ranges) and max(ranges) < RANGE
-
-
-def _pairs(blocks: NDArray[Any], axis: int, lag: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Every pixel and its neighbour `lag` further along the axis."""
-    n = blocks.shape[axis]
-    return np.take(blocks, range(max(n - lag, 0)), axis), np.take(blocks, range(min(lag, n), n), axis)
-
-
-def _polynomials(shape: tuple[int, ...]) -> Floats:
-    """Orthonormal quadratic surfaces over a block, shape (pixels, surfaces)."""
-    grid = [g.ravel() for g in np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")]
-    terms = [np.ones(grid[0].size), *grid, *(a * b for i, a in enumerate(grid) for b in grid[i:])]
-    u, s, _ = np.linalg.svd(np.stack(terms, axis=1), full_matrices=False)
-    return np.asarray(u[:, s > 1e-9 * s[0]])
-
-
-def _undo_detrending(measured: Floats, smooth: Floats, shape: tuple[int, ...]) -> Floats:
-    """The correlation that looks like `measured` once quadratic surfaces were taken out of the blocks."""
-    true, places = measured.copy(), np.arange(np.prod(shape)).reshape(shape)
-    for _ in range(3):
-        covariance = np.ones((1, 1))
-        for n, axis in zip(shape, true, strict=True):
-            along = np.concatenate([[1.0], axis, np.zeros(max(n - LAGS - 1, 0))])[:n]
-            covariance = np.kron(covariance, along[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))])
-        part = smooth @ (smooth.T @ covariance)
-        seen = covariance - part - part.T + (part @ smooth) @ smooth.T
-        for axis, lag in np.ndindex(true.shape):
-            near, far = _pairs(places, axis, lag + 1)
-            if near.size:
-                predicted = seen[near.ravel(), far.ravel()].mean() / seen.diagonal().mean()
-                true[axis, lag] += measured[axis, lag] - predicted
-    return np.clip(true, -1, 1)

@@ -13,30 +13,25 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.notifications import notification_manager, show_error, show_warning
 from psygnal import Signal
-from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtCore import QEventLoop
 
 from napari_dip.engine.devices import turn_of
-from napari_dip.given import KEY
 from napari_dip.job import Job
 from napari_dip.restoration import Restoration
 from napari_dip.step import Step
 from napari_dip.viewer.background import Steps
 from napari_dip.viewer.busy import BusyWindow
-from napari_dip.viewer.compare import show_before_on_key
-from napari_dip.viewer.layers import AFTERWARDS, provenance, result_layer, result_name, unwrap
+from napari_dip.viewer.growing import Growing
+from napari_dip.viewer.layers import AFTERWARDS, unwrap
 from napari_dip.viewer.stacks import PlanesToDo, Region, position
 from napari_dip.viewer.time_left import TimeLeft
-from napari_dip.viewer.unsaved import EVERY, keep
 from napari_dip.viewer.waiting import when_finished
 from napari_dip.viewer.words import how_far
 
 __all__ = ["RUNS", "News", "Run", "live_run", "live_runs", "run_of"]
 
-# Seconds from one piece of news to the next, and from one picture to the next, at least.
+# Seconds from one piece of news to the next, at least.
 NEWS_EVERY = 0.05
-PICTURE_EVERY = 0.25
-# Drawing takes at most this part of the time: it and torch fight for the processor's cores.
-DRAWING_PART = 0.05
 # What is wrong with the input comes as one of these, with a sentence for the user.
 EXPECTED = (ValueError, TypeError, MemoryError, OSError)
 
@@ -91,8 +86,8 @@ class Run:
         result's detail is chosen.
     finished : psygnal.Signal
         Emitted in the main thread when the run is `done`.
-    source, guide, layer
-        The source's layer, the guide's if there is one, and the result's, None before the first picture.
+    source, guide
+        The source's layer, and the guide's if there is one.
     region
         What of the source is restored.
     planes
@@ -134,7 +129,15 @@ class Run:
         self.region = region or Region.of(self.source, job.axes)
         self.planes = PlanesToDo(job, self.region)
         self.mask: tuple[Layer, Any] | None = None
-        self.layer: Image | None = None
+        this = weakref.ref(self)
+        self._growing = Growing(
+            self._viewer,
+            self.source,
+            self.guide,
+            self.region,
+            job,
+            lambda layer: _MADE.setdefault(layer, this),
+        )
         self.trace: list[tuple[int, float]] = []
         self.figures: list[tuple[int, float]] = []
         self.step: Step | None = None
@@ -149,9 +152,6 @@ class Run:
         self._going.set()
         self._turn: threading.Lock | None = None
         self._has_turn = False
-        self._picture_due = 0.0
-        self._copy_due = time.monotonic() + EVERY
-        self._called, self._name = "", ""  # what the result was called, and what napari made of it
         self._window = BusyWindow(self)
         self._look()
         self._viewer.dims.events.current_step.connect(self._look)
@@ -163,6 +163,11 @@ class Run:
         RUNS.begun.emit(self)
 
     # -------------------------------------------------------------------------------------------- the handle
+
+    @property
+    def layer(self) -> Image | None:
+        """The result's layer, None before the first picture."""
+        return self._growing.layer
 
     @property
     def done(self) -> bool:
@@ -256,9 +261,7 @@ class Run:
         if self.result is None or not self.done:
             raise ValueError("the detail is chosen when the run is done: wait() for it, or stop() it.")
         self.result = self.result.adjusted(detail)
-        if self.layer is not None:
-            self.layer.data = self.result.image
-            self._note(self.result)
+        self._growing.adjust(self.result)
         self.updated.emit()
 
     def change_mask(self, mask: np.ndarray) -> None:
@@ -338,10 +341,7 @@ class Run:
     def _news(self, job: Job, step: Step, now: float) -> News:
         data_term = float(step.iterate.data_term)
         self.trace.append((step.iterate.iteration, data_term))
-        picture = None
-        if now >= self._picture_due and (self.layer is None or self.layer.visible):
-            self._picture_due = float("inf")  # until this one is drawn
-            picture = job.picture()
+        picture = job.picture() if self._growing.wants_picture(now) else None
         return News(step, job.finished, data_term, picture)
 
     def _take_turn(self) -> bool:
@@ -362,12 +362,10 @@ class Run:
         self.step = news.step
         self.planes.update(news.finished, news.step.run)
         self._time_left.update(news.step, self.paused)
-        if news.picture is not None:
-            self._draw(news.picture)
-        if self.layer is not None and time.monotonic() > self._copy_due:
-            self._copy_due = time.monotonic() + EVERY
-            keep(self.layer)
-        self._rename()
+        if news.picture is not None and self._window.is_open:
+            self._growing.draw(news.picture, self._progress)
+        self._growing.keep_now_and_then()
+        self._growing.rename(self._progress)
         self.updated.emit()
 
     def _look(self) -> None:
@@ -375,42 +373,10 @@ class Run:
         if self._job is not None and self.source.ndim > 2:
             self._job.look_at(position(self._viewer, self.region.layer))
 
-    def _draw(self, picture: np.ndarray) -> None:
-        began = time.perf_counter()
-        if not self._window.is_open:
-            return
-        if self.layer is None:
-            assert self._job is not None
-            self._show(picture, self._job)
-        elif self.layer in self._viewer.layers:
-            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
-        # A timer of 0 comes before the paint that the refresh has asked for; one begun there comes after it.
-        QTimer.singleShot(0, lambda: QTimer.singleShot(0, lambda: self._drawn(began)))
-
-    def _show(self, picture: np.ndarray, job: Job) -> None:
-        """Put a picture into a layer of its own."""
-        self.layer = result_layer(self.region.layer, picture, job)
-        self._called = self.layer.name = self._what_it_is()
-        show_before_on_key(self.layer, self.source)
-        _MADE[self.layer] = weakref.ref(self)
-        self._viewer.add_layer(self.layer)
-        self._name = self.layer.name  # napari makes it unique
-
-    def _rename(self) -> None:
-        """Say on the result how far it is, unless the user has given it a name."""
-        called = self._what_it_is()
-        if self.layer is not None and called != self._called and self.layer.name == self._name:
-            self._called = self.layer.name = called
-            self._name = self.layer.name
-
-    def _what_it_is(self) -> str:
-        several = len(self.planes) > 1 and not self.done
-        progress = f"{sum(self.planes.done)}/{len(self.planes)}" if several else ""
-        return result_name(self.source.name, self.task, progress, self.region.said)
-
-    def _drawn(self, began: float) -> None:
-        now = time.perf_counter()
-        self._picture_due = now + max(PICTURE_EVERY, (now - began) / DRAWING_PART)
+    @property
+    def _progress(self) -> str:
+        """How many planes of several are done, for the result's name."""
+        return f"{sum(self.planes.done)}/{len(self.planes)}" if len(self.planes) > 1 else ""
 
     def _on_finished(self) -> None:
         job, self._job, self._worker = self._job, None, None
@@ -423,32 +389,14 @@ class Run:
             if job.warning:
                 show_warning(job.warning)
             if self.result is not None and job.last is not None:
-                self._show_result(self.result, job)
+                layer = self._growing.finish(self.result)
+                self._then(self._viewer, self.source, layer)
         self._window.forget()
         _LIVE.remove(self)
         # A handle may outlive the window, and must not keep it.
         self._viewer = None
+        self._growing.let_go()
         self.finished.emit()
-
-    def _show_result(self, result: Restoration, job: Job) -> None:
-        if self.layer is None:
-            self._show(result.image, job)
-        assert self.layer is not None
-        if self.layer.data is not result.image:
-            self.layer.data = result.image
-        if self.layer not in self._viewer.layers:
-            self._viewer.add_layer(self.layer)
-        self._rename()
-        self._note(result)
-        keep(self.layer)
-        self.layer.refresh()
-        self._then(self._viewer, self.source, self.layer)
-
-    def _note(self, result: Restoration) -> None:
-        """Say on the layer how what it shows came about."""
-        assert self.layer is not None
-        guided = {} if self.guide is None else {"guide": self.guide.name}
-        self.layer.metadata[KEY] = provenance(self.source, self.task, result, self.region.record | guided)
 
 
 class Runs:

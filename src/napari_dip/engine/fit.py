@@ -1,0 +1,332 @@
+"""The state of a run: a generator that is being fitted, the average of its images, and what corrects it."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_dip.engine.devices import autocast
+from napari_dip.engine.filters import interpolate, smooth_fill
+from napari_dip.engine.held_out import HeldOut
+from napari_dip.engine.hints import by_patches, denoised, hint
+from napari_dip.engine.inputs import ImageInput, Perturbed
+from napari_dip.engine.judging import Judge
+from napari_dip.engine.memory import refuse_too_large
+from napari_dip.engine.neighbours import Neighbour
+from napari_dip.engine.operators import Blur, Identity, Linear
+from napari_dip.engine.penalties import total_variation
+from napari_dip.engine.problem import Problem
+from napari_dip.engine.settings import Settings
+
+__all__ = ["STEPS", "TRUSTED", "WATCHED", "Fit", "stream"]
+
+# Iterations in which a generator forgets pixels that it has fitted and that are masked now.
+FORGETTING = 20
+
+# As long as what a neighbour found out on held-out pixels can be trusted, nothing needs to be held out: a run
+# takes so many steps on all pixels. It is found out anew in one of so many runs.
+STEPS, TRUSTED = 20, 5
+
+# The better the estimate, the better it is seen what it has in common with a guide: so many times more.
+LOOKS = 3
+
+# torch's random numbers are the whole process's, and a run on another device may begin at the same time.
+SEEDED = threading.Lock()
+
+# Streams of random numbers, which must not repeat one another.
+INPUT, PERTURBED, WATCHED = range(3)
+
+
+class Fit:
+    """The state of a run: generator, input, optimiser and the averaged iterates.
+
+    Attributes
+    ----------
+    problem
+        The problem, with its tensors on the device.
+    view
+        The problem as the fit is shown it.
+    seen
+        Weights of the measurement's pixels in the fit.
+    average
+        Average of the iterates on the image grid, shape (1, channels, [Z,] Y, X).
+    parts
+        How much of each correction is made.
+    fallen
+        Iterations for which the penalty's weight, where it is to be found, has fallen.
+    """
+
+    def __init__(self, problem: Problem, settings: Settings) -> None:
+        self.settings = settings
+        self.device = device = torch.device(settings.device)
+        if settings.correction == "patches" and not isinstance(problem.operator, Identity | Blur):
+            raise ValueError(
+                "correction='patches' is for denoising and deconvolution. Choose 'interpolation' or 'none'."
+            )
+        if settings.correction == "interpolation" and not isinstance(problem.operator, Linear):
+            raise ValueError("correction='interpolation' is for linear forward operators. Choose 'none'.")
+        shape = problem.image_shape
+        canvas = settings.network.canvas(shape)
+        refuse_too_large(problem, settings)
+        self.canvas, self.factors = canvas, settings.network.factors(canvas)
+        width = settings.input.width(problem, self.factors)
+        with SEEDED, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            network = settings.network.build(width, problem.channels, canvas)
+        layout = torch.channels_last if len(shape) == 2 else torch.channels_last_3d
+        self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.optimiser = settings.optimiser.bind(self.network.parameters())
+        self.problem = self.view = problem.to(device)
+        self.measurement = self.problem.filled
+        self.crop = (
+            ...,
+            *(slice((c - s) // 2, (c - s) // 2 + s) for c, s in zip(canvas, shape, strict=True)),
+        )
+        self.average = self.last = torch.zeros(1, problem.channels, *shape, device=device)
+        self.parts: list[float] = []
+        self.learned: tuple[float, ...] = ()  # on held-out pixels, so many runs ago
+        self.age = 0
+        self.hints: dict[Tensor, Tensor] = {}  # of what is seen with these weights
+        self.patches: Tensor | None = None
+        self.guessing = 0  # iterations that are left for it
+        self.kept: dict[str, Any] | None = None
+        self.fallen, self.falling = 0, True
+        if settings.guess and problem.known is not None:
+            self.guess(1 - self.problem.weights, settings.guess)
+
+    def show(self, seen: Tensor, shown: Tensor | None = None) -> None:
+        """Let the fit see the pixels with these weights from here on, as they are or as they are shown."""
+        self.seen = seen
+        if shown is not None or self.view is not self.problem:
+            self.view = self.problem if shown is None else replace(self.problem, measurement=shown[0])
+            self.measurement, self.hints, self.patches = self.view.filled, {}, None
+        if self._freed:
+            self.measurement = denoised(self.view, seen)
+        problem, chosen = self.view, self.settings.input
+        hinted = self.settings.correction not in (None, "none")
+        if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
+            clear = self._corrections or self._freed
+            shown = self._hint(seen)[0] if clear else torch.zeros_like(self.average[0])
+            problem = replace(problem, measurement=shown, known=None)
+        # The same numbers as the last time, where there are any in the input.
+        z = chosen.draw(problem, self.canvas, self.factors, stream(self.settings.seed, INPUT))
+        moving = stream(self.settings.seed, PERTURBED)
+        self.input = Perturbed(z, chosen.perturbation, moving, self.device)
+
+    def take(self, problem: Problem) -> None:
+        """Go on with another problem with the same image behind it: what was the best no longer counts."""
+        before = self.problem.weights
+        self.problem = self.view = problem.to(self.device)
+        self.measurement = self.problem.filled
+        self.kept, self.parts, self.hints, self.patches, self.age = None, [], {}, None, 0
+        self.fallen, self.falling = 0, True
+        # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
+        hidden = before * (1 - self.problem.weights)
+        if hidden.any():
+            self.guess(hidden, max(FORGETTING, self.settings.guess))
+            if self.average.shape == hidden.shape:  # the edit is seen at once
+                self.average = torch.where(hidden > 0, self.measurement, self.average)
+
+    def guess(self, where: Tensor, iterations: int) -> None:
+        """Fit missing pixels for some iterations to what the pixels around them suggest."""
+        filled = smooth_fill(self.measurement, self.problem.weights)
+        self.measurement = torch.where(where > 0, filled, self.measurement)
+        self.guessed, self.guessing = where, iterations
+
+    def step(self, iteration: int) -> Tensor:
+        """Take one step on the pixels that are seen; return the mean data term."""
+        problem, settings, seen = self.problem, self.settings, self.seen
+        if self.guessing:
+            seen = seen + self.guessed
+            self.guessing -= 1
+        with autocast(self.device, settings.precision):
+            x = self.network(self.input())
+        x = x[self.crop].float()
+        level = problem.operator(self.average) if iteration > 1 and settings.likelihood.weighs else None
+        predicted = problem.operator(x)
+        # What looks beyond a pixel must find no error where the fit may not see one.
+        measured = torch.where(seen > 0, self.measurement, predicted)
+        errors = settings.likelihood(predicted, measured, level, problem.noise)
+        data_term = (errors * seen).sum() / seen.sum()
+        loss = data_term
+        if settings.tv:
+            # The noise's variance is not known; the data term is its estimate. This is the gradient of the
+            # profile likelihood, log(data term), beside the prior.
+            loss = data_term + settings.tv * data_term.detach().abs() * total_variation(x)
+        if weight := settings.penalty.weight_at(self.fallen):
+            loss = loss + 2 * weight * settings.penalty(x)
+        self.fallen += self.falling
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+
+        self.last = x.detach()
+        decay = min(settings.averaging, (iteration - 1) / (iteration + 8))
+        finite = torch.where(self.last.isfinite(), self.last, self.average)
+        self.average = torch.lerp(self.average, finite, 1 - decay)
+        return data_term.detach()
+
+    def judged(self, judge: Judge, iteration: int) -> float | None:
+        """Return the figure that `judge` gives the estimate, made of nothing but what the fit may see.
+
+        It also says how much of each correction is to be made.
+        """
+        operator, estimate = self.problem.operator, self.average
+        self.parts, noisy = [], self.settings.correction == "patches"
+        for correction in self._corrections:
+            change = correction(estimate, self.seen)
+            part = judge.confirmed(operator(estimate), operator(change), noisy)
+            estimate = estimate + part * change
+            self.parts.append(part)
+        return judge.figure(iteration, operator(self.last), operator(estimate))
+
+    def settle(self, warm: bool) -> None:
+        """Let the average become the estimate that the run ends with."""
+        if self._settles:
+            if not self.age:
+                self.learned = tuple(self.parts)
+                self.patches = None  # with all pixels, those that the rule watched as well
+            self.average, self.parts = self.settled(warm), []
+
+    @property
+    def _settles(self) -> bool:
+        """Whether the explicit prior has the last word."""
+        return self.settings.correction == "patches" and self.problem.noise is not None and not self._freed
+
+    def settled(self, warm: bool) -> Tensor:
+        """Return the estimate that the run would end with if it ended here."""
+        estimate = self.estimate
+        if not self._settles:
+            return estimate
+        if not (warm and self._corrections):  # after a warm start it is hardly better, and takes as long
+            # Which patches are similar is seen best in the best estimate. Where it heeds them already, it and
+            # what they say now err differently: their mean is better than either.
+            part = 0.5 if self._corrections else 1.0
+            for _ in range(LOOKS if self.problem.guide is not None else 0):
+                estimate = self._by_patches(estimate, self.problem.weights)
+            estimate = estimate.lerp(self._by_patches(estimate, self.problem.weights), part)
+        return estimate
+
+    @property
+    def _freed(self) -> bool:
+        """Whether the measurement is freed of its noise before it is fitted.
+
+        A generator that is to undo a blur would fit noise as soon as detail, and hardly be found out by what
+        it says of a blurred, held-out pixel.
+        """
+        problem = self.problem
+        blurred = isinstance(problem.operator, Blur) and problem.noise is not None
+        return blurred and self.settings.correction == "patches"
+
+    @property
+    def _corrections(self) -> list[Callable[[Tensor, Tensor], Tensor]]:
+        """What can be added to an estimate, given the weights of the pixels that may be looked at."""
+        match self.settings.correction:
+            case "interpolation":
+                return [self._unexplained, self._otherwise]
+            case "patches" if not (
+                self._freed or self.problem.noise is None or self.problem.noise.correlated
+            ):
+                # Correlated noise would pass for structure.
+                return [self._otherwise]
+        return []
+
+    def _unexplained(self, estimate: Tensor, seen: Tensor) -> Tensor:
+        """What an estimate leaves unexplained of the measurement, interpolated."""
+        operator = self.problem.operator
+        assert isinstance(operator, Linear)
+        return interpolate(operator, self.view.filled - operator(estimate), seen)
+
+    def _otherwise(self, estimate: Tensor, seen: Tensor) -> Tensor:
+        """Where the explicit prior, all by itself, would rather see the estimate, and how far away."""
+        if self.settings.correction == "interpolation":
+            return self._hint(seen) - estimate
+        if self.patches is None:
+            self.patches = self._by_patches(self._hint(seen), seen)
+        return self.patches - estimate
+
+    def _by_patches(self, pilot: Tensor, seen: Tensor) -> Tensor:
+        """Return the image by its similar patches; pixels that are not seen are the pilot's."""
+        return by_patches(self.view, seen, pilot)
+
+    def _hint(self, seen: Tensor) -> Tensor:
+        """Return what the explicit prior makes of the seen pixels in no time, without a generator."""
+        if seen not in self.hints:
+            self.hints[seen] = hint(self.view, seen, self.settings.correction)
+        return self.hints[seen]
+
+    def _corrected(self, average: Tensor, parts: list[float]) -> Tensor:
+        for part, correction in zip(parts, self._corrections, strict=False):
+            if part > 0:
+                average = average + part * correction(average, self.problem.weights)
+        return average
+
+    @property
+    def estimate(self) -> Tensor:
+        """The newest estimate."""
+        return self._corrected(self.average, self.parts)
+
+    @property
+    def best(self) -> Tensor:
+        """The best estimate so far, by the stopping rule's figures; the newest before there is a figure."""
+        if self.kept is None:
+            return self.estimate
+        return self._corrected(self.kept["average"], self.kept["parts"])
+
+    def residual(self) -> float:
+        """Return the root mean square over the known pixels of the best average's residual."""
+        known = self.problem.weights
+        errors = (self.problem.operator(self.best) - self.problem.filled).square() * known
+        return float((errors.sum() / known.sum()).sqrt())
+
+    def start_from(self, neighbour: Neighbour) -> None:
+        """Go on from the weights of another run."""
+        self.network.load_state_dict(neighbour.weights)
+
+    def trust(self, neighbour: Neighbour) -> bool:
+        """Make each correction as a neighbour did, and see all pixels, if it is known well enough how."""
+        watched = isinstance(self.settings.stopping, HeldOut) and self.settings.correction == "patches"
+        if not watched or not neighbour.parts or neighbour.age >= TRUSTED:
+            return False
+        if self.problem.known is not None or len(neighbour.parts) != len(self._corrections):
+            return False
+        self.learned, self.parts, self.age = neighbour.parts, list(neighbour.parts), neighbour.age + 1
+        self.show(self.problem.weights)
+        return True
+
+    def neighbour(self) -> Neighbour:
+        """Return what another run may start from: the weights as they are, and the best estimate."""
+        weights, prediction = copy.deepcopy(self.network.state_dict()), self.problem.operator(self.best)
+        return Neighbour(weights, prediction, self.learned, self.age)
+
+    def keep(self) -> None:
+        """Remember the state as the best so far."""
+        state = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "parts": self.parts,
+            "fallen": self.fallen,
+        }
+        self.kept = copy.deepcopy(state)
+
+    def go_back(self) -> None:
+        """Return to the best state and forget it: from here on the newest average is the best."""
+        self.falling = False
+        if self.kept is not None:
+            self.network.load_state_dict(self.kept["network"])
+            self.optimiser.load_state_dict(self.kept["optimiser"])
+            self.average, self.parts = self.kept["average"], self.kept["parts"]
+            self.fallen = self.kept["fallen"]
+            self.kept = None
+
+
+def stream(seed: int, number: int) -> torch.Generator:
+    """Return the generator of one stream of a seed's random numbers."""
+    return torch.Generator().manual_seed(3 * seed + number)

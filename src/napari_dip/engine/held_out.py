@@ -1,0 +1,182 @@
+"""The stopping rule that watches pixels which the fit never sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_dip.engine.components import Range
+from napari_dip.engine.judging import Judge, Part, StoppingRule, WholeNumber
+from napari_dip.engine.problem import Problem
+
+__all__ = ["HeldOut"]
+
+
+@dataclass(frozen=True)
+class HeldOut(StoppingRule):
+    """Stop when the average's error on pixels that the fit never saw begins to grow.
+
+    With noise of zero mean that is independent between pixels, the squared error on a held-out pixel is the
+    true squared error plus the noise's variance, in expectation, whatever the noise's distribution. Where the
+    noise of neighbours is correlated, their noise must be hidden too: a held-out pixel then is the centre
+    of a block that the fit does not see, and only the centre is watched.
+
+    Where the noise is independent and its variance ``v`` is known, more can be said. With ``H`` the error on
+    held-out pixels and ``D`` that on seen ones, a seen pixel's estimate takes a part ``h = 1 - sqrt(D / H)``
+    of its own measurement (the leave-one-out identity of linear smoothers, Craven & Wahba, Numer. Math. 31,
+    1979), so that its true squared error is ``(1 - h)**2 (H - v) + h**2 v = D + v (1 - 2 sqrt(D / H))``.
+    This is the figure then: it goes on where the image itself has detail that its neighbours cannot tell.
+
+    Where the measurement is the mean of two captures and the noise of neighbours is correlated, nothing has
+    to be hidden: the blocks are shown as the first capture has them, and their centres are watched in the
+    second, whose noise there the fit does not see.
+
+    Parameters
+    ----------
+    fraction
+        Part of the pixels that is watched.
+    guard
+        Pixels hidden on each side of a watched pixel. None: as the noise's correlation asks, where it was
+        measured, else 0.
+    target
+        Whose error is to be smallest: ``"measured"`` pixels', as above, or ``"missing"`` ones', which the fit
+        sees as little as those that are held out. Their own error, less the noise's variance, is the figure
+        then.
+    least, most
+        Least and largest part of the held-out error that is taken to be noise, where the noise's variance is
+        known. A measured variance far below the error is rather too small than the image that detailed; one
+        above it has taken detail for noise. `most` None: as the task asks, else all of it.
+    cover
+        Largest part of the image that may be hidden; with a guard it limits the number of watched pixels.
+    patience
+        See `StoppingRule`.
+    wait
+        Iterations without improvement that are allowed in any case. None: as the task asks; else 200 where
+        the noise's variance is known, because a generator needs a while to become better than an explicit
+        prior, and 40 where it is not.
+    tolerance
+        An estimated error that falls by less than this part of itself is not worth waiting for. Used where
+        the noise's variance is known and the figure is the error itself. None: as the task asks, else 0.02.
+    start
+        Iterations before which nothing counts. None: as the task asks, else 0.
+    every
+        Iterations between two looks.
+    absolute
+        Whether the absolute error on held-out pixels is the figure: among outliers the squared one tells of
+        little else. None: as the data term asks; else not.
+    """
+
+    fraction: Part = 0.05
+    guard: Annotated[int, Range(0, 100)] | None = None
+    target: Literal["measured", "missing"] = "measured"
+    least: Part = 0.6
+    most: Part | None = None
+    cover: Part = 0.2
+    patience: Annotated[float, Range(0)] = 0.2
+    wait: WholeNumber | None = None
+    tolerance: Part | None = None
+    start: WholeNumber | None = None
+    every: Annotated[int, Range(1)] = 10
+    absolute: bool | None = None
+    name: ClassVar[str] = "held-out"
+
+    def begin(self, problem: Problem, generator: torch.Generator) -> Judge:
+        return _HeldOutJudge(self, problem, generator)
+
+
+class _HeldOutJudge(Judge):
+    def __init__(self, rule: HeldOut, problem: Problem, generator: torch.Generator) -> None:
+        y, known = problem.filled, problem.weights
+        shape = y.shape[2:]
+        measured = problem.noise.guard if problem.noise is not None else 0
+        guard = measured if rule.guard is None else rule.guard
+        side = 2 * guard + 1
+        part = min(rule.fraction, rule.cover / side ** len(shape))
+        # All channels of a pixel are held out together: their noise need not be independent.
+        usable = known.amin(1, keepdim=True).cpu()
+        centres = (torch.rand(1, 1, *shape, generator=generator) < part) * usable
+        if not centres.any():
+            candidates = usable.flatten().nonzero().flatten()
+            chosen = torch.randperm(len(candidates), generator=generator)[:1]
+            centres.view(-1)[candidates[chosen]] = 1
+        pool = F.max_pool2d if len(shape) == 2 else F.max_pool3d
+        hidden = pool(centres, side, 1, guard) if guard else centres
+        hidden = hidden.to(known.device)
+        self.seen = known * (1 - hidden)
+        if not self.seen.any():  # a handful of pixels: nothing can be spared
+            self.seen = known
+        watched = y
+        if guard and problem.apart is not None:
+            # One capture of two has twice the noise's variance.
+            self.seen = known * (1 - hidden / 2)
+            self.shown, watched = y + hidden * problem.apart, y - problem.apart
+        self.rule, self.missing = rule, rule.target == "missing"
+        self.y, self.variance = y, None if guard and not self.missing else problem.variance
+        wait = Judge.wait if self.variance is None else 200
+        if rule.absolute:
+            self.variance = None  # tells nothing of absolute errors
+        self.most = 1.0 if rule.most is None else rule.most
+        self.tolerance = 0.02 if rule.tolerance is None else rule.tolerance
+        if self.variance is None:
+            self.tolerance = 0.0
+        self.wait = wait if rule.wait is None else rule.wait
+        self.where = centres.flatten().nonzero().flatten().to(y.device)
+        self.truth = self._watched(watched)
+        self.every, self.start = rule.every, rule.start or 0
+
+    def hurry(self, times: int) -> None:
+        if self.rule.wait is None:  # such a generator is better than an explicit prior at once
+            self.wait = Judge.wait
+        super().hurry(times)
+        self.start //= times
+
+    def _watched(self, image: Tensor) -> Tensor:
+        return image.flatten(2).index_select(2, self.where)
+
+    def due(self, iteration: int) -> bool:
+        return iteration % self.every == 0 and iteration >= self.start
+
+    def confirmed(self, average: Tensor, correction: Tensor, noisy: bool) -> float:
+        wanted, offered = self.truth - self._watched(average), self._watched(correction)
+        if self.missing or self.variance is None or not noisy:
+            # Least squares: with noise that the neighbours do not share, nothing but structure adds up.
+            return float(((wanted * offered).sum() / offered.square().sum().clamp_min(1e-12)).clamp(0, 1))
+        # A pixel's own noise, which what is held out knows nothing of, counts as well.
+        parts = torch.linspace(0, 1, 11, device=average.device)
+        left = self.y - average
+        held_out = _quadratic(wanted, offered, torch.ones_like(wanted), parts)
+        seen = _quadratic(left, correction, self.seen, parts)
+        return float(parts[self._error(held_out, seen).argmin()])
+
+    def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
+        if not self.due(iteration):
+            return None
+        errors = self._watched(average) - self.truth
+        if self.rule.absolute:
+            return float(errors.abs().mean())
+        held_out = errors.square().mean()
+        if self.variance is None:
+            return float(held_out)
+        if self.missing:
+            return float(held_out - (self.most * held_out).clamp_max(self.variance))
+        seen = ((average - self.y).square() * self.seen).sum() / self.seen.sum()
+        return float(self._error(held_out, seen))
+
+    def _error(self, held_out: Tensor, seen: Tensor) -> Tensor:
+        """Return the true squared error on seen pixels, given those to the measurement."""
+        assert self.variance is not None
+        # Else noise would be taken for detail.
+        variance = torch.minimum((self.rule.least * held_out).clamp_min(self.variance), self.most * held_out)
+        return seen + variance * (1 - 2 * (seen / held_out).clamp(1e-6, 1).sqrt())
+
+
+def _quadratic(errors: Tensor, change: Tensor, weights: Tensor, parts: Tensor) -> Tensor:
+    """Return the mean squared error after each of some parts of a change."""
+    squares, products, changes = (
+        (weights * term).sum() / weights.sum() for term in (errors.square(), errors * change, change.square())
+    )
+    return squares - 2 * parts * products + parts.square() * changes

@@ -1,0 +1,109 @@
+"""How far the noise of neighbouring pixels is shared, told from structure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dct
+
+from napari_dip.engine.noise import CORRELATED, NOTICEABLE
+from napari_dip.images.blocks import block_means, blocks_of, intensity_bins, neighbours
+
+__all__ = ["LAGS", "correlation_of"]
+
+Floats = NDArray[np.float64]
+
+LAGS = 4
+# Among waves from 4 pixels down to the finest ones, the power of noise of correlation 0.3 (`CORRELATED`)
+# differs by more than a factor of 2, and that of white noise not at all.
+RANGE = 1.5
+# Rows of pixels without a missing one that it takes to see that.
+ROWS = 256
+
+
+def correlation_of(pixels: NDArray[Any]) -> tuple[tuple[float, ...], ...] | None:
+    """Autocorrelation of the noise along each axis, or None where noise cannot be told from structure."""
+    blocks = blocks_of(pixels, (16, 16) if pixels.ndim == 2 else (8, 8, 8), at_most=4_000)
+    blocks = blocks[np.isfinite(blocks).reshape(len(blocks), -1).mean(axis=1) > 0.5]
+    if len(blocks) < 16:
+        return None
+    shape = blocks.shape[1:]
+    flat = blocks.reshape(len(blocks), -1)
+    known = np.isfinite(flat)
+    means = block_means(blocks)
+    smooth = _polynomials(shape)
+    centred = np.where(known, flat - means[:, None], 0.0)
+    residual = np.where(known, centred - (centred @ smooth) @ smooth.T, 0.0)
+    variances = (residual**2).sum(1) / known.sum(1)
+
+    bins = intensity_bins(means, fewest=16, most=10)
+    chosen, spreads = [], []
+    for members in bins:
+        fifth, twentieth = np.quantile(variances[members], [0.2, 0.05])
+        if twentieth > 0:
+            chosen.append(members[(variances[members] <= fifth) & (variances[members] > 0)])
+            spreads.append(np.log(fifth / twentieth))
+    if not chosen:
+        return None
+    kept = np.concatenate(chosen)
+    residual = (residual[kept] / np.sqrt(variances[kept, None])).reshape(-1, *shape)
+    known = known[kept].reshape(-1, *shape)
+    measured = np.zeros((len(shape), LAGS))
+    for axis, lag in np.ndindex(measured.shape):
+        near, far = neighbours(residual, axis + 1, lag + 1)
+        a, b = neighbours(known, axis + 1, lag + 1)
+        pairs = np.count_nonzero(a & b)
+        if pairs:
+            measured[axis, lag] = (near * far).sum() / pairs
+    true = _undo_detrending(measured, smooth, shape)
+
+    # The quietest blocks of noise differ in variance hardly more than the chi-squared law says, those of a
+    # texture at least twice as much; without this, grass would pass for correlated noise.
+    independent = (smooth.shape[0] - smooth.shape[1]) / np.prod(1 + 2 * (true**2).sum(axis=1))
+    expected = np.sqrt(2 / independent) * (1.645 - 0.842)
+    # And a correlation that reaches as far as is measured isn't a camera's.
+    if np.median(spreads) > 1.9 * expected or np.abs(true[:, -1]).max() >= NOTICEABLE:
+        return None
+    if np.abs(true).max() >= CORRELATED and _white_at_the_end(residual, known):
+        return None
+    return tuple(tuple(round(float(r), 4) for r in axis) for axis in true)
+
+
+def _white_at_the_end(residual: Floats, known: NDArray[np.bool_]) -> bool:
+    """Whether all fine waves have the same power, along each axis along which that can be seen."""
+    ranges = []
+    for axis in range(1, residual.ndim):
+        rows = np.moveaxis(residual, axis, -1)[np.moveaxis(known, axis, -1).all(-1)]
+        if len(rows) >= ROWS:
+            power = (dct(rows, norm="ortho") ** 2).mean(axis=0)
+            quarters = [part.mean() for part in np.array_split(power[len(power) // 2 :], 4)]
+            ranges.append(max(quarters) / max(min(quarters), 1e-9))
+    return bool(ranges) and max(ranges) < RANGE
+
+
+def _polynomials(shape: tuple[int, ...]) -> Floats:
+    """Orthonormal quadratic surfaces over a block, shape (pixels, surfaces)."""
+    grid = [g.ravel() for g in np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")]
+    terms = [np.ones(grid[0].size), *grid, *(a * b for i, a in enumerate(grid) for b in grid[i:])]
+    u, s, _ = np.linalg.svd(np.stack(terms, axis=1), full_matrices=False)
+    return np.asarray(u[:, s > 1e-9 * s[0]])
+
+
+def _undo_detrending(measured: Floats, smooth: Floats, shape: tuple[int, ...]) -> Floats:
+    """The correlation that looks like `measured` once quadratic surfaces were taken out of the blocks."""
+    true, places = measured.copy(), np.arange(np.prod(shape)).reshape(shape)
+    for _ in range(3):
+        covariance = np.ones((1, 1))
+        for n, axis in zip(shape, true, strict=True):
+            along = np.concatenate([[1.0], axis, np.zeros(max(n - LAGS - 1, 0))])[:n]
+            covariance = np.kron(covariance, along[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))])
+        part = smooth @ (smooth.T @ covariance)
+        seen = covariance - part - part.T + (part @ smooth) @ smooth.T
+        for axis, lag in np.ndindex(true.shape):
+            near, far = neighbours(places, axis, lag + 1)
+            if near.size:
+                predicted = seen[near.ravel(), far.ravel()].mean() / seen.diagonal().mean()
+                true[axis, lag] += measured[axis, lag] - predicted
+    return np.clip(true, -1, 1)

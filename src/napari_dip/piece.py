@@ -1,0 +1,136 @@
+"""A part of an image, ready for the engine: its pixels become a problem, and an estimate its pixels again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_dip.engine.problem import Problem
+from napari_dip.images.guides import Guide
+from napari_dip.images.intensities import cast
+from napari_dip.parts import Index, Part
+from napari_dip.source import Measured, Source
+from napari_dip.tasks import Task
+
+__all__ = ["Piece"]
+
+
+class Piece:
+    """A part of an image, as one run of the engine restores it.
+
+    Parameters
+    ----------
+    source
+        The image.
+    part
+        Which part of it.
+    task
+        What is asked of it.
+    measured
+        What was measured of the plane or volume that it is a part of.
+    guide
+        Another image of the same, which the generator sees.
+    factors
+        How many pixels of the result there are for one of the image, along each of its axes.
+    dtype
+        The result's.
+    under
+        What the result holds where the part goes: of a tile, what its rim is laid over.
+
+    Attributes
+    ----------
+    block
+        The part's pixels.
+    known
+        Which of them are known.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        part: Part,
+        task: Task,
+        measured: Measured,
+        guide: Guide | None,
+        factors: Sequence[int],
+        dtype: np.dtype[Any],
+        under: NDArray[Any],
+    ) -> None:
+        self.source, self.axes, self.part, self.task = source, source.axes, part, task
+        self.measured, self.guide, self.factors, self.dtype = measured, guide, factors, dtype
+        self._under = under
+        self.block = source[part.where]
+        self.known = task.known(self.block, part.where)
+
+    def asked(self, task: Task) -> Piece:
+        """Return the same part of which something else is asked."""
+        return Piece(
+            self.source, self.part, task, self.measured, self.guide, self.factors, self.dtype, self._under
+        )
+
+    def problem(self) -> Problem:
+        """Return what the engine is to solve."""
+        measured, (where, *others) = self.measured, self.source.beside(self.part.where)
+        blocks = [self.block, *(self.source[other] for other in others)]
+        knowns = [self.known] + [
+            self.task.known(block, other) for block, other in zip(blocks[1:], others, strict=True)
+        ]
+        planes = [
+            self._normalised(index, self.axes.to_engine(block), bool(known.any()))
+            for index, block, known in zip((where, *others), blocks, knowns, strict=True)
+        ]
+        known = np.concatenate([self.axes.to_engine(one) for one in knowns])
+        apart = self.source.apart(where, measured)
+        if apart is not None:
+            apart = (apart / measured.intensities.unit).astype(np.float32)
+        return Problem(
+            torch.from_numpy(np.where(known, np.concatenate(planes), 0).astype(np.float32)),
+            None if known.all() else torch.from_numpy(known),
+            self.task.operator(self.axes),
+            None if self.guide is None else torch.from_numpy(self.guide[self.part.goes].copy()),
+            noise=measured.noise.rescaled(measured.intensities.zero, measured.intensities.unit),
+            quantised=self.task.quantised(measured.intensities.unit, where),
+            apart=None if apart is None else torch.from_numpy(apart),
+        )
+
+    def _normalised(self, where: Index, planes: NDArray[Any], known: bool) -> NDArray[Any]:
+        """Return what goes with the part, or itself, in the engine's intensities."""
+        measured, channel = self.measured, self.axes.channel
+        another = channel is not None and where[channel] != self.part.where[channel]
+        if channel is None or not another or not known:  # what is not known has no brightness of its own
+            return measured.intensities.normalise(planes)
+        index = self.part.index
+        of_channel = (*index[:channel], where[channel], *index[channel + 1 :])
+        other = self.source.measure(of_channel, self.task, None)
+        # Another stain has its own brightness, and is shrunk until its noise is not above this one's.
+        noise = [one.level / one.intensities.unit for one in (measured, other)]
+        part = min(1.0, noise[0] / noise[1]) if noise[1] > 0 else 1.0
+        return np.asarray(0.5 + part * (other.intensities.normalise(planes) - 0.5), dtype=np.float32)
+
+    def restored(self, estimate: torch.Tensor) -> NDArray[Any]:
+        """Return what stands in the result for an estimate of the engine's."""
+        if self.source.company:
+            estimate = estimate[:1]
+        estimate = self._framed(estimate)
+        pixels = self.measured.intensities.restore(self.axes.from_engine(estimate.numpy()), self.dtype)
+        if self.part.tile is not None:
+            opacity = self.part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])
+            opacity = self.axes.from_engine(np.broadcast_to(opacity, estimate.shape))
+            under = np.where(np.isfinite(self._under), self._under, pixels).astype(np.float64)
+            pixels = cast(under + opacity * (pixels - under), self.dtype)
+        return self.task.compose(self.block, pixels, self.known, self.part.where)
+
+    def _framed(self, estimate: torch.Tensor) -> torch.Tensor:
+        """Return the middle of an estimate that reaches beyond the frame, which the result shows."""
+        sides = self.axes.to_engine(self.block).shape[1:]
+        wanted = [size * self.factors[axis] for size, axis in zip(sides, self.axes.spatial, strict=True)]
+        starts = [(size - side) // 2 for size, side in zip(estimate.shape[1:], wanted, strict=True)]
+        inside: tuple[Any, ...] = (
+            slice(None),
+            *(slice(start, start + side) for start, side in zip(starts, wanted, strict=True)),
+        )
+        return estimate[inside]

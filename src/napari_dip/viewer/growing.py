@@ -1,0 +1,148 @@
+"""The layer in which a run's result grows: when it is drawn, what it is called, what it says of itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import QTimer
+
+from napari_dip.given import KEY
+from napari_dip.job import Job
+from napari_dip.restoration import Restoration
+from napari_dip.viewer.compare import show_before_on_key
+from napari_dip.viewer.layers import provenance, result_layer, result_name
+from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.unsaved import EVERY, keep
+
+__all__ = ["Growing"]
+
+# Seconds from one picture to the next, at least.
+PICTURE_EVERY = 0.25
+# Drawing takes at most this part of the time: it and torch fight for the processor's cores.
+DRAWING_PART = 0.05
+
+
+class Growing:
+    """A result's layer, which comes into the viewer with the first picture.
+
+    Parameters
+    ----------
+    viewer
+        Where it goes.
+    source
+        The layer that is restored.
+    guide
+        The layer that guides the run, or None.
+    region
+        What of the source is restored.
+    job
+        The restoration.
+    made
+        Called with the layer before it comes into the viewer.
+
+    Attributes
+    ----------
+    layer
+        None before the first picture.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        source: Image,
+        guide: Image | None,
+        region: Region,
+        job: Job,
+        made: Callable[[Image], object],
+    ) -> None:
+        self._viewer, self._source, self._guide, self._region = viewer, source, guide, region
+        self._made = made
+        self._job: Job | None = job
+        self._task = job.task.name
+        self.layer: Image | None = None
+        self._due = 0.0
+        self._copy_due = time.monotonic() + EVERY
+        self._called, self._name = "", ""  # what the result was called, and what napari made of it
+
+    def wants_picture(self, now: float) -> bool:
+        """Whether it is time for another picture, which `draw` then is given."""
+        due = now >= self._due and (self.layer is None or self.layer.visible)
+        if due:
+            self._due = float("inf")  # until this one is drawn
+        return due
+
+    def draw(self, picture: np.ndarray, progress: str) -> None:
+        """Show a picture."""
+        began = time.perf_counter()
+        if self.layer is None:
+            self._show(picture, progress)
+        elif self.layer in self._viewer.layers:
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+        # A timer of 0 comes before the paint that the refresh has asked for; one begun there comes after it.
+        QTimer.singleShot(0, lambda: QTimer.singleShot(0, lambda: self._drawn(began)))
+
+    def _drawn(self, began: float) -> None:
+        now = time.perf_counter()
+        self._due = now + max(PICTURE_EVERY, (now - began) / DRAWING_PART)
+
+    def _show(self, picture: np.ndarray, progress: str) -> None:
+        """Put a picture into a layer of its own."""
+        assert self._job is not None
+        self.layer = result_layer(self._region.layer, picture, self._job)
+        self._called = self.layer.name = self._what_it_is(progress)
+        show_before_on_key(self.layer, self._source)
+        self._made(self.layer)
+        self._viewer.add_layer(self.layer)
+        self._name = self.layer.name  # napari makes it unique
+
+    def rename(self, progress: str) -> None:
+        """Say on the layer how far it is, unless the user has given it a name."""
+        called = self._what_it_is(progress)
+        if self.layer is not None and called != self._called and self.layer.name == self._name:
+            self._called = self.layer.name = called
+            self._name = self.layer.name
+
+    def _what_it_is(self, progress: str) -> str:
+        return result_name(self._source.name, self._task, progress, self._region.said)
+
+    def keep_now_and_then(self) -> None:
+        """Copy what there is for the case that napari crashes, if the last copy is old."""
+        if self.layer is not None and time.monotonic() > self._copy_due:
+            self._copy_due = time.monotonic() + EVERY
+            keep(self.layer)
+
+    def finish(self, result: Restoration) -> Image:
+        """Show the result in the end, also where the layer was removed meanwhile; return the layer."""
+        if self.layer is None:
+            self._show(result.image, "")
+        assert self.layer is not None
+        if self.layer.data is not result.image:
+            self.layer.data = result.image
+        if self.layer not in self._viewer.layers:
+            self._viewer.add_layer(self.layer)
+        self.rename("")
+        self._note(result)
+        keep(self.layer)
+        self.layer.refresh()
+        return self.layer
+
+    def adjust(self, result: Restoration) -> None:
+        """Show the result with another detail."""
+        if self.layer is not None:
+            self.layer.data = result.image
+            self._note(result)
+
+    def _note(self, result: Restoration) -> None:
+        """Say on the layer how what it shows came about."""
+        assert self.layer is not None
+        guided = {} if self._guide is None else {"guide": self._guide.name}
+        record = self._region.record | guided
+        self.layer.metadata[KEY] = provenance(self._source, self._task, result, record)
+
+    def let_go(self) -> None:
+        """Forget the viewer and the job: a run's handle may outlive them, and must not keep them."""
+        self._viewer = self._job = None
