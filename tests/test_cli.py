@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from skimage.io import imread, imsave
 
 import napari_dip as dip
-from napari_dip import api, planning
+from napari_dip import api, planning, presets
 from napari_dip.cli import main, restoring
 from napari_dip.cli.files import assign, find
 from napari_dip.cli.options import read_verbs
@@ -481,6 +482,46 @@ def test_ctrl_c_keeps_the_best_of_an_image(here):
     assert there("slices") == ["a.denoised.ome.tif", "a.png", "b.tif", "c.jpg"]
     image, description = read("slices/a.denoised.ome.tif")
     assert description.record["stopped_by"] == "user" and np.asarray(image).std() > 0
+
+
+def test_settings_for_a_microscope_are_found_and_kept(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(presets, "folder", lambda: tmp_path / "presets")
+    presets.save("short", {"iterations": 30, "expected": 30, "network": SETTINGS["network"], "finish": 0})
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        light = 100.0 + 60 * (gaussian_filter(rng.normal(size=(24, 24)), 3) > 0.02)
+        for folder in ("first", "second"):
+            os.makedirs(folder, exist_ok=True)
+            noisy = (light + rng.normal(0, 12, light.shape)).clip(0, 255).astype("uint8")
+            imsave(f"{folder}/{name}.tif", noisy, check_contrast=False)
+    fixed = ["--preset", "short", "--device", "cpu", "--precision", "float32", "--json"]
+    assert main(["calibrate", "first", "--repeats", "second", "--save", "scope", *fixed]) == 0
+    told = capsys.readouterr()
+    facts = json.loads(told.out)
+    assert (
+        facts["repeats"] == ["second/a.tif", "second/b.tif"] and "first/b.tif with second/b.tif" in told.err
+    )
+    assert facts["preset"] == ("scope" if facts["gain"] else "short")
+    assert ("scope" in presets.names()) == bool(facts["gain"])
+    assert [len(one["gains"]) for one in facts["tried"]] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("a.png b.tif", "one of the arguments --repeats --truths is required"),
+        ("a.png --repeats b.tif", "takes at least two images"),
+        ("a.png b.tif --repeats c.jpg", "there are 2 images and 1 repeats"),
+        ("a.png b.tif --truths truths", "--truths: truths: there is no such file"),
+        ("a.png b.tif --repeats {stem}.jpg", "there is no repeat a.jpg"),
+        ("a.png c.png --repeats b.tif c.jpg", "c.png: there is no such file"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_one_sentence(words, sentence, capsys, monkeypatch):
+    monkeypatch.chdir("slices")
+    assert main(["calibrate", *words.split()]) == 2
+    told = capsys.readouterr()
+    assert sentence in told.err.splitlines()[-1] and not told.out
 
 
 def test_help_is_quick_and_loads_nothing_heavy():

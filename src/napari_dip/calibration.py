@@ -104,20 +104,24 @@ class Calibration:
         self.preset = name
         return path
 
-    def __repr__(self) -> str:
+    @property
+    def table(self) -> str:
+        """What was tried, and what each gained."""
         wide = max(len(one.what) for one in self.tried)
-        images = len(self.tried[0].gains)
         lines = [f"{'on images that were left out':{wide}}   dB better than {self.base!r}   of each image"]
         for one in self.tried:
             each = " ".join("?" if math.isnan(gain) else f"{gain:+.2f}" for gain in one.gains)
             lines.append(f"{one.what:{wide}}   {one.gain:+.2f} +- {one.uncertainty:.2f}   {each}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
         if not self.gain:
-            lines.append(f"Nothing is better than the preset {self.base!r}: keep it.")
+            last = f"Nothing is better than the preset {self.base!r}: keep it."
         elif self.preset == self.base:
-            lines.append("Keep the best with .save(name), or use .settings.")
+            last = "Keep the best with .save(name), or use .settings."
         else:
-            lines.append(f"The best is your preset {self.preset!r}.")
-        return f"<Calibration on {images} images>\n" + "\n".join(lines)
+            last = f"The best is your preset {self.preset!r}."
+        return f"<Calibration on {len(self.tried[0].gains)} images>\n{self.table}\n{last}"
 
 
 @dataclass(frozen=True, eq=False)

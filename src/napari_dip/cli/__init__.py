@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from napari_dip.cli.options import Verb, read_verbs
-from napari_dip.cli.parsers import FORMATTER, Parser, add_told, verb_parser
+from napari_dip.cli.parsers import FORMATTER, Parser, add_told, calibration_parser, verb_parser
 from napari_dip.cli.told import Speaker, UsageError, printable, sentence_of
 
 __all__ = ["main"]
@@ -21,6 +21,7 @@ Restore images in files with a deep image prior: each from itself alone.
 
 commands:
 {verbs}
+  calibrate       Find the settings that suit a microscope.
   info            What is in a file, and how it was made.
   presets         The presets of each verb.
 
@@ -57,7 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str]) -> int:
     verbs = read_verbs()
-    commands: dict[str, Callable[[Sequence[str]], int]] = {"info": _info, "presets": _presets}
+    commands: dict[str, Callable[[Sequence[str]], int]] = {
+        "calibrate": _calibrate,
+        "info": _info,
+        "presets": _presets,
+    }
     command = arguments[0] if arguments else "--help"
     if command in verbs:
         return _restore(verbs[command], arguments[1:])
@@ -120,6 +125,21 @@ def _restore(verb: Verb, arguments: Sequence[str]) -> int:
         skip_existing=options["skip_existing"],
         same_axes=options["axes"] is not None,
     )
+
+
+def _calibrate(arguments: Sequence[str]) -> int:
+    denoise = read_verbs()["denoise"]
+    options = vars(calibration_parser(denoise).parse_intermixed_args(arguments))
+    speaker = Speaker(options.pop("json"), options.pop("quiet"), options.pop("debug"))
+    images, repeats, truths = (options.pop(name) for name in ("images", "repeats", "truths"))
+    options["name"] = options.pop("save")
+    given = {name: value for name, value in options.items() if value is not None}
+
+    from napari_dip.cli.calibrating import calibrate_files
+
+    if repeats is not None:
+        return calibrate_files(images, repeats, "repeats", speaker, **given)
+    return calibrate_files(images, truths, "truths", speaker, **given)
 
 
 def _info(arguments: Sequence[str]) -> int:

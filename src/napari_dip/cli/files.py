@@ -13,7 +13,7 @@ from napari_dip.cli.told import UsageError
 from napari_dip.images.files import kind_of, read, readable, stem_of
 from napari_dip.restoration import PAST
 
-__all__ = ["Failure", "Work", "assign", "find", "split"]
+__all__ = ["Failure", "Work", "assign", "find", "partners", "split"]
 
 # What stands for the name of the image, without its ending, in the name of a mask or a result.
 STEM = "{stem}"
@@ -231,17 +231,59 @@ def _is_large(image: Path, factor: object) -> bool:
 
 
 def _mask_of(image: Path, mask: str | None) -> Path | None:
-    if mask is None:
-        return None
-    named = mask.replace("*", STEM)
+    return None if mask is None else _partner(image, mask.replace("*", STEM), "mask", "--mask")
+
+
+def partners(images: Sequence[Path], names: Sequence[str], what: str) -> tuple[list[Path], list[Path]]:
+    """Return images, and of each the other one that belongs to it.
+
+    Parameters
+    ----------
+    images
+        The images; those that are others are left out.
+    names
+        A folder of files of the same names, or a name with ``{stem}`` in it; else files and patterns, in the
+        images' order.
+    what
+        What the others are, and the option that says them, ``"repeats"``.
+
+    Raises
+    ------
+    UsageError
+        If there isn't one for each.
+    """
+    option, one = f"--{what}", Path(names[0]).expanduser()
+    try:
+        if len(names) == 1 and (STEM in names[0] or (one.is_dir() and not readable(one))):
+            found = {image: _partner(image, names[0], what.removesuffix("s"), option) for image in images}
+            others = {path.resolve() for image, path in found.items() if path.resolve() != image.resolve()}
+            kept = [image for image in images if image.resolve() not in others]
+            return kept, [found[image] for image in kept]
+    except OSError as error:
+        raise UsageError(f"{option}: {error}") from None
+    there = find(names)
+    if there.failures:
+        raise UsageError(f"{option}: {there.failures[0].name}: {there.failures[0].sentence}")
+    known = {path.resolve() for path in there.images}
+    kept = [image for image in images if image.resolve() not in known]
+    if len(kept) != len(there.images):
+        raise UsageError(
+            f"{option}: there are {len(kept)} images and {len(there.images)} {what}. Give one for each, in "
+            "the same order"
+        )
+    return kept, there.images
+
+
+def _partner(image: Path, named: str, what: str, option: str) -> Path:
+    """Return the one that belongs to an image: of its name in a folder, or with ``{stem}`` in the name."""
     path = Path(named.replace(STEM, stem_of(image))).expanduser()
     if path.is_dir() and not readable(path):
         there = [one for one in _within(path) if stem_of(one) == stem_of(image)]
         there = [one for one in there if one.name == image.name] or there
         if len(there) != 1:
             names = f"several, {', '.join(one.name for one in there)}" if there else "none"
-            raise FileNotFoundError(f"of masks of its name there is {names} in {path}: one is needed")
+            raise FileNotFoundError(f"of {what}s of its name there is {names} in {path}: one is needed")
         return there[0]
     if not path.exists():
-        raise FileNotFoundError(f"there is no mask {path}. Check --mask")
+        raise FileNotFoundError(f"there is no {what} {path}. Check {option}")
     return path

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
+from dataclasses import replace
 from typing import NoReturn
 
 from napari_dip.cli.options import Verb, add_options, as_typed
 from napari_dip.cli.told import UsageError
 
-__all__ = ["FORMATTER", "Parser", "add_told", "verb_parser"]
+__all__ = ["FORMATTER", "Parser", "add_told", "calibration_parser", "verb_parser"]
 
 FORMATTER = argparse.RawDescriptionHelpFormatter
 EXAMPLES = {
@@ -37,6 +38,12 @@ examples:
   napari-dip deconvolve stack.ome.tif --psf bead.tif
   napari-dip deconvolve cell.ome.tif --psf '{"numerical_aperture": 1.4, "wavelength": 0.52}'""",
 }
+
+CALIBRATIONS = """\
+examples:
+  napari-dip calibrate first/ --repeats second/ --save 'our confocal'
+  napari-dip calibrate 'field?_1.tif' --repeats 'field?_2.tif'
+  napari-dip denoise next.tif --preset 'our confocal'"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -104,6 +111,45 @@ def verb_parser(verb: Verb) -> Parser:
     )
     add_told(parser)
     add_options(parser.add_argument_group("restoration"), verb)
+    return parser
+
+
+def calibration_parser(denoise: Verb) -> Parser:
+    """Return the parser of the command that finds settings for a microscope."""
+    parser = Parser(
+        "napari-dip calibrate",
+        usage="napari-dip calibrate IN IN [IN ...] (--repeats | --truths) IN [IN ...] [options]",
+        description="Find the settings that suit a microscope, on images of which a repeat or the truth is "
+        "known.\nWhat they gain is measured on images that were left out.",
+        epilog=CALIBRATIONS,
+        formatter_class=FORMATTER,
+        allow_abbrev=False,
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "images",
+        metavar="IN",
+        nargs="+",
+        help="Planes, or volumes with --axes ZYX, from one microscope with one setting: at least two, better "
+        "four. Files, folders, patterns.",
+    )
+    known = files.add_mutually_exclusive_group(required=True)
+    for option, text in (
+        ("--repeats", "Of each image another capture of the same field"),
+        ("--truths", "Of each image what it should look like, as the mean of many captures"),
+    ):
+        known.add_argument(
+            option,
+            metavar="IN",
+            nargs="+",
+            help=f"{text}: a folder of files of the same names, a name in which {{stem}} stands for the "
+            "image's, without its ending, or files in the images' order.",
+        )
+    files.add_argument("--save", metavar="NAME", help="Keep what is found as a preset of this name.")
+    files.add_argument("--overwrite", action="store_true", help="Replace a preset of that name.")
+    add_told(parser)
+    chosen = {name: denoise.keywords[name] for name in ("preset", "axes", "device", "seed", "precision")}
+    add_options(parser.add_argument_group("restoration"), replace(denoise, keywords=chosen))
     return parser
 
 
