@@ -91,3 +91,14 @@ def test_what_the_fit_must_not_see_does_not_change_it(likelihood):
             fit.step(iteration)
         iterates.append(fit.last)
     assert torch.equal(*iterates)
+
+
+@pytest.mark.parametrize("term", LIKELIHOODS.values())
+def test_similar_patches_are_asked_only_where_no_outliers_are_expected(term):
+    problem = Problem(torch.rand(1, 32, 32, generator=torch.Generator().manual_seed(0)), noise=PHOTONS)
+    fast = replace(PRESETS["denoise"]["fast"], likelihood=term(), device="cpu", precision="float32")
+    fit = Fit(problem, resolve(fast))
+    fit.show(fit.problem.weights)
+    fit.step(1)
+    asked = not torch.equal(fit.settled(warm=False), fit.estimate)
+    assert asked == (term in (Gaussian, PoissonGaussian))

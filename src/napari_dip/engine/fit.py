@@ -197,7 +197,9 @@ class Fit:
     @property
     def _settles(self) -> bool:
         """Whether the explicit prior has the last word."""
-        return self.settings.correction == "patches" and self.problem.noise is not None and not self._freed
+        settings = self.settings
+        asked = settings.correction == "patches" and not settings.likelihood.robust
+        return asked and self.problem.noise is not None and not self._freed
 
     def settled(self, warm: bool) -> Tensor:
         """Return the estimate that the run would end with if it ended here."""
@@ -231,9 +233,12 @@ class Fit:
             case "interpolation":
                 return [self._unexplained, self._otherwise]
             case "patches" if not (
-                self._freed or self.problem.noise is None or self.problem.noise.correlated
+                self._freed
+                or self.problem.noise is None
+                # Correlated noise would pass for structure, and so would outliers.
+                or self.problem.noise.correlated
+                or self.settings.likelihood.robust
             ):
-                # Correlated noise would pass for structure.
                 return [self._otherwise]
         return []
 

@@ -54,7 +54,8 @@ class Settings:
         interpolated and added, and the estimate moves towards the interpolated measurement.
         ``"patches"`` (small patches repeat nearby): the estimate moves towards the one that similar patches
         give, and in the end towards what they give where it says which ones are similar. A generator whose
-        input is an image is given what the prior makes of the seen pixels.
+        input is an image is given what the prior makes of the seen pixels. Where the data term expects
+        outliers, which would pass for structure, patches are not asked.
         ``"none"``; None as the task needs it.
     guess
         Iterations at the beginning in which missing pixels are fitted to a smooth continuation of the pixels
