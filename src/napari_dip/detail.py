@@ -70,7 +70,7 @@ class _Way:
     @classmethod
     def of(cls, change: NDArray[Any], removed: NDArray[Any], known: NDArray[np.bool_]) -> _Way:
         there = change[known]
-        means = (float(np.mean(there * other, dtype=np.float64)) for other in (removed[known], there))
+        means = (float(np.multiply(there, other, dtype=np.float64).mean()) for other in (removed[known], there))
         return cls(change, *means)
 
 

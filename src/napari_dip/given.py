@@ -8,6 +8,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
+from napari_dip.engine.components import shown
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description, is_path, read
 
@@ -87,10 +88,13 @@ def take(image: Any, axes: str | None) -> Given:
         rgb = bool(getattr(image, "rgb", False))
         return Given(pixels_of(image), axes or layer_axes(image), rgb, layer=image)
     if not (hasattr(image, "shape") and hasattr(image, "dtype")):
-        array = np.asarray(image)
+        try:
+            array = np.asarray(image)
+        except ValueError:  # rows of different lengths
+            array = np.empty(())
         if array.ndim == 0 or array.dtype.kind in "OSU":
             raise TypeError(
-                f"an image is an array, a napari layer or the path of a file, but {image!r} was given."
+                f"an image is an array, a napari layer or the path of a file, but {shown(image)} was given."
             )
         image = array
     return Given(image, axes)

@@ -413,8 +413,9 @@ class Job:
         if not known.any() or not self.task.needed(known):
             self._result.as_it_was(part.where, part.goes)
             return None
-        if np.ptp(block[known].astype(np.float64)) == 0:
-            flat = np.full(under.shape, block[known][0])
+        values = block[known]
+        if values.min() == values.max():
+            flat = np.full(under.shape, values[0])
             self._result[part.goes] = self.task.compose(block, cast(flat, self.dtype), known, part.where)
             return None
         if self._measured is None or self._measured.of != (part.index, self.task):

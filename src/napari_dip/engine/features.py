@@ -226,6 +226,8 @@ def _reach(network: nn.Module, layer: str, image: Tensor, calls: int) -> Tensor:
 
 def _refuse_unknown(network: nn.Module, layer: str) -> None:
     names = [name for name, _ in network.named_modules() if name]
+    if not isinstance(layer, str):
+        raise TypeError(f"layer must be the name of a layer, such as {(names or ['0'])[0]!r}, but is {layer!r}.")
     if layer == "" or layer in names:
         return
     word = layer.lower()
