@@ -4,10 +4,10 @@
     python benchmarks/fuzz.py --only 1234 --seed 0      # one call again, with its whole traceback
 
 Images of 1 to 24 pixels a side, of every dtype and any values, and arguments that are right, at their limits
-or nonsense. A call is in order when it returns a result of the right shape and dtype, without holes, or raises
-a ValueError, TypeError, OSError or MemoryError of napari-dip's own, one line that a person can read. Whatever
-else comes out of it (an IndexError, a sentence of torch's, a warning of numpy's, a call that takes too long)
-is an offender. Of one result in ten the settings have to make the same pixels again.
+or nonsense. A call is in order when it returns a result of the right shape and dtype, without holes, or
+raises a ValueError, TypeError, OSError or MemoryError of napari-dip's own, one line that a person can read. All else
+that comes of it (an IndexError, a sentence of torch's, a warning of numpy's, a call that takes too long) is an
+offender. Of one result in ten the settings have to make the same pixels again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from napari_dip.images.files import Description, write
 from napari_dip.images.psf import PSFS
 
 LONGEST = 30  # seconds that a call may take
-SMALL = {"name": "subpixel", "channels": [4, 4]}
+HERE = {"iterations": 2, "device": "cpu", "precision": "float32"}
 USUAL = ("uint8", "uint16", "float32", "float64")
 DTYPES = (
     "bool", "int8", "int16", "int32", "int64", "uint32", "uint64", "float16", ">u2", ">f4", "longdouble",
@@ -58,7 +58,8 @@ NONSENSE = (
 )  # fmt: skip
 NO_IMAGES = (
     None, "", "nowhere.tif", "a.txt", 3, [], [[1, 2], [3]], {}, b"abc", object(), np.float32(3),
-    [[1, 2], [3, 4]], [["a", "b"]], np.matrix([[1.0, 2.0], [3.0, 5.0]]), range(3), np.ma.masked_less([[1.0, 5.0]], 2),
+    [[1, 2], [3, 4]], [["a", "b"]], np.matrix([[1.0, 2.0], [3.0, 5.0]]), range(3),
+    np.ma.masked_less([[1.0, 5.0]], 2),
 )  # fmt: skip
 
 
@@ -223,7 +224,7 @@ class Draw:
             "iterations": lambda: self.one(1, 2, 3, 50),
             "seconds": lambda: self.one(1e-9, 0.01),
             "seed": lambda: self.one(0, 5, 2**63 - 1, 2**63, -1),
-            "dtype": lambda: self.one("float32", "uint8", "float16", "int64", ">f8", "c8", "nope", float, object),
+            "dtype": lambda: self.one("float32", "uint8", "float16", "int64", ">f8", "c8", "nope", float),
             "noise": lambda: self.one("auto", 0, 0.1, 1e6, {"gain": 1, "offset": 0, "read_noise": 1}),
             "tile": lambda: self.one(1, 16, 144, 10**6),
             "warm": lambda: self.one(True, False),
@@ -246,14 +247,15 @@ class Draw:
             "penalty": lambda: self.part(PENALTIES),
             "guide": lambda: self.pixels(self.one(shape, shape[-2:], (5, 6), self.shape())),
             "repeat": lambda: self.pixels(self.one(shape, shape, self.shape())),
-            "out": lambda: self.folder / f"{self.number}{self.one('.ome.zarr', '.ome.tif', '.png', '.xyz')}-out",
+            "out": lambda: (
+                self.folder / f"to-{self.number}{self.one('.ome.zarr', '.ome.tif', '.png', '.xyz')}"
+            ),
         }
-        if self.chance(0.2):
-            usual["out"] = lambda: self.folder / f"out-{self.number}{self.one('.ome.zarr', '.ome.tif', '.png')}"
         names = self.rng.choice(list(usual), int(self.rng.integers(4)), replace=False)
         names = [*names, "speed"] if self.chance(0.01) else names
-        drawn = {name: self.one(*NONSENSE) if self.chance(0.1) else usual.get(name, int)() for name in map(str, names)}
-        return {"iterations": 2, "device": "cpu", "precision": "float32"} | drawn
+        drawn = {str(name): usual.get(name, int)() for name in names}
+        drawn = {name: self.one(*NONSENSE) if self.chance(0.1) else value for name, value in drawn.items()}
+        return HERE | drawn
 
     def call(self) -> Call:
         verb = str(self.rng.choice(VERBS, p=WEIGHTS))
@@ -265,8 +267,8 @@ class Draw:
         if verb == "inpaint":
             among = self.one(shape, shape, shape[-2:], shape[:-1], self.shape())
             mask = self.rng.random(among) < self.one(0.0, 0.05, 0.3, 0.9, 1.0)
-            masks = (mask, mask, mask.astype("uint8") * 3, mask.astype(float), self.one(*NONSENSE), self.pixels())
-            given += (self.one(*masks),)
+            masks = (mask, mask, mask.astype("uint8") * 3, mask.astype(float), self.pixels())
+            given += (self.one(*masks, self.one(*NONSENSE)),)
             for name, values in (
                 ("labels", (3, [1, 3], 0, *NONSENSE)),
                 ("damage", ("scattered", "scratches", "holes", "rust")),
@@ -292,10 +294,11 @@ class Draw:
         return Call(verb, given, settings, self.chance(0.1))
 
     def look(self, verb: str) -> Call:
-        model = torch.nn.Sequential(torch.nn.Conv2d(self.one(1, 3), 4, 3), torch.nn.ReLU(), torch.nn.Flatten())
+        nn = torch.nn
+        model = nn.Sequential(nn.Conv2d(self.one(1, 3), 4, 3), nn.ReLU(), nn.Flatten())
         image = self.image()
         keywords = {name: v for name, v in self.settings(image).items() if self.chance(0.7)}
-        keywords = {"iterations": 2, "device": "cpu", "precision": "float32", "callback": _soon_enough} | keywords
+        keywords = HERE | {"callback": _soon_enough} | keywords
         if self.chance(0.3):
             keywords["normalise"] = self.one((0, 1), ([0, 0, 0], [1, 1, 1]), (1, 0), torch.relu, *NONSENSE)
         if self.chance(0.2):
@@ -310,7 +313,9 @@ class Draw:
         return Call(verb, (model, layer), keywords)
 
 
-VERBS = ("denoise", "inpaint", "super_resolve", "deconvolve", "deblock", "invert_features", "maximise_activation")
+VERBS = (
+    "denoise", "inpaint", "super_resolve", "deconvolve", "deblock", "invert_features", "maximise_activation",
+)  # fmt: skip
 WEIGHTS = (0.38, 0.22, 0.15, 0.12, 0.07, 0.03, 0.03)
 
 

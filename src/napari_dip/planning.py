@@ -393,11 +393,12 @@ def _dtype(dtype: Any) -> np.dtype[Any]:
     try:
         if isinstance(dtype, bytes):
             raise TypeError
-        return np.dtype(dtype)
+        kind: np.dtype[Any] = np.dtype(dtype)
     except (TypeError, ValueError, SyntaxError):
         raise TypeError(
             f"dtype must be of real numbers, such as float32 or uint16, but is {shown(dtype)}."
         ) from None
+    return kind
 
 
 def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:

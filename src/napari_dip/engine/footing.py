@@ -53,7 +53,7 @@ class Footing:
         self._worst: Tensor | None = None
 
     def kept(self, iteration: int, data_term: Tensor) -> bool:
-        """Take the data term of an iteration, and step back where the fit has gone astray since the last look.
+        """Take the data term of an iteration; step back where the fit has gone astray since the last look.
 
         Returns
         -------

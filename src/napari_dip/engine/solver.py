@@ -6,7 +6,6 @@ a benchmark, asks `iterate` for `Iterate` after `Iterate`.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
