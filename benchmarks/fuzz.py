@@ -3,11 +3,11 @@
     python benchmarks/fuzz.py --count 10000 --seed 0
     python benchmarks/fuzz.py --only 1234 --seed 0      # one call again, with its whole traceback
 
-Images of 1 to 24 pixels a side, of every dtype and any values, and arguments that are right, at their limits
-or nonsense. A call is in order when it returns a result of the right shape and dtype, without holes, or raises a
-ValueError, TypeError, OSError or MemoryError of ours, one line that a person can read. All else (an
-IndexError, a sentence of torch's, a warning of numpy's, a call that takes too long) is an offender. Of one
-result in ten the settings have to make the same pixels again.
+Images of 1 to 24 pixels a side, of every dtype and any values, and arguments that are right, at their
+limits or nonsense. A call is in order when it returns a result of the right shape and dtype, without
+holes, or raises a ValueError, TypeError, OSError or MemoryError of ours, one line that a person can read.
+All else (an IndexError, a sentence of torch's, a warning of numpy's, a call that takes too long) is an
+offender. Of one result in ten the settings have to make the same pixels again.
 """
 
 from __future__ import annotations
