@@ -81,6 +81,8 @@ class Given:
 
 def take(image: Any, axes: str | None) -> Given:
     """Take an array, a layer or a path."""
+    if not isinstance(axes, str | None):
+        raise TypeError(f"axes must be a letter for each axis, such as 'TCZYX', but is {shown(axes)}.")
     if is_path(image):
         array, description = read(image)
         return Given(array, axes or description.axes, file=description)

@@ -140,6 +140,8 @@ def cast(pixels: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
         return numbers
     if kind.kind == "f":
         limits = np.finfo(kind)
+        if numbers.dtype.kind == "f" and np.finfo(numbers.dtype).max <= limits.max:
+            return numbers.astype(kind)
         finite = np.clip(numbers, float(limits.min), float(limits.max))
         return np.where(np.isfinite(numbers), finite, numbers).astype(kind)
     # Of small integers numpy would make float16.
