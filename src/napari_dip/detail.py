@@ -70,8 +70,8 @@ class _Way:
     @classmethod
     def of(cls, change: NDArray[Any], removed: NDArray[Any], known: NDArray[np.bool_]) -> _Way:
         there = change[known]
-        means = (float(np.mean(there * other, dtype=np.float64)) for other in (removed[known], there))
-        return cls(change, *means)
+        products = (np.multiply(there, other, dtype=np.float64) for other in (removed[known], there))
+        return cls(change, *(float(product.mean()) for product in products))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
+from napari_dip.engine.components import shown
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description, is_path, read
 
@@ -80,6 +81,8 @@ class Given:
 
 def take(image: Any, axes: str | None) -> Given:
     """Take an array, a layer or a path."""
+    if not isinstance(axes, str | None):
+        raise TypeError(f"axes must be a letter for each axis, such as 'TCZYX', but is {shown(axes)}.")
     if is_path(image):
         array, description = read(image)
         return Given(array, axes or description.axes, file=description)
@@ -87,10 +90,13 @@ def take(image: Any, axes: str | None) -> Given:
         rgb = bool(getattr(image, "rgb", False))
         return Given(pixels_of(image), axes or layer_axes(image), rgb, layer=image)
     if not (hasattr(image, "shape") and hasattr(image, "dtype")):
-        array = np.asarray(image)
+        try:
+            array = np.asarray(image)
+        except ValueError:  # rows of different lengths
+            array = np.empty(())
         if array.ndim == 0 or array.dtype.kind in "OSU":
             raise TypeError(
-                f"an image is an array, a napari layer or the path of a file, but {image!r} was given."
+                f"an image is an array, a napari layer or the path of a file, but {shown(image)} was given."
             )
         image = array
     return Given(image, axes)

@@ -63,7 +63,14 @@ class History:
         """Return it all as `napari_dip.Restoration.history` has it; on a GPU this is a wait."""
         rows = [{"run": run} | row for run, past in self.of.items() for row in past.rows]
         columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("run", *RECORDED)}
-        return columns | {name: [plain(value) for value in columns[name]] for name in ("data_term", "figure")}
+        return columns | {name: [_read(value) for value in columns[name]] for name in ("data_term", "figure")}
+
+
+def _read(value: Any) -> float | None:
+    try:
+        return plain(value)
+    except RuntimeError:  # it lies on a device that has failed
+        return None
 
 
 def root_mean_square(values: Sequence[float | None]) -> float | None:

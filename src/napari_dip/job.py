@@ -18,7 +18,7 @@ import torch
 
 from napari_dip.detail import MOST_BYTES, Detail, Plane
 from napari_dip.detail import memory_of as memory_of_pictures
-from napari_dip.engine.devices import available_memory, out_of_memory
+from napari_dip.engine.devices import DeviceFailure, available_memory, failed, out_of_memory
 from napari_dip.engine.filters import smooth_fill
 from napari_dip.engine.memory import memory_of
 from napari_dip.engine.neighbours import Neighbour
@@ -98,8 +98,8 @@ class Job:
     last
         The newest step, or None.
     stopped_by
-        ``"user"``, ``"out of memory"`` or ``"unreadable image"`` when that ended the job; else None, and the
-        last iterate tells.
+        ``"user"``, ``"out of memory"``, ``"unreadable image"`` or ``"device failure"`` when that ended the
+        job; else None, and the last iterate tells.
     warning
         A sentence for the user, or None.
     """
@@ -286,15 +286,17 @@ class Job:
         self._take_task()
         try:
             problem = self._prepare()
+            if problem is not None:
+                self._open = True
+                yield from self._run(run, problem)
         except OSError as error:
+            self._open = False
             if not self._order.finished or self._result.lasts:
                 raise
             self.warning = f"{str(error)[:1].upper()}{str(error)[1:]} What was done before is kept."
-            self.stopped_by = "unreadable image"
+            self.stopped_by = "device failure" if isinstance(error, DeviceFailure) else "unreadable image"
             return
         if problem is not None:
-            self._open = True
-            yield from self._run(run, problem)
             self._write()
             self._judge(run)
             self._open = False
@@ -358,8 +360,14 @@ class Job:
                 it = next(run) if changed is None else run.send(changed)
                 yield it
                 changed = self._changed() if self._take_task() else None
-        except RuntimeError as error:
-            if not out_of_memory(error):
+        except (RuntimeError, MemoryError) as error:
+            if failed(error):
+                said = str(error).strip().splitlines()[0].rstrip(".")
+                raise DeviceFailure(
+                    f"{self.engine.device} has failed: {said}. Start the program anew before you use it "
+                    "again, or choose the device 'cpu'."
+                ) from error
+            if not out_of_memory(error) or (it is None and isinstance(error, MemoryError)):
                 raise
             message = (
                 f"{self.engine.device} ran out of memory. Close other programs that use it, crop the image, "
@@ -413,8 +421,9 @@ class Job:
         if not known.any() or not self.task.needed(known):
             self._result.as_it_was(part.where, part.goes)
             return None
-        if np.ptp(block[known].astype(np.float64)) == 0:
-            flat = np.full(under.shape, block[known][0])
+        values = block[known]
+        if values.min() == values.max():
+            flat = np.full(under.shape, values[0])
             self._result[part.goes] = self.task.compose(block, cast(flat, self.dtype), known, part.where)
             return None
         if self._measured is None or self._measured.of != (part.index, self.task):

@@ -136,6 +136,7 @@ def asked_to_super_resolve(
 ) -> Plan:
     """Check the arguments of `super_resolve` and return the plan of what it would do."""
     given = take(image, axes)
+    _refuse_uneven(factor, "factor")
     if _unnamed(given) and np.size(factor) == 3:
         given = replace(given, axes="ZYX")
     meaning = given.meaning(_in_volumes(settings))
@@ -175,6 +176,7 @@ def asked_to_deconvolve(
         psf, _ = read(psf)
     elif is_layer(psf):
         psf = pixels_of(psf)
+    _refuse_uneven(psf, "psf")
     deep = np.ndim(psf) == 3 or (np.ndim(psf) == 1 and np.size(psf) == 3)
     if _unnamed(given) and deep:
         given = replace(given, axes="ZYX")
@@ -243,7 +245,7 @@ def _plan(
         task,
         noise=_noise(noise),
         preset=chosen.name,
-        dtype=None if dtype is None else np.dtype(dtype),
+        dtype=None if dtype is None else _dtype(dtype),
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),
         neighbours=neighbours,
@@ -320,13 +322,33 @@ def _kernels(kernel: Any, psf: Any, axes: Axes, scale: Any) -> tuple[Kernel, ...
         raise TypeError("kernel and psf both say what a pixel saw: give one of them.")
     count = len(axes.spatial)
     given, what = ("kernel", kernel) if psf is None else ("psf", psf)
+    _refuse_uneven(what, given)
     each = [what] * count if np.ndim(what) == 0 else list(what)
     if len(each) != count:
         raise ValueError(f"{given} has {len(each)} entries, but the image has {count} spatial axes.")
     if psf is not None:
-        steps = np.ones(count) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
-        each = [Gaussian(float(width) / step) for width, step in zip(each, steps, strict=True)]
+        each = [Gaussian(width) for width in _in_pixels(each, axes, scale)]
     return tuple(choose(KERNELS, one, Lanczos(), given) for one in each)
+
+
+def _in_pixels(widths: Sequence[Any], axes: Axes, scale: Any) -> tuple[float, ...]:
+    """Return the widths of a psf along the spatial axes, given in the units of a layer or file."""
+    steps = np.ones(len(widths)) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
+    try:
+        return tuple(float(width) / step for width, step in zip(widths, steps, strict=True))
+    except (TypeError, ValueError):
+        raise TypeError(
+            "psf must be a width, one for each spatial axis, or what else this task takes, but is "
+            f"{shown(widths[0] if len(widths) == 1 or widths[0] is widths[-1] else widths)}."
+        ) from None
+
+
+def _refuse_uneven(value: Any, what: str) -> None:
+    """Refuse a list whose rows differ in length, which is no array."""
+    try:
+        np.ndim(value)
+    except ValueError:
+        raise ValueError(f"{what} must have rows of one length, but is {shown(value)}.") from None
 
 
 def _point_spread(psf: Any, axes: Axes, given: Given) -> PointSpread:
@@ -338,12 +360,10 @@ def _point_spread(psf: Any, axes: Axes, given: Given) -> PointSpread:
         if isinstance(found, Optics) and found.pixel_size is None:
             found = replace(found, pixel_size=given.micrometres(axes.spatial))
     elif np.ndim(psf) < 2:
-        scale = getattr(given.layer, "scale", None)
-        steps = np.ones(count) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
         widths = [psf] * count if np.ndim(psf) == 0 else list(psf)
         if len(widths) != count:
             raise ValueError(f"psf has {len(widths)} entries, but the image has {count} spatial axes.")
-        found = GaussianPSF(tuple(float(width) / step for width, step in zip(widths, steps, strict=True)))
+        found = GaussianPSF(_in_pixels(widths, axes, getattr(given.layer, "scale", None)))
     else:
         found = MeasuredPSF.of(psf, count)
     found.array(count)  # what can't be used is refused now
@@ -353,6 +373,7 @@ def _point_spread(psf: Any, axes: Axes, given: Given) -> PointSpread:
 def _steps(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...] | None:
     if table is None:
         return None
+    _refuse_uneven(table, "table")
     steps = np.asarray(table)
     if steps.shape != (BLOCK, BLOCK) or steps.dtype.kind not in "iu" or not (steps > 0).all():
         raise ValueError(
@@ -366,6 +387,18 @@ def _steps(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...] 
             "it out for others."
         )
     return tuple(tuple(int(step) for step in row) for row in steps)
+
+
+def _dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        if isinstance(dtype, bytes):
+            raise TypeError
+        kind: np.dtype[Any] = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        raise TypeError(
+            f"dtype must be of real numbers, such as float32 or uint16, but is {shown(dtype)}."
+        ) from None
+    return kind
 
 
 def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:

@@ -49,7 +49,8 @@ class Restoration:
         Iterations in all, over all planes; 0 where nothing is computed yet.
     stopped_by
         What ended the last run: ``"stopping rule"``, ``"iteration limit"``, ``"time limit"``, ``"user"``,
-        ``"out of memory"``, ``"unreadable image"`` or ``"divergence"``; ``"not computed"`` of a lazy image.
+        ``"out of memory"``, ``"unreadable image"``, ``"device failure"`` or ``"divergence"``;
+        ``"not computed"`` of a lazy image.
     history
         Lists of equal length, an entry for each iteration: ``"run"`` (which plane, from 0),
         ``"iteration"``, ``"data_term"``, ``"figure"`` (the stopping rule's, or None where it did not

@@ -123,7 +123,8 @@ def invert_features(
     shown = _shown(canvas, normalise)
     target = canvas.to_engine()
     _refuse_other_units(canvas, normalise)
-    features = Features.of(_network(model), layer or "", len(target), tuple(target.shape[1:]), shown)
+    channels, *size = target.shape
+    features = Features.of(_network(model), layer, channels, tuple(size), shown)
     wanted = features(target[None])
     scale = float(wanted.square().mean().sqrt())
     if not (scale > 0 and math.isfinite(scale)):
@@ -227,7 +228,7 @@ def maximise_activation(
     """
     canvas = Canvas.blank(shape, axes, limits, dtype)
     size = canvas.to_engine().shape
-    features = Features.of(_network(model), layer or "", size[0], tuple(size[1:]), _shown(canvas, normalise))
+    features = Features.of(_network(model), layer, size[0], tuple(size[1:]), _shown(canvas, normalise))
     if isinstance(jitter, bool) or not isinstance(jitter, Integral) or jitter < 0:
         raise ValueError(f"jitter must be a whole number of pixels of at least 0, but is {jitter!r}.")
     engine = _engine("maximise-activation", preset, model, settings)

@@ -150,7 +150,7 @@ class Source:
         if isinstance(self.image, Repeated):
             apart = self.axes.to_engine(self.image.apart(index))
             drifts = tuple(Drift.between(mean, half) for mean, half in zip(block, apart, strict=True))
-            mean, half = block[middle], np.where(np.isfinite(block), apart, np.nan)[middle]
+            mean, half = block[middle].astype(np.float64), np.where(np.isfinite(block), apart, np.nan)[middle]
             shift = shift_between(mean + half, mean - half)
             if noise is None:
                 left = drifts[middle].taken_from(mean, half)

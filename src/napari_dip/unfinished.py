@@ -174,13 +174,15 @@ class Unfinished:
             self._lock.acquire()
         self._refuse_existing()
         self._look_back()  # again, now that nobody else writes
-        _cut_to_whole_lines(self._journal)
+        with self._room():
+            _cut_to_whole_lines(self._journal)
         if self.settings is None:
             # By a run that ended before a plane was done.
-            self._journal.unlink(missing_ok=True)
             shutil.rmtree(self._image, ignore_errors=True)
-            self._file = ZarrFile.create(self._image, shape, dtype, description)
-            self._append({"asked": self._asked, "settings": dict(settings)})
+            with self._room():
+                self._journal.unlink(missing_ok=True)
+                self._file = ZarrFile.create(self._image, shape, dtype, description)
+                self._append({"asked": self._asked, "settings": dict(settings)})
             self.settings = dict(settings)
         else:
             self._file = ZarrFile.open(self._image)
@@ -234,8 +236,8 @@ class Unfinished:
     def finish(self, record: Mapping[str, Any]) -> da.Array:
         """Let the image become the file; return it."""
         assert self._file is not None
-        self._file.finish(record)
         with self._room():
+            self._file.finish(record)
             if kind_of(self.path) == "zarr":
                 self._image.rename(self.path)
             else:

@@ -40,6 +40,7 @@ def test_poisson_gaussian_weighs_pixels_by_their_inverse_variance():
 def test_poisson_gaussian_is_the_squared_error_before_there_is_a_level_or_a_noise():
     assert torch.equal(PoissonGaussian()(X, Y, None, PHOTONS), X**2)
     assert torch.equal(PoissonGaussian()(X, Y, X, None), X**2)
+    assert torch.equal(PoissonGaussian()(X, Y, X, Noise(0.0, 0.0, 0.0)), X**2)
 
 
 def test_poisson_gaussian_bounds_the_weight_of_dark_pixels():

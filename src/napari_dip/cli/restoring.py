@@ -28,7 +28,7 @@ __all__ = ["DONE", "FAILED", "INTERRUPTED", "restore"]
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 # By what a run ends that is not as good as it should be.
-CUT_SHORT = ("out of memory", "unreadable image", "divergence")
+CUT_SHORT = ("out of memory", "unreadable image", "device failure", "divergence")
 EXISTS = (
     "exists already. Take --skip-existing to leave it, --overwrite to make it anew, or another name after -o"
 )

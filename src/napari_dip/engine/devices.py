@@ -14,11 +14,13 @@ from torch import nn
 
 __all__ = [
     "PRECISIONS",
+    "DeviceFailure",
     "autocast",
     "available_memory",
     "check_device_name",
     "choose_device",
     "choose_precision",
+    "failed",
     "memory_needed",
     "out_of_memory",
     "turn_of",
@@ -143,29 +145,36 @@ def memory_needed(network: nn.Module, z_shape: tuple[int, ...]) -> int:
     z_shape
         Shape of ``z``, (1, channels, [Z,] Y, X).
     """
-    seen: set[int] = set()
-    kept: list[torch.Tensor] = []  # holding them keeps their ids from being used again
+    kept: dict[int, torch.UntypedStorage] = {}  # holding them keeps their ids from being used again
 
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
+    def pack(tensor: torch.Tensor) -> None:
+        # The tensor itself, kept by its own graph, would be a ring that is never freed.
         storage = tensor.untyped_storage()
-        if id(storage) not in seen:
-            seen.add(id(storage))
-            kept.append(tensor)
-        return tensor
+        kept[id(storage)] = storage
 
     network = network.to("meta")
     z = torch.empty(z_shape, device="meta")
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda nothing: nothing):
         network(z).sum()
-    saved = sum(t.untyped_storage().nbytes() for t in kept)
-    largest = max((t.untyped_storage().nbytes() for t in kept), default=0)
+    sizes = [storage.nbytes() for storage in kept.values()]
+    saved, largest = sum(sizes), max(sizes, default=0)
     # Beside what is kept: z and its perturbation, and the gradients of the largest layer on the way back.
     return saved + 2 * z.numel() * 4 + 3 * largest
 
 
-def out_of_memory(error: RuntimeError) -> bool:
-    """Return whether torch says with `error` that memory ran out, which it says differently by device."""
-    if isinstance(error, torch.OutOfMemoryError):
+class DeviceFailure(OSError):
+    """A device has failed, and nothing that lies on it can be read any more."""
+
+
+def failed(error: Exception) -> bool:
+    """Return whether torch says with `error` that a device has failed."""
+    kinds = getattr(torch, "AcceleratorError", ())
+    return isinstance(error, kinds) or "CUDA error" in str(error) or "cuDNN error" in str(error)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether `error` says that memory ran out, which torch says differently by device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return "out of memory" in str(error) or "can't allocate memory" in str(error)
 

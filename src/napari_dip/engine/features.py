@@ -65,7 +65,7 @@ class Features(Operator):
     def of(
         cls,
         network: nn.Module,
-        layer: str,
+        layer: str | None,
         channels: int,
         shape: tuple[int, ...],
         shown: Callable[[Tensor], Tensor],
@@ -78,6 +78,7 @@ class Features(Operator):
             If the layer is not there or gives no tensor that follows the image, or the network can't take
             such an image; one sentence says what there is.
         """
+        layer = "" if layer is None else layer
         _refuse_unknown(network, layer)
         features = cls(network, layer, channels, shape, shown)
         image = torch.full((1, channels, *shape), 0.5, requires_grad=True)
@@ -224,8 +225,13 @@ def _reach(network: nn.Module, layer: str, image: Tensor, calls: int) -> Tensor:
     return outputs[-1]
 
 
-def _refuse_unknown(network: nn.Module, layer: str) -> None:
+def _refuse_unknown(network: nn.Module, layer: object) -> None:
     names = [name for name, _ in network.named_modules() if name]
+    if not isinstance(layer, str):
+        raise TypeError(
+            f"layer must be the name of a layer, such as {(names or ['0'])[0]!r}, or None for the whole "
+            f"network, but is {layer!r}."
+        )
     if layer == "" or layer in names:
         return
     word = layer.lower()

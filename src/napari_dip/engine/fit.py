@@ -312,24 +312,33 @@ class Fit:
 
     def keep(self) -> None:
         """Remember the state as the best so far."""
-        state = {
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "average": self.average,
-            "parts": self.parts,
-            "fallen": self.fallen,
-        }
-        self.kept = copy.deepcopy(state)
+        self.kept = self.state()
 
     def go_back(self) -> None:
         """Return to the best state and forget it: from here on the newest average is the best."""
         self.falling = False
         if self.kept is not None:
-            self.network.load_state_dict(self.kept["network"])
-            self.optimiser.load_state_dict(self.kept["optimiser"])
-            self.average, self.parts = self.kept["average"], self.kept["parts"]
-            self.fallen = self.kept["fallen"]
+            self.restore(self.kept)
             self.kept = None
+
+    def state(self) -> dict[str, Any]:
+        """Return a copy of all that a step changes."""
+        return copy.deepcopy(
+            {
+                "network": self.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "average": self.average,
+                "parts": self.parts,
+                "fallen": self.fallen,
+            }
+        )
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to what `state` returned."""
+        state = copy.deepcopy(state)  # an optimiser goes on with the very tensors that it is given
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average, self.parts, self.fallen = state["average"], state["parts"], state["fallen"]
 
 
 def stream(seed: int, number: int) -> torch.Generator:

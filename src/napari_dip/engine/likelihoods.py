@@ -167,7 +167,8 @@ class PoissonGaussian(Likelihood):
             return squared
         variance: Tensor = noise.variance(level)
         mean = variance.mean()
-        weight = mean / variance.clamp_min(self.floor * mean + 1e-12)
+        least = 1e-12  # where there is no noise at all
+        weight = (mean + least) / variance.clamp_min(self.floor * mean + least)
         return squared * weight / weight.mean()
 
 

@@ -114,7 +114,8 @@ class MuonStepper:
     def __init__(self, setting: Muon, parameters: Iterable[nn.Parameter]) -> None:
         parameters = list(parameters)
         self.setting = setting
-        self.adam = torch.optim.Adam([p for p in parameters if p.ndim < 3], lr=setting.adam_rate, fused=True)
+        others = [p for p in parameters if p.ndim < 3]
+        self.adam = torch.optim.Adam(others, lr=setting.adam_rate, fused=True) if others else None
         self.kernels: dict[tuple[int, int], list[nn.Parameter]] = defaultdict(list)
         for p in parameters:
             if p.ndim >= 3:
@@ -134,21 +135,24 @@ class MuonStepper:
             change *= -rate * max(1, rows / columns) ** 0.5
             for p, delta in zip(kernels, change, strict=True):
                 p.add_(delta.view(p.shape))
-        self.adam.step()
+        if self.adam is not None:
+            self.adam.step()
 
     def zero_grad(self) -> None:
         for kernels in self.kernels.values():
             for p in kernels:
                 p.grad = None
-        self.adam.zero_grad()
+        if self.adam is not None:
+            self.adam.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"momenta": self.momenta, "adam": self.adam.state_dict()}
+        return {"momenta": self.momenta, "adam": None if self.adam is None else self.adam.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for momentum, saved in zip(self.momenta, state["momenta"], strict=True):
             momentum.copy_(saved)
-        self.adam.load_state_dict(state["adam"])
+        if self.adam is not None:
+            self.adam.load_state_dict(state["adam"])
 
 
 OPTIMISERS: dict[str, type[Optimiser]] = {kind.name: kind for kind in (Adam, Muon)}

@@ -52,9 +52,13 @@ class _RoundingJudge(Judge):
     def __init__(self, rule: Rounding, problem: Problem) -> None:
         self.rule, self.seen, self.y = rule, problem.weights, problem.filled
         self.steps: Tensor | None = None
-        if problem.quantised is None:
+        side = 8
+        if problem.quantised is None or any(
+            size - begins < side
+            for size, begins in zip(self.y.shape[2:], problem.quantised.start, strict=True)
+        ):
             return
-        steps, side = torch.tensor(problem.quantised.steps, device=self.y.device), 8
+        steps = torch.tensor(problem.quantised.steps, device=self.y.device)
         waves = torch.arange(side, device=self.y.device)
         cosines = torch.cos(math.pi / side * (waves + 0.5) * waves[:, None]) * math.sqrt(2 / side)
         cosines[0] /= math.sqrt(2)

@@ -21,7 +21,7 @@ from napari_dip.engine.stopping import RULES
 __all__ = ["CORRECTIONS", "Settings"]
 
 CORRECTIONS = ("none", "interpolation", "patches")
-LARGEST_SEED = 2**63 - 1
+LARGEST_SEED = 2**61  # each makes several seeds of torch's, which end at 2**63
 
 _KINDS: dict[str, Mapping[str, Any]] = {
     "network": NETWORKS,

@@ -6,7 +6,6 @@ a benchmark, asks `iterate` for `Iterate` after `Iterate`.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from napari_dip.engine.devices import choose_device, choose_precision
 from napari_dip.engine.fit import STEPS, WATCHED, Fit, stream
+from napari_dip.engine.footing import Footing
 from napari_dip.engine.judging import Patience
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.problem import Problem
@@ -137,6 +137,7 @@ def iterate(
         fit.start_from(neighbour)
         warm = True
     finish = settings.finish // 2 if warm else settings.finish
+    footing = Footing(fit, spikes=not settings.penalty.sought)
     iteration, stopped_by = 0, None
     changed: Problem | None = problem
 
@@ -144,6 +145,7 @@ def iterate(
         if changed is not None:
             if iteration:
                 fit.take(changed)
+                footing.renew()
             # The same random numbers: what is watched stays the same, as far as it is still known.
             judge = settings.stopping.begin(fit.problem, stream(settings.seed, WATCHED))
             if warm:
@@ -156,20 +158,24 @@ def iterate(
                 fit.show(judge.seen, judge.shown)
         iteration += 1
         data_term = fit.step(iteration)
+        sound = footing.kept(iteration, data_term)
         figure, last = None, finished
         if finished is None:
-            if judge.due(iteration):
+            if sound and judge.due(iteration):
                 figure = fit.judged(judge, iteration)
             if figure is not None and patience.better(iteration, figure):
                 fit.keep()
-            stopped_by = _why_stop(settings, iteration, clock.seconds, data_term)
+            stopped_by = _why_stop(settings, iteration, clock.seconds)
             last = int(min(settings.iterations, patience.end)) + finish
             if patience.exhausted:
                 # What the held-out pixels know is not wasted: go on from the best, with all of them.
                 finished = iteration + finish
                 fit.go_back()
                 fit.show(fit.problem.weights)
-        if iteration == finished:
+                footing.renew()
+        if footing.lost:
+            stopped_by = "divergence"
+        elif iteration == finished:
             stopped_by = "stopping rule"
             fit.settle(warm)
         with clock.paused():
@@ -186,14 +192,11 @@ def iterate(
             )
 
 
-def _why_stop(settings: Settings, iteration: int, seconds: float, data_term: Tensor) -> str | None:
+def _why_stop(settings: Settings, iteration: int, seconds: float) -> str | None:
     if iteration >= settings.iterations:
         return "iteration limit"
     if settings.seconds is not None and seconds >= settings.seconds:
         return "time limit"
-    # Looking at a number makes a GPU wait, so it is looked at now and then.
-    if iteration % 10 == 0 and not math.isfinite(data_term):
-        return "divergence"
     return None
 
 

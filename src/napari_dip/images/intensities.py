@@ -15,6 +15,8 @@ __all__ = ["Intensities", "cast", "check_image"]
 LOW, HIGH = 0.05, 0.95
 # The brightest outlier lies at most this many times the range between low and high away from it.
 FARTHEST = 25.0
+# Squares of larger numbers, such as fill values of 1e308, and their sums are beyond float64.
+LARGEST = 1e100
 # Percentiles of more pixels than this are taken from evenly spread ones.
 ENOUGH = 4_000_000
 
@@ -53,6 +55,11 @@ class Intensities:
         image : array_like
             At least two pixels of any real dtype, one of them finite.
 
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no image of real numbers, or its numbers are beyond 1e100.
+
         Examples
         --------
         >>> Intensities.of([[100, 150], [200, 300]])
@@ -62,6 +69,11 @@ class Intensities:
         check_image(pixels)
         finite = pixels[np.isfinite(pixels)]
         darkest, brightest = float(finite.min()), float(finite.max())
+        if brightest > darkest and max(-darkest, brightest) > LARGEST:
+            raise ValueError(
+                f"the image has values from {darkest:.3g} to {brightest:.3g}, but nothing beyond {LARGEST:g} "
+                "can be computed with: let missing pixels be NaN, or divide the image by a number"
+            )
         sample = finite[:: 1 + finite.size // ENOUGH].astype(np.float64)
         bottom, top = (float(p) for p in np.percentile(sample, (0.1, 99.9)))
         margin = (top - bottom) / 2
@@ -128,9 +140,12 @@ def cast(pixels: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
         return numbers
     if kind.kind == "f":
         limits = np.finfo(kind)
+        if numbers.dtype.kind == "f" and np.finfo(numbers.dtype).max <= limits.max:
+            return numbers.astype(kind)
         finite = np.clip(numbers, float(limits.min), float(limits.max))
         return np.where(np.isfinite(numbers), finite, numbers).astype(kind)
-    whole = np.rint(np.nan_to_num(numbers, nan=0.0))
+    # Of small integers numpy would make float16.
+    whole = np.rint(np.nan_to_num(numbers, nan=0.0), dtype=None if numbers.dtype.kind == "f" else np.float64)
     if kind.kind == "b":
         return np.asarray(whole >= 1)
     # 64-bit limits aren't float64 numbers, and the cast of the next number up would wrap around.

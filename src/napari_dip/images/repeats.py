@@ -12,6 +12,8 @@ from scipy.ndimage import gaussian_filter, shift
 from skimage.measure import block_reduce
 from skimage.registration import phase_cross_correlation
 
+from napari_dip.images.intensities import check_image
+
 __all__ = ["Drift", "Repeated", "shift_between"]
 
 # Sides of the blocks of which the brightness is compared, and how many of them it takes.
@@ -38,6 +40,7 @@ class Drift:
     @classmethod
     def between(cls, mean: NDArray[Any], apart: NDArray[Any]) -> Drift:
         """Measure it where `mean` and `apart`, spatial axes only, are finite."""
+        mean, apart = (np.asarray(one, dtype=np.float64) for one in (mean, apart))
         known = np.isfinite(mean) & np.isfinite(apart)
         block = tuple(min(BLOCK, size) for size in mean.shape)
         full = block_reduce(known, block, np.min, cval=0)
@@ -71,6 +74,7 @@ class Repeated:
     """
 
     def __init__(self, first: Any, second: Any) -> None:
+        check_image(first)
         if not (hasattr(second, "shape") and hasattr(second, "dtype")):
             second = np.asarray(second)
         if np.dtype(second.dtype).kind not in "biuf":
@@ -137,6 +141,7 @@ def shift_between(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, ...
     >>> shift_between(field, field) is None
     True
     """
+    first, second = (np.asarray(one, dtype=np.float64) for one in (first, second))
     # Noise is least of what varies slowly.
     blurred = [gaussian_filter(np.nan_to_num(one - np.nanmean(one)), 1.5) for one in (first, second)]
     found, *_ = phase_cross_correlation(*blurred, upsample_factor=10, normalization=None)

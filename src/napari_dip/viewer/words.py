@@ -34,6 +34,7 @@ ENDINGS = {
     "time limit": "Finished: reached its time limit",
     "user": "Stopped: the best result so far is kept",
     "out of memory": "Stopped: out of memory, the best result so far is kept",
+    "device failure": "Stopped: the device has failed, what was done before is kept",
     "unreadable image": "Stopped: the image can't be read further, what was done before is kept",
     "divergence": "Stopped: the fit failed, the best result so far is kept",
 }
