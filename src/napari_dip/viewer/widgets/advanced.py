@@ -128,7 +128,7 @@ FIELDS = (
         "A quick classical estimate beside the network's: smooth between the measured pixels, or a mean of "
         "small patches that look alike. Held-out pixels decide how much of it counts.",
         choices=(("none", "None"), ("interpolation", "Smooth"), ("patches", "Similar patches")),
-        default="by what is done",
+        default="as suits the task",
     ),
     Field(
         "guess",

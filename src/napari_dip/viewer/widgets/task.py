@@ -106,6 +106,7 @@ class TaskWidget(QWidget):
         self.controls = RunControls(self.VERB, self.EXPLANATION, self.viewer)
         self.sheet = ContactSheet(self.ALTERNATIVES, self.viewer)
         self.controls.add(self.sheet)
+        self.controls.listen(self)
         self.advanced = AdvancedForm()
         self.fold = QCollapsible("Advanced")
         self.fold.setDuration(0)
@@ -436,6 +437,7 @@ class TaskWidget(QWidget):
         scroll.setWidget(content)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it scrolls to what the Tab key comes to
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
