@@ -28,16 +28,27 @@ from unittest.mock import patch
 
 os.environ.setdefault("QT_SCALE_FACTOR", "1")
 
+import napari
 import numpy as np
-from napari import Viewer
 from PIL import Image
-from qtpy.QtCore import QEventLoop, QTimer
-from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication
+from PIL.PngImagePlugin import PngInfo
+from qtpy.QtCore import QEventLoop, QPoint, QTimer
+from qtpy.QtGui import QFontInfo, QFontMetrics, QImage
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QStyle,
+    QStyleOptionComboBox,
+    QWidget,
+)
 
 from napari_dip.images.jpeg import quantisation_at
 from napari_dip.images.synthetic import beads, fluorescence
 from napari_dip.job import Job
+from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.opening import WIDGETS
 from napari_dip.viewer.widgets.task import TaskWidget
 from napari_dip.viewer.words import time_left
@@ -45,7 +56,7 @@ from napari_dip.viewer.words import time_left
 IMAGES = Path(__file__).parent / "images"
 WIDTH, HEIGHT, GAP = 280, 900, 8
 # A run is looked at in this iteration, and ends at that one.
-LOOKED_AT, LAST = 12, 20
+LOOKED_AT, LAST = 11, 16
 STATES = ("empty", "idle", "running", "paused", "finished", "failed")
 SECONDS = re.compile(r"\d+(\.\d+)?\N{NO-BREAK SPACE}s\b")
 
@@ -197,6 +208,49 @@ def walk_through(viewer: Any, widget: TaskWidget, scene: Callable[[Any, Any], No
     yield "failed"
 
 
+# ------------------------------------------------------------------------------------- what can be read
+
+
+def inside(widget: QWidget, *kinds: type[QWidget]) -> list[Any]:
+    """Return the parts of a widget that are seen, of some kinds."""
+    return [one for one in widget.findChildren(QWidget) if isinstance(one, kinds) and one.isVisible()]
+
+
+def cut_off(widget: QWidget) -> list[str]:
+    """Return the texts of which a part can't be seen; layers' names, which are anybody's, are shortened."""
+    cut = []
+    for one in inside(widget, QLabel, QAbstractButton, QComboBox, QAbstractSpinBox):
+        if isinstance(one, QComboBox):
+            option = QStyleOptionComboBox()
+            one.initStyleOption(option)
+            style, part = one.style(), QStyle.SubControl.SC_ComboBoxEditField
+            assert style is not None
+            width = style.subControlRect(QStyle.ComplexControl.CC_ComboBox, option, part, one).width()
+            named = isinstance(one, LayerChoice)
+            texts = [] if named else [one.itemText(at) for at in range(one.count())]
+        elif isinstance(one, QAbstractSpinBox):
+            texts, width = [one.text()], one.lineEdit().width()
+        else:
+            texts, width = [one.text()], one.contentsRect().width()
+        if isinstance(one, QLabel) and one.wordWrap():
+            if one.heightForWidth(one.width()) > one.height():
+                cut.append(one.text())
+            texts = one.text().split()
+        cut += [text for text in texts if one.fontMetrics().horizontalAdvance(text) > width]
+        if one.mapTo(widget, QPoint(one.width(), 0)).x() > widget.width():
+            cut.append(f"{one.accessibleName() or texts} beyond the edge")
+    return cut
+
+
+def made_with() -> str:
+    """Return what pictures of the window depend on: the fonts, and whose window it is."""
+    metrics = QFontMetrics(QApplication.font())
+    size = f"{metrics.horizontalAdvance('Hamburgefonstiv')} x {metrics.lineSpacing()}"
+    version = ".".join(napari.__version__.split(".")[:2])
+    scale = os.environ.get("QT_SCALE_FACTOR", "1")
+    return f"napari {version}, {QFontInfo(QApplication.font()).family()} {size}, at {scale}"
+
+
 # ------------------------------------------------------------------------------------------------ pictures
 
 
@@ -268,14 +322,16 @@ def dark_rows(sheet: np.ndarray) -> int:
 
 def write(path: Path, rgb: np.ndarray) -> None:
     """Write a picture with as many colours as a window has, in a third of the bytes."""
-    Image.fromarray(rgb).quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
+    said = PngInfo()
+    said.add_text("made with", made_with())
+    Image.fromarray(rgb).quantize(96, dither=Image.Dither.NONE).save(path, optimize=True, pnginfo=said)
 
 
 def make(names: list[str], themes: list[str], states: list[str]) -> dict[str, list[list[np.ndarray]]]:
     """Return, for each scene, a row of pictures for each theme."""
     QApplication.setCursorFlashTime(0)
     made: dict[str, list[list[np.ndarray]]] = {name: [] for name in names}
-    viewer = Viewer()
+    viewer = napari.Viewer()
     viewer.window.resize(WIDTH + 100, HEIGHT)  # a small canvas is soon drawn
     # What whoever makes the pictures has chosen in the window before is not in them.
     with (
@@ -285,8 +341,13 @@ def make(names: list[str], themes: list[str], states: list[str]) -> dict[str, li
         for theme in themes:
             viewer.theme = theme
             for name in names:
-                row = [picture(widget) for state, widget in pictures(viewer, name) if state in states]
-                made[name].append(row)
+                made[name].append([])
+                for state, widget in pictures(viewer, name):
+                    cut = cut_off(widget)
+                    if cut:
+                        raise ValueError(f"{name}, {state}: there is no room for {cut}")
+                    if state in states:
+                        made[name][-1].append(picture(widget))
     viewer.close()
     return made
 

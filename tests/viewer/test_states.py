@@ -1,36 +1,22 @@
 """Every widget in every state: what is there, whether it can be read and reached by Tab, and looks as it did.
 
-docs/states.py brings the widgets into their states, and makes the pictures that they are compared with. Which
-rows there are does not depend on the machine's fonts. The pictures do, a little: they are compared at an
-eighth of their size, where letters are grey.
+docs/states.py brings the widgets into their states, and makes the pictures that they are compared with: at an
+eighth of their size, where letters are grey. With other fonts than theirs rows are of other heights, and only
+what does not depend on that is compared: which rows and buttons there are, and that every text fits.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
+import itertools
 from pathlib import Path
 
-import napari
 import numpy as np
 import pytest
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import (
-    QAbstractButton,
-    QAbstractSpinBox,
-    QApplication,
-    QComboBox,
-    QLabel,
-    QScrollArea,
-    QSlider,
-    QStyle,
-    QStyleOptionComboBox,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QScrollArea, QSlider
 from skimage.metrics import structural_similarity
-
-from napari_dip.viewer.widgets.layer_choice import LayerChoice
 
 ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("states", ROOT / "docs" / "states.py")
@@ -41,7 +27,7 @@ FORMS = {
     "denoise": "Image, Preset, Then",
     "stack": "Image, Axes, Stack, Planes, Preset, Result, Then",
     "inpaint": "Image, Mask, , Labels, Damage, , Preset, Then",
-    "super-resolution": "Image, Axes, Make finer, Factor, Measured by, Axial FWHM, Preset, Result, Then",
+    "super-resolution": "Image, Axes, Make finer, Factor, , Measured by, Axial FWHM, Preset, Result, Then",
     "deconvolution": "Image, Blur, Aperture (NA), Wavelength, Medium, Microscope, Pixel size, "
     "Guide, Preset, Then",
     "deblock": "Image, Compression, Quality, Preset, Then",
@@ -58,13 +44,13 @@ STOP = "Stop and keep"
 SAID = {
     "empty": ("Open an image, or try", 0, ""),
     "idle": ("", 0, ""),
-    "running": ("about 12\N{NO-BREAK SPACE}s left", 0.5, "plot"),
-    "paused": ("paused", 0.5, "plot"),
+    "running": ("about 12\N{NO-BREAK SPACE}s left", 0.7, "plot"),
+    "paused": ("paused", 0.7, "plot"),
     "finished": ("Finished: reached its limit of iterations", 1, "detail more plot"),
     "failed": ("Not finished: A run on ", 0, "more"),
 }
-# Of pictures that are alike, and of two that a person would call different: see the last test but one.
-ALIKE = 0.8
+# Pictures made twice come to 0.997 or more, ones without the progress bar to 0.86 or less.
+ALIKE = 0.96
 
 
 def buttons(scene, state):
@@ -91,40 +77,10 @@ def labels_of(widget):
     return ", ".join(found)
 
 
-def inside(widget, *kinds):
-    return [one for one in widget.findChildren(QWidget) if isinstance(one, kinds) and one.isVisible()]
-
-
 def buttons_of(widget):
-    form = inside(widget.form, QAbstractButton)
-    found = [one for one in inside(widget.controls, QAbstractButton) if one not in form]
+    form = states.inside(widget.form, QAbstractButton)
+    found = [one for one in states.inside(widget.controls, QAbstractButton) if one not in form]
     return {one.text(): one.isEnabled() for one in found}
-
-
-def cut_off(widget):
-    """The texts of which a part can't be seen."""
-    cut = []
-    for one in inside(widget, QLabel, QAbstractButton, QComboBox, QAbstractSpinBox):
-        width, metrics = one.width(), one.fontMetrics()
-        if isinstance(one, QComboBox):
-            option = QStyleOptionComboBox()
-            one.initStyleOption(option)
-            part = QStyle.SubControl.SC_ComboBoxEditField
-            width = one.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, part, one).width()
-            # Layers are called as anybody likes.
-            texts = [] if isinstance(one, LayerChoice) else [one.itemText(at) for at in range(one.count())]
-        elif isinstance(one, QAbstractSpinBox):
-            texts, width = [one.text()], one.lineEdit().width()
-        else:
-            texts, width = [one.text()], one.contentsRect().width()
-        if isinstance(one, QLabel) and one.wordWrap():
-            if one.heightForWidth(one.width()) > one.height():
-                cut.append(one.text())
-            texts = one.text().split()
-        cut += [text for text in texts if metrics.horizontalAdvance(text) > width]
-        if one.mapTo(widget, QPoint(one.width(), 0)).x() > widget.width():
-            cut.append(f"{one.accessibleName() or texts} beyond the edge")
-    return cut
 
 
 def tab_stops(widget):
@@ -132,7 +88,8 @@ def tab_stops(widget):
     chain, here = [], widget.nextInFocusChain()
     while here is not widget:
         if widget.isAncestorOf(here) and here.isVisible() and here.isEnabled():
-            chain += [here] if here.focusPolicy() & Qt.FocusPolicy.TabFocus else []
+            tab = here.focusPolicy() & Qt.FocusPolicy.TabFocus and here.focusProxy() is None
+            chain += [here] if tab else []
         here = here.nextInFocusChain()
     return chain
 
@@ -162,8 +119,10 @@ def likeness(one, other):
 
 
 def stored(scene, state):
-    """The picture in the documentation, of the dark theme."""
+    """The picture in the documentation, of the dark theme; none where fonts are others than in it."""
     with Image.open(states.IMAGES / f"states-{scene}.png") as sheet:
+        if sheet.text["made with"] != states.made_with():
+            return None
         pixels = np.asarray(sheet.convert("RGB"))
     left = states.STATES.index(state) * (states.WIDTH + states.GAP)
     return pixels[: states.dark_rows(pixels), left : left + states.WIDTH]
@@ -185,27 +144,24 @@ def test_every_state_is_as_it_should_be_and_as_it_was(make_napari_viewer, scene)
         assert said in controls.status.text()
         assert bool(controls.status.text()) == (state != "idle")
         full /= 4 if live and scene == "stack" else 1  # a plane of four
-        assert controls.bar.value() / 1000 == pytest.approx(full, abs=0.2)
+        assert controls.bar.value() / 1000 == pytest.approx(full, abs=0.1)
         parts = {"plot": controls.plot, "detail": controls.detail, "more": controls.more}
         expected = set(there.split()) - (set() if scene in ("denoise", "stack") else {"detail"})
         assert {name for name, part in parts.items() if part.isVisible()} == expected, state
-        print(scene, state, cut_off(widget))
-        picture = states.picture(widget)
-        likenesses[state] = likeness(picture[: len(stored(scene, state))], stored(scene, state))
+        assert states.cut_off(widget) == [], state
+        before = stored(scene, state)
+        if before is not None:
+            likenesses[state] = likeness(states.picture(widget)[: len(before)], before)
         if state == "finished":
             widget.fold.expand(animate=False)
-            QApplication.processEvents()
-            print(cut_off(widget))
+            states.hold_still(widget)
+            assert states.cut_off(widget) == []
             content = widget.findChild(QScrollArea).widget()
             assert content.minimumSizeHint().width() <= 260 and widget.minimumSizeHint().width() <= 280
             stops = tab_stops(widget)
             assert out_of_order(widget, stops) == []
             fields = (QAbstractButton, QAbstractSpinBox, QComboBox, QSlider)
-            assert {one for one in inside(widget, *fields) if one.isEnabled()} <= set(stops)
+            assert {one for one in states.inside(widget, *fields) if one.isEnabled()} <= set(stops)
             widget.fold.collapse(animate=False)
-            assert not inside(widget.advanced, QWidget)
     assert walked == list(states.STATES)
-    if os.environ.get("QT_SCALE_FACTOR", "1") != "1" or not napari.__version__.startswith("0.9."):
-        return  # the pictures are of this napari, at 100%
-    print(likenesses)
-    assert min(likenesses.values()) > ALIKE, likenesses
+    assert min(likenesses.values(), default=1) > ALIKE, likenesses

@@ -43,10 +43,10 @@ LOADING = "Getting ready…"
 
 AFTERWARDS: Entries = {
     "keep both": (
-        "Keep both layers",
+        "Keep both",
         "The result lies on top of the original; hold B to see what was before.",
     ),
-    "hide the original": ("Hide the original", "Only the result stays visible. Nothing is deleted."),
+    "hide the original": ("Hide original", "Only the result stays visible. Nothing is deleted."),
 }
 
 
