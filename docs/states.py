@@ -277,6 +277,13 @@ def picture(widget: TaskWidget) -> np.ndarray:
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
 
+def open_viewer() -> Any:
+    """Open a window with room for a widget; its canvas is small, and soon drawn."""
+    viewer = napari.Viewer()
+    viewer.window.resize(WIDTH + 100, HEIGHT)
+    return viewer
+
+
 def open_scene(viewer: Any, name: str) -> tuple[Any, TaskWidget]:
     """Open the widget of a scene in a dock as narrow as docks are."""
     kind, title = WIDGETS[SCENES[name][0]]
@@ -331,8 +338,7 @@ def make(names: list[str], themes: list[str], states: list[str]) -> dict[str, li
     """Return, for each scene, a row of pictures for each theme."""
     QApplication.setCursorFlashTime(0)
     made: dict[str, list[list[np.ndarray]]] = {name: [] for name in names}
-    viewer = napari.Viewer()
-    viewer.window.resize(WIDTH + 100, HEIGHT)  # a small canvas is soon drawn
+    viewer = open_viewer()
     # What whoever makes the pictures has chosen in the window before is not in them.
     with (
         tempfile.TemporaryDirectory() as nothing,

@@ -128,10 +128,16 @@ def stored(scene, state):
     return pixels[: states.dark_rows(pixels), left : left + states.WIDTH]
 
 
+@pytest.fixture(scope="module")
+def viewer(qapp):
+    """One window for all scenes: to open one takes as long as to walk through a scene."""
+    viewer = states.open_viewer()
+    yield viewer
+    viewer.close()
+
+
 @pytest.mark.parametrize("scene", states.SCENES)
-def test_every_state_is_as_it_should_be_and_as_it_was(make_napari_viewer, scene):
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(states.WIDTH + 100, states.HEIGHT)
+def test_every_state_is_as_it_should_be_and_as_it_was(viewer, scene):
     walked, likenesses = [], {}
     for state, widget in states.pictures(viewer, scene):
         walked.append(state)
