@@ -196,10 +196,10 @@ def walk_through(viewer: Any, widget: TaskWidget, scene: Callable[[Any, Any], No
     wait(lambda: not run.adjustable or controls.detail.slider.isEnabled())
     yield "finished"
 
-    solver = "napari_dip.engine.solver."
+    memory = "napari_dip.engine.memory."
     with (
-        patch(f"{solver}memory_of", lambda *_: 12 * 2**30),
-        patch(f"{solver}available_memory", lambda device: 3 * 2**30),
+        patch(f"{memory}memory_of", lambda *_: 12 * 2**30),
+        patch(f"{memory}available_memory", lambda device: 3 * 2**30),
     ):
         controls.main.click()
         run = controls.run

@@ -446,7 +446,7 @@ class TaskWidget(QWidget):
 
     # ------------------------------------------------------------------------------------------- connections
 
-    def _on_warm(self, devices: list[str]) -> None:
+    def _on_warm(self, devices: dict[str, str]) -> None:
         self._not_ready = ""
         self.advanced.show_devices(devices)
         self._on_layer()
