@@ -21,6 +21,7 @@ __all__ = [
     "choose_device",
     "choose_precision",
     "failed",
+    "graphics",
     "memory_needed",
     "out_of_memory",
     "turn_of",
@@ -55,6 +56,14 @@ def choose_device(name: str = "auto") -> torch.device:
     if not isinstance(name, str) or name not in here:
         raise ValueError(f"device {name!r} is not available here. Choose one of: auto, {', '.join(here)}.")
     return torch.device(name)
+
+
+def graphics() -> dict[str, str]:
+    """Return the graphics processors here, by what `choose_device` takes, and what each is called."""
+    here = {"mps": "Apple graphics"} if torch.backends.mps.is_available() else {}
+    for index in range(torch.cuda.device_count()):
+        here[f"cuda:{index}"] = f"GPU {index}: {torch.cuda.get_device_name(index)}"
+    return here
 
 
 def turn_of(name: str) -> threading.Lock:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_dip.viewer.runs import Run
     from napari_dip.viewer.stacks import Part, Planes
 
-__all__ = ["deblock", "deconvolve", "denoise", "inpaint", "super_resolve"]
+__all__ = ["deblock", "deconvolve", "denoise", "inpaint", "super_resolve", "use_cores"]
 
 
 def denoise(
@@ -290,3 +290,22 @@ def deblock(
     if settings.get("table") is None:
         settings["table"] = file_table(image)
     return Run(viewer, image, plan_deblock(region.layer, **settings), region=region, guide=guide)
+
+
+def use_cores(number: int | None) -> None:
+    """Say how many of the processor's cores runs in napari use from now on, on battery too.
+
+    Parameters
+    ----------
+    number
+        How many; None leaves it to the package again: all that torch would use, but one of more than two for
+        the window, and on battery half of them.
+
+    Raises
+    ------
+    ValueError
+        If it is not a whole number, 1 or more.
+    """
+    from napari_dip.viewer import cores
+
+    cores.wanted(number)

@@ -42,7 +42,16 @@ class Work(_Ending, FunctionWorker):  # type: ignore[misc]
 
 
 class Steps(_Ending, GeneratorWorker):  # type: ignore[misc]
-    """A generator walked through in the background."""
+    """A generator walked through in the background, in a thread of its own.
+
+    A thread that has been made nice can't be made otherwise again, and those of Qt's pool are everybody's.
+    """
+
+    def run(self) -> None:
+        """Do the work, while a thread of Qt's waits for it."""
+        thread = threading.Thread(target=super().run, name="Deep Image Prior")
+        thread.start()
+        thread.join()
 
 
 def in_background(

@@ -21,6 +21,7 @@ from napari_dip.restoration import Restoration
 from napari_dip.step import Step
 from napari_dip.viewer.background import Steps
 from napari_dip.viewer.busy import BusyWindow
+from napari_dip.viewer.cores import Cores
 from napari_dip.viewer.growing import Growing
 from napari_dip.viewer.layers import AFTERWARDS, unwrap
 from napari_dip.viewer.stacks import PlanesToDo, Region, position
@@ -150,6 +151,7 @@ class Run:
         self._time_left = TimeLeft()
         self._going = threading.Event()
         self._going.set()
+        self._cores = Cores()
         self._turn: threading.Lock | None = None
         self._has_turn = False
         self._window = BusyWindow(self)
@@ -189,6 +191,11 @@ class Run:
         """Whether another run computes, and this one begins when that has ended or pauses."""
         begun = self.done or self.step is not None or self._has_turn
         return not begun and self._turn is not None and self._turn.locked()
+
+    @property
+    def spares(self) -> str:
+        """What the run leaves of the processor unused, and why, or nothing."""
+        return str(self._cores)
 
     @property
     def progress(self) -> float:
@@ -349,11 +356,14 @@ class Run:
             self._turn = turn_of(self._job.engine.device)
         while not self.stopping and not self._has_turn and self._turn is not None:
             self._has_turn = self._turn.acquire(timeout=0.05)
+        if self._has_turn and self._job is not None:
+            self._cores.take(self._job.engine.device)
         return self._has_turn
 
     def _give_turn(self) -> None:
         if self._has_turn and self._turn is not None:
             self._has_turn = False
+            self._cores.give()
             self._turn.release()
 
     # ------------------------------------------------------------------------------------- in the main thread

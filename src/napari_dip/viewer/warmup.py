@@ -10,30 +10,24 @@ from napari_dip.viewer.background import LEAVING, Work, in_background
 __all__ = ["warm_up", "when_warm"]
 
 
-def warm_up() -> list[str]:
-    """Load torch, measure which precision is quicker, do a tiny run; return the devices there are."""
+def warm_up() -> dict[str, str]:
+    """Load torch, measure which precision is quicker, do a tiny run; return the graphics processors."""
     import numpy as np
-    import torch
 
     if LEAVING.is_set():
-        return []
+        return {}
 
     from napari_dip.api import plan_denoise
-    from napari_dip.engine.devices import choose_device
+    from napari_dip.engine.devices import graphics
 
     ramp = np.add.outer(np.arange(32.0), np.arange(32.0))
     for _ in plan_denoise(ramp, iterations=2):
         if LEAVING.is_set():
-            return []
-    devices = ["auto", "cpu"]
-    for name, here in (("mps", torch.backends.mps.is_available()), ("cuda", torch.cuda.is_available())):
-        if here:
-            choose_device(name)
-            devices.append(name)
-    return devices
+            return {}
+    return graphics()
 
 
-def when_warm(ready: Callable[[list[str]], Any], failed: Callable[[Exception], Any]) -> Work:
+def when_warm(ready: Callable[[dict[str, str]], Any], failed: Callable[[Exception], Any]) -> Work:
     """Warm up in the background; then call one of these in the main thread.
 
     Return the worker, which the caller holds as long as it wants to be called.

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_dip.viewer.widgets.narrow import keep_narrow
+from napari_dip.viewer.widgets.narrow import NarrowChoice
 
 __all__ = ["FIELDS", "AdvancedForm", "Field"]
 
@@ -128,7 +128,7 @@ FIELDS = (
         "A quick classical estimate beside the network's: smooth between the measured pixels, or a mean of "
         "small patches that look alike. Held-out pixels decide how much of it counts.",
         choices=(("none", "None"), ("interpolation", "Smooth"), ("patches", "Similar patches")),
-        default="by what is done",
+        default="as suits the task",
     ),
     Field(
         "guess",
@@ -172,7 +172,8 @@ FIELDS = (
     Field(
         "device",
         "Compute on",
-        "The graphics processor is many times quicker than the processor, where there is one.",
+        "A graphics processor (GPU) is many times quicker than the processor. Runs on different ones go on "
+        "side by side; on the same one they take turns.",
         choices=(("auto", "The quickest"), ("cpu", "Processor (CPU)")),
     ),
     Field(
@@ -215,7 +216,6 @@ FIELDS = (
 
 # What no one chooses, and a preset has.
 PRESETS_ALONE: dict[Any, str] = {"rounding": "As it was rounded"}
-DEVICES = {"cuda": "Graphics (CUDA)", "mps": "Graphics (Apple)"}
 
 
 class AdvancedForm(QWidget):
@@ -257,11 +257,12 @@ class AdvancedForm(QWidget):
             value = settings.get(name)
             field.show_default(value.get("name") if isinstance(value, Mapping) else value)
 
-    def show_devices(self, devices: list[str]) -> None:
-        """Offer the graphics processors that this machine has."""
-        for name in devices:
-            if name in DEVICES and self.device.findData(name) < 0:
-                self.device.addItem(DEVICES[name], name)
+    def show_devices(self, devices: Mapping[str, str]) -> None:
+        """Offer the graphics processors that this machine has, each with what it is called."""
+        for name, called in devices.items():
+            if self.device.findData(name) < 0:
+                self.device.addItem(called, name)
+                self.device.setItemData(self.device.count() - 1, called, Qt.ItemDataRole.ToolTipRole)
 
     def reset(self) -> None:
         """Leave everything to the preset again."""
@@ -269,7 +270,7 @@ class AdvancedForm(QWidget):
             field.reset()
 
 
-class _Choice(QComboBox):
+class _Choice(NarrowChoice):
     """A setting with names; the first entry leaves it to the preset."""
 
     def __init__(self, field: Field) -> None:
@@ -279,7 +280,6 @@ class _Choice(QComboBox):
         self.addItem(field.default or "As the preset", None)
         for value, text in field.choices:
             self.addItem(text, value)
-        keep_narrow(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def chosen(self) -> str | bool | None:

@@ -18,7 +18,10 @@ __all__ = ["DeblockWidget"]
 
 PRESETS: Entries = {
     "fast": ("Fast", "Ends by what the compression has rounded, where that is known: the quickest."),
-    "ulyanov2018": ("Original (Ulyanov 2018)", "The published method to the letter, for comparison: slow."),
+    "ulyanov2018": (
+        "Original (2018)",
+        "Ulyanov, Vedaldi and Lempitsky, to the letter, for comparison: slow.",
+    ),
 }
 FILE, QUALITY, UNKNOWN = "file", "quality", "unknown"
 COMPRESSIONS: Entries = {

@@ -27,7 +27,10 @@ TO_COMPARE_WITH = {
 PRESETS = {
     "fast": ("Fast", "Half resolution inside: the quickest."),
     "best": ("Best", "Full resolution inside: finer detail, several times slower."),
-    "ulyanov2018": ("Original (Ulyanov 2018)", "The published method to the letter, for comparison: slow."),
+    "ulyanov2018": (
+        "Original (2018)",
+        "Ulyanov, Vedaldi and Lempitsky, to the letter, for comparison: slow.",
+    ),
     **TO_COMPARE_WITH,
 }
 

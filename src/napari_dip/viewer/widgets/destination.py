@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from psygnal import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_dip.unfinished import is_begun
-from napari_dip.viewer.widgets.narrow import keep_narrow
+from napari_dip.viewer.widgets.narrow import NarrowChoice
 
 __all__ = ["Destination"]
 
@@ -22,7 +22,7 @@ TOOLTIP = (
 KINDS = "OME-Zarr (*.ome.zarr);;OME-TIFF (*.ome.tif)"
 
 
-class Destination(QComboBox):
+class Destination(NarrowChoice):
     """A choice between memory and a file, which a dialog asks for.
 
     Attributes
@@ -38,7 +38,6 @@ class Destination(QComboBox):
         self.path: Path | None = None
         self.addItem(MEMORY)
         self.addItem(FILE)
-        keep_narrow(self)
         self.setToolTip(TOOLTIP)
         self.activated.connect(self._on_activated)
 

@@ -156,7 +156,8 @@ class MarkedSlider(QSlider):
     def paintEvent(self, event: Any) -> None:
         with QPainter(self) as painter:
             middle = (self.width() - MARK) // 2
-            painter.fillRect(middle, 0, MARK, self.height(), QColor(self._colours.signal))
+            if self.value() != 0:  # the handle would lie on it
+                painter.fillRect(middle, 0, MARK, self.height(), QColor(self._colours.signal))
             if self.hasFocus():  # the keys move it
                 painter.setPen(QColor(self._colours.muted))
                 painter.drawRect(self.rect().adjusted(0, 0, -1, -1))

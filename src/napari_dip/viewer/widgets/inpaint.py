@@ -44,7 +44,7 @@ PRESETS: Entries = {
     "fast": ("Fast", "The quickest that suits the kind of damage."),
     "best": ("Best", "Full resolution inside: finer detail, slower."),
     "ulyanov2018": (
-        "Original (Ulyanov 2018)",
+        "Original (2018)",
         "The published method for this kind of damage, to the letter, for comparison: slow.",
     ),
     **TO_COMPARE_WITH,

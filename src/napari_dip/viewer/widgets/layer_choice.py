@@ -6,15 +6,15 @@ from typing import Any, ClassVar
 
 from napari.layers import Image, Layer
 from psygnal import Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_dip.viewer.layers import is_result
-from napari_dip.viewer.widgets.narrow import keep_narrow
+from napari_dip.viewer.widgets.narrow import NarrowChoice
 
 __all__ = ["LayerChoice"]
 
 
-class LayerChoice(QComboBox):
+class LayerChoice(NarrowChoice):
     """The layers of a viewer, of one kind or several.
 
     The choice follows the selection in the layer list, and so the newest layer, except to results of this
@@ -55,7 +55,6 @@ class LayerChoice(QComboBox):
         self._viewer, self._kinds, self.follow = viewer, kinds or (Image,), follow
         self._none = none
         self._without: Layer | None = None
-        keep_narrow(self)
         self.setPlaceholderText(nothing)
         self._connections = [
             (viewer.layers.events.inserted, self._on_list_changed),

@@ -6,12 +6,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
 
-__all__ = ["Entries", "choice", "keep_narrow", "offer"]
+__all__ = ["Entries", "NarrowChoice", "choice", "keep_narrow", "offer", "put_before"]
 
 # What can be chosen: values, each with what it is called and what it is.
 Entries = Mapping[Any, tuple[str, str]]
+
+
+class NarrowChoice(QComboBox):
+    """A choice that shows of a long name its beginning and its end, which tells files apart."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        keep_narrow(self)
+
+    def paintEvent(self, event: Any) -> None:
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        style = self.style()
+        assert style is not None
+        room = style.subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        text = option.currentText or self.placeholderText()
+        option.currentText = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room.width())
+        with QStylePainter(self) as painter:
+            painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+            painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
 
 def keep_narrow(box: QComboBox) -> None:
@@ -21,11 +43,21 @@ def keep_narrow(box: QComboBox) -> None:
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
 
+def put_before(field: QWidget, *widgets: QWidget) -> None:
+    """Let the Tab key come to `widgets` just before `field`; else it goes as they were made."""
+    before = field.previousInFocusChain()
+    while before is not None and before is not field and not before.focusPolicy() & Qt.FocusPolicy.TabFocus:
+        before = before.previousInFocusChain()  # Qt puts nothing behind a label
+    for widget in widgets:
+        if before is not None:
+            QWidget.setTabOrder(before, widget)
+        before = widget
+
+
 def choice(entries: Entries) -> QComboBox:
     """Return a choice of values, each with what it is called and what it is."""
-    box = QComboBox()
+    box = NarrowChoice()
     offer(box, entries)
-    keep_narrow(box)
     return box
 
 

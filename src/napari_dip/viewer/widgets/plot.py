@@ -45,9 +45,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         # How errors compare is what matters; their unit means nothing to the user.
         item.getAxis("left").setTicks([[]])
         item.getAxis("left").setWidth(4)
-        self._data = item.plot()
-        self._figure = item.plot()
+        self._data, self._figure = item.plot(antialias=True), item.plot(antialias=True)
         self._best = item.plot(pen=None, symbol="o", symbolSize=9)
+        self._ratio = 0.0  # of the screen's pixels to Qt's, that the pens were made for
         self._figure_name = "estimated error"
         self.set_colours(colours)
 
@@ -64,10 +64,15 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             axis.setTextPen(colours.text)
         self._colours = colours
         self._show_legend()
-        self._data.setPen(pg.mkPen(colours.muted, width=2))
-        self._figure.setPen(pg.mkPen(colours.accent_bright, width=2))
+        self._set_pens()
         self._best.setSymbolBrush(colours.signal)
         self._best.setSymbolPen(colours.background)
+
+    def _set_pens(self) -> None:
+        # pyqtgraph's pens are as wide as the screen's own pixels, of which there are more on a fine screen.
+        self._ratio = self.devicePixelRatioF()
+        for curve, colour in ((self._data, self._colours.muted), (self._figure, self._colours.accent_bright)):
+            curve.setPen(pg.mkPen(colour, width=2 * self._ratio))
 
     def _show_legend(self) -> None:
         # Above the curves: pyqtgraph's own legend lies on them.
@@ -81,6 +86,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             for colour, mark, name in entries
         ]
         self.getPlotItem().setTitle(" &nbsp;".join(words), color=self._colours.text, size="8pt")
+
+    def clear_curves(self) -> None:
+        """Show nothing: another run begins."""
+        for curve in (self._data, self._figure, self._best):
+            curve.setData([], [])
 
     def show_curves(self, data_terms: Points, figures: Points, figure_name: str) -> None:
         """Draw (iteration, value) points; the lowest figure is marked as the best.
@@ -98,6 +108,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         if figure_name != self._figure_name:
             self._figure_name = figure_name
             self._show_legend()
+        if self.devicePixelRatioF() != self._ratio:  # the window has moved to another screen
+            self._set_pens()
         self._data.setData(*_columns(data_terms))
         self._figure.setData(*_columns(figures))
         best = figures[values.index(min(values)) :][:1] if values else []

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from psygnal import Signal
-from qtpy.QtWidgets import QComboBox
 
-from napari_dip.viewer.widgets.narrow import Entries, keep_narrow, offer
+from napari_dip.viewer.widgets.narrow import Entries, NarrowChoice, offer
 
 __all__ = ["PresetChoice"]
 
 
-class PresetChoice(QComboBox):
+class PresetChoice(NarrowChoice):
     """The presets of a task.
 
     Attributes
@@ -27,7 +26,6 @@ class PresetChoice(QComboBox):
     def __init__(self, entries: Entries) -> None:
         super().__init__()
         offer(self, entries)
-        keep_narrow(self)
 
     def showPopup(self) -> None:
         """Open the list."""

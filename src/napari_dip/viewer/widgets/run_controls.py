@@ -7,17 +7,23 @@ from typing import Any, ClassVar
 
 from psygnal import Signal
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_dip.viewer.runs import Run
+from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.detail import DetailChoice
 from napari_dip.viewer.widgets.more import MoreMenu
+from napari_dip.viewer.widgets.narrow import put_before
 from napari_dip.viewer.widgets.planes import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import ending, time_left, whereabouts
 
 __all__ = ["PART", "RunControls"]
+
+# While the focus is in the widget; none of them is napari's.
+START, STOP, PAUSE = "Ctrl+Return", "Ctrl+.", "Ctrl+P"
 
 # What is tried alone where planes are large, and what is said of it.
 PART = "part"
@@ -127,9 +133,19 @@ class RunControls(QWidget):
 
     # ----------------------------------------------------------------------------------- what the owner says
 
-    def add(self, widget: QWidget) -> None:
-        """Put something of the owner's in, above what is chosen of a result."""
-        self._column.insertWidget(self._column.indexOf(self.detail), widget)
+    def add(self, sheet: ContactSheet) -> None:
+        """Put the owner's contact sheet in, above what is chosen of a result."""
+        self._column.insertWidget(self._column.indexOf(self.detail), sheet)
+        put_before(self.detail.slider, sheet.compare, *sheet.pictures)
+
+    def listen(self, owner: QWidget) -> None:
+        """Start, stop and pause by keys as well, while the focus is in `owner`."""
+        pressed = {START: self._on_start_key, STOP: self._on_stop_key, PAUSE: self.pause.click}
+        for keys, press in pressed.items():
+            shortcut = QShortcut(QKeySequence(keys), owner)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.setAutoRepeat(False)
+            shortcut.activated.connect(press)
 
     def allow(self, obstacle: str = "") -> None:
         """Allow a start, or say in a sentence what stands in the way."""
@@ -153,6 +169,7 @@ class RunControls(QWidget):
         """Show and control `run` from now on."""
         self.let_go()
         self.run, self._news = run, ""
+        self.plot.clear_curves()
         self.strip.follow(run.planes)
         self.detail.follow(run)
         self.more.follow(run)
@@ -170,6 +187,7 @@ class RunControls(QWidget):
 
     def set_colours(self, colours: Colours) -> None:
         """Take the colours of a theme."""
+        self._colours = colours
         self.plot.set_colours(colours)
         self.strip.set_colours(colours)
         self.detail.set_colours(colours)
@@ -177,7 +195,7 @@ class RunControls(QWidget):
             f"QPushButton {{ background: {colours.accent}; color: {colours.on_accent}; font-weight: bold; }}"
             f"QPushButton:hover {{ background: {colours.accent_bright}; }}"
             f"QPushButton:focus {{ border: 1px solid {colours.text}; }}"
-            f"QPushButton:disabled {{ background: {colours.surface}; color: {colours.faint}; }}"
+            f"QPushButton:disabled {{ background: {colours.surface}; color: {colours.disabled}; }}"
         )
         self.bar.setStyleSheet(
             f"QProgressBar {{ background: {colours.surface}; border: none; border-radius: 4px; }}"
@@ -195,6 +213,14 @@ class RunControls(QWidget):
             self.run.stop()
         else:
             self.start_requested.emit()
+
+    def _on_start_key(self) -> None:
+        if not self._live:
+            self.main.click()
+
+    def _on_stop_key(self) -> None:
+        if self._live:
+            self.main.click()
 
     def _on_pause(self) -> None:
         if self.run is not None:
@@ -220,16 +246,18 @@ class RunControls(QWidget):
         self.main.setText("Stop and keep" if live else self._verb)
         self.main.setEnabled(not stopping if live else not self._obstacle)
         self.main.setToolTip(
-            "End the run and keep the best result so far." if live else self._obstacle or self._explanation
+            with_keys("End the run and keep the best result so far.", STOP)
+            if live
+            else self._obstacle or with_keys(self._explanation, START)
         )
         self.pause.setText("Continue" if paused else "Pause")
         self.pause.setEnabled(live and not stopping)
         self.pause.setToolTip(
             "There is nothing to pause: no run is under way."
             if not live
-            else "Go on where the run was paused."
+            else with_keys("Go on where the run was paused.", PAUSE)
             if paused
-            else "Free the processor for a while. Nothing is lost."
+            else with_keys("Free the processor for a while. Nothing is lost.", PAUSE)
         )
         self._show_trial()
         self.strip.update()
@@ -237,6 +265,17 @@ class RunControls(QWidget):
         self.bar.setValue(round(1000 * run.progress) if run is not None and run.error is None else 0)
         self.bar.setEnabled(live)
         self.status.setText(self._sentence())
+        self._show_failure()
+
+    def _show_failure(self) -> None:
+        """Have what went wrong stand out, and draw no curves where there are none."""
+        run = self.run
+        failed = run is not None and run.error is not None and not (self._news or self._obstacle)
+        look = f"color: {self._colours.signal};" if failed else ""
+        if look != self.status.styleSheet():
+            self.status.setStyleSheet(look)
+        if run is not None and run.error is not None and not run.trace:
+            self.plot.hide()
 
     def _show_trial(self) -> None:
         """Offer a trial where there is no run, and all the rest after it."""
@@ -283,10 +322,16 @@ class RunControls(QWidget):
             where = f"Iteration {iteration}"
         bounds = run.past_its_usual_length, run.will_be_quicker
         left = "paused" if run.paused else time_left(run.seconds_left, *bounds)
-        return f"{where} · {left}"
+        return " · ".join(part for part in (where, left, run.spares) if part)
 
     def _show_curves(self) -> None:
         run = self.run
         if run is None or run.step is None or not self.plot.isVisible():
             return
         self.plot.show_curves(run.trace, run.figures, FIGURES.get(run.rule, run.rule))
+
+
+def with_keys(tooltip: str, keys: str) -> str:
+    """Return a tooltip that says which keys do the same, as this system writes them."""
+    written = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+    return f"{tooltip}\n{written} does the same here."

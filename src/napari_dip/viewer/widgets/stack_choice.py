@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_dip.images.axes import COUNTED, Axes
 from napari_dip.viewer.stacking import ALL, BESIDE, CURRENT, Stacking
 from napari_dip.viewer.stacks import Region, position
-from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, offer
+from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, offer, put_before
 
 __all__ = ["StackChoice"]
 
@@ -258,6 +258,7 @@ class StackChoice:
             box.setAccessibleName(f"Axis {axis}")
             box.currentIndexChanged.connect(self._on_kind)
             self._column.addWidget(box)
+        put_before(self.how, *self.kinds.values())
 
     # ------------------------------------------------------------------------------------- connections
 

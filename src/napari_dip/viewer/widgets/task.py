@@ -43,10 +43,10 @@ LOADING = "Getting ready…"
 
 AFTERWARDS: Entries = {
     "keep both": (
-        "Keep both layers",
+        "Keep both",
         "The result lies on top of the original; hold B to see what was before.",
     ),
-    "hide the original": ("Hide the original", "Only the result stays visible. Nothing is deleted."),
+    "hide the original": ("Hide original", "Only the result stays visible. Nothing is deleted."),
 }
 
 
@@ -106,6 +106,7 @@ class TaskWidget(QWidget):
         self.controls = RunControls(self.VERB, self.EXPLANATION, self.viewer)
         self.sheet = ContactSheet(self.ALTERNATIVES, self.viewer)
         self.controls.add(self.sheet)
+        self.controls.listen(self)
         self.advanced = AdvancedForm()
         self.fold = QCollapsible("Advanced")
         self.fold.setDuration(0)
@@ -436,6 +437,7 @@ class TaskWidget(QWidget):
         scroll.setWidget(content)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it scrolls to what the Tab key comes to
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -444,7 +446,7 @@ class TaskWidget(QWidget):
 
     # ------------------------------------------------------------------------------------------- connections
 
-    def _on_warm(self, devices: list[str]) -> None:
+    def _on_warm(self, devices: dict[str, str]) -> None:
         self._not_ready = ""
         self.advanced.show_devices(devices)
         self._on_layer()

@@ -20,6 +20,7 @@ class Colours:
     surface: str
     text: str
     faint: str
+    disabled: str
     muted: str
     accent: str
     accent_bright: str
@@ -41,6 +42,7 @@ class Colours:
             surface=named("foreground"),
             text=named("text"),
             faint=named("highlight" if dark else "primary"),
+            disabled=_between(named("foreground"), named("text")),
             muted="#a9afb8" if dark else "#6b7178",
             accent="#1f6fd0",
             accent_bright="#2f83ea",
@@ -59,3 +61,10 @@ class Colours:
             painter.setBrush(QColor(self.text))
             painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in corners]))
         return QIcon(pixmap)
+
+
+def _between(ground: str, text: str) -> str:
+    """Return the colour of a text that can be read, and is seen not to count at present."""
+    low, high = QColor(ground), QColor(text)
+    mixed = [round(a + 0.45 * (b - a)) for a, b in zip(low.getRgb()[:3], high.getRgb()[:3], strict=True)]
+    return str(QColor(*mixed).name())
