@@ -179,3 +179,18 @@ def test_of_two_captures_one_is_shown_and_the_other_is_watched():
     assert mean == pytest.approx(0.01, rel=0.6)
     white = HeldOut(guard=None).begin(Problem(y, noise=Noise(0.0, 0.0, 0.1), apart=apart), seeded())
     assert white.shown is None  # a pixel's neighbours say nothing of its noise: single ones are hidden
+
+
+def test_beside_a_guard_an_estimate_counts_while_it_leaves_about_as_much_as_noise():
+    noise = Noise(0.0, 0.0, 0.1, ((0.6, 0.2, 0.0, 0.0),) * 2)
+    y = torch.rand(1, 40, 40, generator=seeded())
+    judge = HeldOut(every=10).begin(Problem(y, noise=noise), seeded())
+    assert noise.guard and not judge.seen.all()
+
+    def figure(iteration, left):
+        return judge.figure(iteration, y[None], y[None] + 0.1 * left**0.5)
+
+    assert figure(40, 2.0) is None  # structure is left: too early, whatever the watched pixels say
+    assert figure(40, 1.0) == pytest.approx(0.01, rel=1e-3)
+    assert figure(40, 0.5) == float("inf")  # noise was fitted
+    assert figure(400, 2.0) == pytest.approx(0.02, rel=1e-3)  # the noise must have been told too small

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -14,6 +15,13 @@ from napari_dip.engine.judging import Judge, Part, StoppingRule, WholeNumber
 from napari_dip.engine.problem import Problem
 
 __all__ = ["HeldOut"]
+
+# Where blocks are hidden few pixels are watched, and by chance they can speak for an estimate that leaves far
+# more or far less of the measurement unexplained than noise. Its squared error on seen pixels must lie within
+# so many times the noise's variance (the discrepancy principle, loosely: that is known to about a fifth).
+LEAST, MOST = 0.7, 1.3
+# Iterations within which it has come down to that, unless the variance that is known is far too small.
+SOON = 160
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,8 @@ class _HeldOutJudge(Judge):
             self.shown, watched = y + hidden * problem.apart, y - problem.apart
         self.rule, self.missing = rule, rule.target == "missing"
         self.y, self.variance = y, None if guard and not self.missing else problem.variance
+        blind = guard and problem.apart is None and not self.missing and not rule.absolute
+        self.noise = problem.variance if blind else None
         wait = Judge.wait if self.variance is None else 200
         if rule.absolute:
             self.variance = None  # tells nothing of absolute errors
@@ -159,12 +169,23 @@ class _HeldOutJudge(Judge):
         if self.rule.absolute:
             return float(errors.abs().mean())
         held_out = errors.square().mean()
+        if self.noise is not None:
+            return self._plausible(iteration, float(held_out), float(self._left(average)) / self.noise)
         if self.variance is None:
             return float(held_out)
         if self.missing:
             return float(held_out - (self.most * held_out).clamp_max(self.variance))
-        seen = ((average - self.y).square() * self.seen).sum() / self.seen.sum()
-        return float(self._error(held_out, seen))
+        return float(self._error(held_out, self._left(average)))
+
+    def _left(self, average: Tensor) -> Tensor:
+        """Return the mean squared error on seen pixels."""
+        return ((average - self.y).square() * self.seen).sum() / self.seen.sum()
+
+    def _plausible(self, iteration: int, figure: float, left: float) -> float | None:
+        """Return the figure of an estimate that leaves `left` times the noise's variance, if that can be."""
+        if left > MOST and iteration < SOON:
+            return None
+        return figure if left > LEAST else math.inf
 
     def _error(self, held_out: Tensor, seen: Tensor) -> Tensor:
         """Return the true squared error on seen pixels, given those to the measurement."""
