@@ -19,6 +19,7 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.files import is_path, read
 from napari_dip.images.guides import Guide, array_guide, layer_guide
+from napari_dip.images.intensities import dtype_of
 from napari_dip.images.jpeg import BLOCK, quantisation_of
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
@@ -245,7 +246,7 @@ def _plan(
         task,
         noise=_noise(noise),
         preset=chosen.name,
-        dtype=None if dtype is None else _dtype(dtype),
+        dtype=None if dtype is None else dtype_of(dtype),
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),
         neighbours=neighbours,
@@ -387,18 +388,6 @@ def _steps(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...] 
             "it out for others."
         )
     return tuple(tuple(int(step) for step in row) for row in steps)
-
-
-def _dtype(dtype: Any) -> np.dtype[Any]:
-    try:
-        if isinstance(dtype, bytes):
-            raise TypeError
-        kind: np.dtype[Any] = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError):
-        raise TypeError(
-            f"dtype must be of real numbers, such as float32 or uint16, but is {shown(dtype)}."
-        ) from None
-    return kind
 
 
 def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:
