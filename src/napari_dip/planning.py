@@ -116,7 +116,7 @@ def asked_to_inpaint(
         missing = layer_mask(mask, image, labels)
     else:
         missing = array_mask(mask.data if is_layer(mask) else mask, shape, meaning, labels)
-    if damage is not None and damage not in tuple(KINDS):
+    if damage is not None and not (isinstance(damage, str) and damage in KINDS):
         raise ValueError(
             f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {shown(damage)}."
         )
@@ -221,9 +221,10 @@ def _plan(
             f"detail={detail} is for denoising, and this is to {task.name}: leave it out, or denoise the "
             "result."
         )
-    if channels not in (None, "apart", "together"):
+    if not isinstance(channels, str | None) or channels not in (None, "apart", "together"):
         raise ValueError(f"channels must be 'apart' or 'together', but is {shown(channels)}.")
-    if isinstance(neighbours, bool | float) or neighbours not in (None, *range(9)):
+    whole = isinstance(neighbours, Integral | None) and not isinstance(neighbours, bool)
+    if not whole or neighbours not in (None, *range(9)):
         raise ValueError(
             f"neighbours must be a whole number of planes from 0 to 8, but is {shown(neighbours)}."
         )
@@ -391,7 +392,7 @@ def _steps(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...] 
 
 
 def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:
-    if noise is None or noise == "auto":
+    if noise is None or (isinstance(noise, str) and noise == "auto"):
         return None
     if isinstance(noise, Mapping):
         return Noise.from_dict(noise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -169,7 +170,8 @@ def dtype_of(dtype: object) -> np.dtype[Any]:
         If it is none of real numbers.
     """
     kind: np.dtype[Any] | None = None
-    with suppress(TypeError, ValueError, SyntaxError):
+    with suppress(TypeError, ValueError, SyntaxError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that were numpy's once
         kind = None if isinstance(dtype, bytes) else np.dtype(dtype).newbyteorder("=")  # type: ignore[call-overload]
     if kind is None or kind.kind not in "biuf":
         raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {shown(dtype)}.")
