@@ -40,20 +40,6 @@ def test_denoise_gains_at_least_6_dB_on_camera_at_sigma_25():
     assert psnr(result.image, truth) - psnr(image, truth) > 6
 
 
-def test_intensities_come_back_in_the_images_own_scale():
-    image = noisy(dtype="float64")
-    one = dip.denoise(image, **QUICK).image
-    scaled = dip.denoise(image * 1e-3 - 5, **QUICK).image
-    np.testing.assert_allclose(scaled, one * 1e-3 - 5, rtol=1e-3)
-
-
-def test_the_settings_of_a_result_make_it_again():
-    image = noisy()
-    first = dip.denoise(image, seed=3, **QUICK)
-    settings = json.loads(json.dumps(first.settings))
-    np.testing.assert_array_equal(dip.denoise(image, **settings).image, first.image)
-
-
 def test_the_input_is_never_changed_and_may_be_read_only():
     image = noisy()
     before = image.copy()

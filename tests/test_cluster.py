@@ -94,8 +94,11 @@ def test_the_pages_script_for_a_workstation_runs(tmp_path):
     zarr = pytest.importorskip("zarr")
     da.from_array(stack()[:3, :32, :32], chunks=(3, 16, 16)).to_zarr(str(tmp_path / "stack.zarr"))
     (script,) = (one.code for one in pages.examples("docs/cluster.md") if one.elsewhere)
-    assert script.count('axes="TYX"') == 1
-    (tmp_path / "restore.py").write_text(script.replace('axes="TYX"', 'axes="TYX", iterations=2'))
+    # One process imports torch in half of the time.
+    for said, quicker in (('axes="TYX"', 'axes="TYX", iterations=1'), ("n_workers=2", "n_workers=1")):
+        assert script.count(said) == 1
+        script = script.replace(said, quicker)
+    (tmp_path / "restore.py").write_text(script)
     subprocess.run([sys.executable, "restore.py"], cwd=tmp_path, check=True)
     restored = zarr.open(str(tmp_path / "restored.zarr"), mode="r")
     assert (restored.shape, restored.dtype, restored.chunks) == ((3, 32, 32), np.uint16, (1, 32, 32))

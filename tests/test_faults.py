@@ -25,7 +25,7 @@ from napari_dip.engine.fit import Fit
 from napari_dip.images.files import Description, read, write
 
 SETTINGS = {
-    "iterations": 4,
+    "iterations": 3,
     "device": "cpu",
     "precision": "float32",
     "correction": "none",
@@ -61,7 +61,7 @@ def test_a_command_that_is_killed_at_any_moment_comes_to_the_same_when_it_is_giv
 
     out = tmp_path / "killed.ome.zarr"
     chance, kills = random.Random(0), 0
-    for _ in range(4):
+    for _ in range(3):
         process = multiprocessing.get_context("fork").Process(target=_command, args=([*words, str(out)],))
         process.start()
         process.join(chance.uniform(0.1, 1) * took)
@@ -99,7 +99,7 @@ def test_a_disk_that_is_full_at_any_write_is_said_and_what_is_done_is_kept(tmp_p
     dip.denoise(stack(), out=tmp_path / f"first-{name}", **SETTINGS)
     writes = there()
     assert writes > 8
-    for full_at in sorted(random.Random(1).sample(range(1, writes + 1), 4)):
+    for full_at in sorted(random.Random(1).sample(range(1, writes + 1), 3)):
         out = tmp_path / f"{full_at}-{name}"
         counting(full_at)
         with pytest.raises(OSError, match="No space left on device") as caught:
@@ -158,13 +158,13 @@ def test_a_device_that_fails_is_told_in_a_sentence_and_planes_that_are_done_are_
             dip.denoise(stack(), **SETTINGS)
         assert "\n" not in str(caught.value)
     with monkeypatch.context() as patch:
-        at_iteration(patch, 7, fail(ILLEGAL))
+        at_iteration(patch, 5, fail(ILLEGAL))
         with pytest.warns(UserWarning, match="Cpu has failed: .* again, .*What was done before is kept"):
             result = dip.denoise(stack(), **SETTINGS)
-    assert result.stopped_by == "device failure" and result.history["run"] == [0] * 4 + [1] * 2
+    assert result.stopped_by == "device failure" and result.history["run"] == [0] * 3 + [1]
     np.testing.assert_array_equal(result.image, [expected[0], *stack()[1:]])
     with monkeypatch.context() as patch:
-        at_iteration(patch, 7, fail(ILLEGAL))
+        at_iteration(patch, 5, fail(ILLEGAL))
         with pytest.raises(OSError, match=sentence):
             dip.denoise(stack(), out=tmp_path / "a.ome.zarr", **SETTINGS)
     result = dip.denoise(stack(), out=tmp_path / "a.ome.zarr", **SETTINGS)
@@ -193,7 +193,7 @@ def test_numbers_that_are_none_for_an_iteration_do_not_end_a_run(monkeypatch):
 def test_50_runs_in_a_row_leave_nothing_behind():
     def runs(number):
         for _ in range(number):
-            dip.denoise(stack(1)[0], **SETTINGS)
+            dip.denoise(stack(1)[0, :12, :12], **SETTINGS | {"iterations": 1})
         gc.collect()
         tensors = sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
         return threading.active_count(), tensors, psutil.Process().memory_info().rss / 2**20

@@ -65,13 +65,14 @@ def test_channels_together_gain_by_one_another_whatever_their_brightness():
     noisy = (truth + rng.normal(size=truth.shape) * np.array([30, 6000, 0.9])[:, None, None]).astype(
         "float32"
     )
-    settings = {"axes": "CYX", "iterations": 60, "device": "cpu", "precision": "float32"}
+    settings = {"axes": "CYX", "iterations": 45, "device": "cpu", "precision": "float32"}
     apart, together = (dip.denoise(noisy, channels=how, **settings) for how in ("apart", "together"))
     span = np.ptp(truth, axis=(1, 2))
     errors = [np.sqrt(((r.image - truth) ** 2).mean((1, 2))) / span for r in (apart, together)]
     assert errors[1].mean() < 0.95 * errors[0].mean() and (errors[1] < 1.05 * errors[0]).all()
     assert together.settings["channels"] == "together"
-    assert np.array_equal(dip.denoise(noisy, **together.settings).image, together.image)
+    few = dip.denoise(noisy, channels="together", **settings | {"iterations": 2})
+    assert np.array_equal(dip.denoise(noisy, **few.settings).image, few.image)
 
 
 @pytest.mark.filterwarnings("ignore:Nothing is known of some planes")

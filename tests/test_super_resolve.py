@@ -111,13 +111,6 @@ def test_a_file_is_as_good_as_the_layer_that_it_opens_as(tmp_path):
     assert [kernel["fwhm"] for kernel in job.settings["kernel"]] == [1.5, 1.0, 1.0]
 
 
-def test_the_settings_of_a_result_make_it_again():
-    image = np.random.default_rng(0).random((16, 20))
-    first = dip.super_resolve(image, (2, 3), kernel=["box", "lanczos"], seed=2, **SHORT)
-    settings = json.loads(json.dumps(first.settings))
-    np.testing.assert_array_equal(dip.super_resolve(image, **settings).image, first.image)
-
-
 def test_what_does_not_fit_in_memory_runs_in_tiles(monkeypatch):
     import napari_dip.job as job_module
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from napari_dip.given import take
 from napari_dip.images.axes import Axes
-from napari_dip.images.intensities import cast, check_image
+from napari_dip.images.intensities import cast, check_image, dtype_of
 from napari_dip.parts import Index
 
 __all__ = ["Canvas"]
@@ -112,7 +112,7 @@ def _only(axes: Axes, shape: Sequence[int]) -> Index:
 
 
 def _named(dtype: DTypeLike | None) -> str | None:
-    return None if dtype is None else np.dtype(dtype).name
+    return None if dtype is None else dtype_of(dtype).name
 
 
 def _limits(limits: Sequence[float]) -> tuple[float, float]:

@@ -128,8 +128,6 @@ class Job:
         self.image, self.axes, self.noise, self.guide = image, axes, noise, guide
         self._source = Source(image, axes, neighbours or 0, together)
         self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
-        if self.dtype.kind not in "biuf":
-            raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {self.dtype}.")
 
         others = {} if guide is None else {"guided_by": guide.fingerprint}
         if isinstance(image, Repeated):

@@ -19,6 +19,7 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.files import is_path, read
 from napari_dip.images.guides import Guide, array_guide, layer_guide
+from napari_dip.images.intensities import dtype_of
 from napari_dip.images.jpeg import BLOCK, quantisation_of
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
@@ -115,7 +116,7 @@ def asked_to_inpaint(
         missing = layer_mask(mask, image, labels)
     else:
         missing = array_mask(mask.data if is_layer(mask) else mask, shape, meaning, labels)
-    if damage is not None and damage not in tuple(KINDS):
+    if damage is not None and not (isinstance(damage, str) and damage in KINDS):
         raise ValueError(
             f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {shown(damage)}."
         )
@@ -220,9 +221,10 @@ def _plan(
             f"detail={detail} is for denoising, and this is to {task.name}: leave it out, or denoise the "
             "result."
         )
-    if channels not in (None, "apart", "together"):
+    if not isinstance(channels, str | None) or channels not in (None, "apart", "together"):
         raise ValueError(f"channels must be 'apart' or 'together', but is {shown(channels)}.")
-    if isinstance(neighbours, bool | float) or neighbours not in (None, *range(9)):
+    whole = isinstance(neighbours, Integral | None) and not isinstance(neighbours, bool)
+    if not whole or neighbours not in (None, *range(9)):
         raise ValueError(
             f"neighbours must be a whole number of planes from 0 to 8, but is {shown(neighbours)}."
         )
@@ -245,7 +247,7 @@ def _plan(
         task,
         noise=_noise(noise),
         preset=chosen.name,
-        dtype=None if dtype is None else _dtype(dtype),
+        dtype=None if dtype is None else dtype_of(dtype),
         tile=None if tile is None else int(tile),
         warm=warm is None or bool(warm),
         neighbours=neighbours,
@@ -389,20 +391,8 @@ def _steps(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...] 
     return tuple(tuple(int(step) for step in row) for row in steps)
 
 
-def _dtype(dtype: Any) -> np.dtype[Any]:
-    try:
-        if isinstance(dtype, bytes):
-            raise TypeError
-        kind: np.dtype[Any] = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError):
-        raise TypeError(
-            f"dtype must be of real numbers, such as float32 or uint16, but is {shown(dtype)}."
-        ) from None
-    return kind
-
-
 def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:
-    if noise is None or noise == "auto":
+    if noise is None or (isinstance(noise, str) and noise == "auto"):
         return None
     if isinstance(noise, Mapping):
         return Noise.from_dict(noise)

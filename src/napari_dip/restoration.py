@@ -164,17 +164,18 @@ class Restoration:
         )
         <BLANKLINE>
         """
-        from napari_dip.images.files import stem_of
+        from napari_dip.images.files import ending_for, stem_of
         from napari_dip.script import Pixels, as_python
 
         stem = "image" if image is None else stem_of(image)
+        ending = ending_for(self.image.shape, self.image.dtype, self.settings["axes"])
         covered = Pixels("nonzero where pixels were filled in", None if mask is None else os.fspath(mask))
         return as_python(
             self.task,
             self.settings,
             Pixels("the pixels of the image", None if image is None else os.fspath(image)),
             covered if self.task == "inpaint" else None,
-            out=f"{stem}.{PAST[self.task]}.ome.tif" if out is None else os.fspath(out),
+            out=f"{stem}.{PAST[self.task]}{ending}" if out is None else os.fspath(out),
             stopped_by=self.stopped_by,
         )
 

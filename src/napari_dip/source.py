@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,7 +155,8 @@ class Source:
             shift = shift_between(mean + half, mean - half)
             if noise is None:
                 left = drifts[middle].taken_from(mean, half)
-                noise = noise_of([(mean, np.where(np.isfinite(half), left, np.nan))])
+                with suppress(ValueError):  # so little is known in both that one alone says more
+                    noise = noise_of([(mean, np.where(np.isfinite(half), left, np.nan))])
         noise = noise or estimate_noise(block[middle])
         variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64)))
         return Measured((index, task), intensities, noise, math.sqrt(variance), drifts, shift)

@@ -18,7 +18,18 @@ from napari_dip.images.planes import appearing
 if TYPE_CHECKING:
     import dask.array
 
-__all__ = ["Description", "ZarrFile", "check", "is_path", "kind_of", "read", "readable", "stem_of", "write"]
+__all__ = [
+    "Description",
+    "ZarrFile",
+    "check",
+    "ending_for",
+    "is_path",
+    "kind_of",
+    "read",
+    "readable",
+    "stem_of",
+    "write",
+]
 
 Kind = Literal["zarr", "tiff", "png"]
 
@@ -142,6 +153,15 @@ def check(
         If the kind of file can't hold the axes or the type of the numbers, or the ending says none.
     """
     {"zarr": check_zarr, "tiff": check_tiff, "png": check_png}[kind_of(path)](shape, dtype, description)
+
+
+def ending_for(shape: Sequence[int], dtype: np.dtype[Any], axes: str) -> str:
+    """Return ``".ome.tif"``, or ``".ome.zarr"`` for what no TIFF file holds."""
+    try:
+        check_tiff(shape, dtype, Description.plain(axes))
+    except ValueError:
+        return ".ome.zarr"
+    return ".ome.tif"
 
 
 def write(path: str | os.PathLike[str], array: Any, description: Description) -> None:

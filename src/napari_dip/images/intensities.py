@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["Intensities", "cast", "check_image"]
+from napari_dip.engine.components import shown
+
+__all__ = ["Intensities", "cast", "check_image", "dtype_of"]
 
 # Where an image's low and high intensities lie for the engine: inside 0..1, where generators start, with room
 # on both sides for a restored value that goes past them.
@@ -155,6 +159,23 @@ def cast(pixels: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
         return np.asarray(exact.astype(kind))
     beyond = exact >= float(highest)
     return np.where(beyond, kind.type(highest), np.where(beyond, 0, exact).astype(kind))
+
+
+def dtype_of(dtype: object) -> np.dtype[Any]:
+    """Return the dtype that is meant, in native byte order; refuse what isn't one of real numbers.
+
+    Raises
+    ------
+    TypeError
+        If it is none of real numbers.
+    """
+    kind: np.dtype[Any] | None = None
+    with suppress(TypeError, ValueError, SyntaxError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that were numpy's once
+        kind = None if isinstance(dtype, bytes) else np.dtype(dtype).newbyteorder("=")  # type: ignore[call-overload]
+    if kind is None or kind.kind not in "biuf":
+        raise TypeError(f"dtype must be of real numbers, such as float32 or uint16, but is {shown(dtype)}.")
+    return kind
 
 
 def check_image(image: Any) -> None:

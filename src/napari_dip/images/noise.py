@@ -100,6 +100,11 @@ def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
         The light and the noise, of one or of several images in the same units; spatial axes only, NaN is
         missing.
 
+    Raises
+    ------
+    ValueError
+        If next to nothing is known.
+
     Examples
     --------
     >>> light = np.tile(np.linspace(50, 500, 256), (256, 1))
@@ -113,9 +118,16 @@ def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
         known = np.isfinite(light) & np.isfinite(noise)
         edges = [4 if light.ndim == 2 else 3] * light.ndim
         pair = [blocks_of(np.where(known, one, np.nan), edges, 20_000) for one in (light, noise**2)]
+        if not len(pair[0]):
+            continue
         lights.append(block_means(pair[0]))
         squares.append(block_means(pair[1]))
         clipped.append(_clipped(pair[0].reshape(len(pair[0]), -1)))
+    if not lights:
+        raise ValueError(
+            "the noise can't be told from pixels of which so few are known in both images: leave the second "
+            "one out, or fill in what is missing first"
+        )
     means, variances = np.concatenate(lights), np.concatenate(squares)
     unclipped = np.concatenate(clipped) <= 0.1
     if unclipped.sum() >= 16:  # where the detector is at its end there is no noise

@@ -142,6 +142,8 @@ def shift_between(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, ...
     True
     """
     first, second = (np.asarray(one, dtype=np.float64) for one in (first, second))
+    if not (np.isfinite(first) & np.isfinite(second)).any():
+        return None
     # Noise is least of what varies slowly.
     blurred = [gaussian_filter(np.nan_to_num(one - np.nanmean(one)), 1.5) for one in (first, second)]
     found, *_ = phase_cross_correlation(*blurred, upsample_factor=10, normalization=None)

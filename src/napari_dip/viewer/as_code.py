@@ -13,7 +13,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_dip.given import pixels_of
-from napari_dip.images.files import Description, check, is_path, read, stem_of
+from napari_dip.images.files import ending_for, is_path, read, stem_of
 from napari_dip.restoration import PAST, Restoration, origin
 from napari_dip.script import Pixels, as_command, as_python
 from napari_dip.viewer.guides import same_part
@@ -149,10 +149,6 @@ def _out(run: Run, image: Pixels) -> str:
     named = re.sub(r"[^\w-]+", "-", run.source.name).strip("-") or "image"
     stem = named if path is None else stem_of(path)
     result = _result(run).image
-    name = f"{stem}.{PAST.get(run.task, run.task)}"
-    try:
-        check("a.ome.tif", result.shape, result.dtype, Description.plain(run.region.axes.names))
-        name += ".ome.tif"
-    except ValueError:
-        name += ".ome.zarr"
+    ending = ending_for(result.shape, result.dtype, run.region.axes.names)
+    name = f"{stem}.{PAST.get(run.task, run.task)}{ending}"
     return name if path is None else str(path.with_name(name))
