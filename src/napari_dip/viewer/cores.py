@@ -60,6 +60,7 @@ class Cores:
 
     def give(self) -> None:
         """Leave torch as it was, for whoever else uses it."""
+        self._said = ""
         torch.set_num_threads(self.allowed)
 
 
