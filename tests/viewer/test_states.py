@@ -177,6 +177,25 @@ def test_every_state_is_as_it_should_be_and_as_it_was(viewer, scene):
     assert min(likenesses.values(), default=1) > ALIKE, likenesses
 
 
+def test_a_text_that_is_cut_off_and_a_row_that_vanishes_are_seen(viewer):
+    viewer.layers.clear()
+    dock, widget = states.open_scene(viewer, "denoise")
+    states.wait(lambda: widget.ready)
+    states.denoise(viewer, widget)
+    states.hold_still(widget)
+    before, form = states.picture(widget), labels_of(widget)
+    assert states.cut_off(widget) == []
+    widget.controls.pause.setText("Pause for a while")
+    widget.preset.addItem("A preset with a name that is too long for a narrow dock")
+    assert states.cut_off(widget) == [widget.preset.itemText(5), "Pause for a while"]
+    widget.controls.pause.setText("Pause")
+    widget.rows.setRowVisible(widget.preset, False)
+    states.hold_still(widget)
+    assert labels_of(widget) != form
+    assert likeness(states.picture(widget), before) < ALIKE
+    viewer.window.remove_dock_widget(dock)
+
+
 def test_widgets_share_a_place_until_they_are_drawn_apart(viewer, qtbot):
     viewer.layers.clear()
     docks, widgets = [], []
