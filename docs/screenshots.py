@@ -3,11 +3,11 @@
     python tools/screen.py python docs/screenshots.py [denoise | detail | inpaint | super-resolution ...]
 
 denoise.png            the window at the end of a run, the noisy image beside its result
-denoise-states.png     the widget before, during, paused and after a run, with Advanced open, and in the
-                       light theme
 detail.png             a result made smoother by the slider, as it came out, and with more detail
 inpaint.png            scratches painted over with the mouse, more of them while the run goes on; and the end
 super-resolution.png   a stack of beads, coarse in Z, and the result, both in 3-D
+
+docs/states.py makes those of the widgets alone, in each of their states.
 """
 
 from __future__ import annotations
@@ -73,39 +73,17 @@ def side_by_side(viewer) -> None:
 
 
 def denoise() -> None:
-    """Make denoise.png and denoise-states.png."""
+    """Make denoise.png."""
     viewer, widget = window("Denoise")
-    states = []
-
-    def state() -> None:
-        pause(0.4)
-        picture = whole(viewer)
-        scale = picture.shape[1] / viewer.window._qt_window.width()
-        states.append(picture[:, -round(scale * (WIDTH + 4)) :])
-
-    state()
     _, (noisy, look, _) = fluorescence()
     viewer.add_image(noisy[CORNER, CORNER], **(look | {"name": "cell"}))
     wait(widget.controls.main.isEnabled)
-    state()
     widget.controls.main.click()
     run = widget.controls.run
-    wait(lambda: run.step is not None and run.step.iterate.iteration > 60)
-    state()
-    run.pause()
-    state()
-    run.resume()
     wait(lambda: run.done)
-    state()
-
+    wait(widget.controls.detail.slider.isEnabled)
     side_by_side(viewer)
     imwrite(IMAGES / "denoise.png", whole(viewer))
-
-    widget.fold.expand(animate=False)
-    state()
-    viewer.theme = "light"
-    state()
-    imwrite(IMAGES / "denoise-states.png", np.concatenate(states, axis=1))
     viewer.close()
 
 

@@ -55,13 +55,15 @@ def in_a_run(device="cpu"):
             found["nice"] = {os.getpriority(os.PRIO_PROCESS, int(one)) for one in begun} | {
                 os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
             }
+        found["said"] = str(mine)
         mine.give()
         found["after"] = torch.get_num_threads()
 
     thread = threading.Thread(target=compute)
     thread.start()
     thread.join()
-    return SimpleNamespace(said=str(mine), **found)
+    assert not str(mine)
+    return SimpleNamespace(**found)
 
 
 @pytest.mark.parametrize(
@@ -111,17 +113,22 @@ def test_what_is_no_number_of_cores_is_refused(number):
 
 
 def test_a_run_on_battery_says_so_until_it_is_plugged_in(
-    viewer, noisy, open_denoise, click, wait_until, torch_threads, battery
+    viewer, noisy, open_denoise, click, wait_until, battery, monkeypatch
 ):
+    told = []  # torch itself stays at one thread: several, on a busy machine, wait for one another for long
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch, "set_num_threads", told.append)
     battery(False)
     viewer.add_image(noisy)
     widget = open_denoise()
     run = dip.viewer.denoise(viewer, **LONG, device="cpu")
     status = widget.controls.status
     wait_until(lambda: run.step is not None)
-    assert status.text().endswith("on battery: uses 2 of 4 cores")
+    assert status.text().endswith("on battery: uses 1 of 2 cores")
+    assert repr(run).endswith("on battery: uses 1 of 2 cores>")
     click(widget.controls.pause)
     wait_until(lambda: not run._has_turn)
+    assert status.text().endswith("paused")
     battery(True)
     click(widget.controls.pause)
     before = run.step.iterate.iteration
@@ -129,7 +136,7 @@ def test_a_run_on_battery_says_so_until_it_is_plugged_in(
     assert "battery" not in status.text()
     run.stop()
     run.wait()
-    assert torch.get_num_threads() == 4
+    assert told == [1, 2, 2, 2]  # on battery, and in the pause; plugged in, and at the end
 
 
 def test_every_graphics_processor_can_be_chosen_by_its_name(viewer, open_denoise, qtbot, monkeypatch):

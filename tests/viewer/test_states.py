@@ -13,10 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari._app_model import get_app_model
+from napari.utils.shortcuts import default_shortcuts
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QScrollArea, QSlider
 from skimage.metrics import structural_similarity
+
+from napari_dip.viewer.widgets.run_controls import PAUSE, START, STOP
 
 ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("states", ROOT / "docs" / "states.py")
@@ -39,7 +43,7 @@ VERBS = {
     "deconvolution": "Deconvolve",
     "deblock": "Remove artefacts",
 }
-STOP = "Stop and keep"
+KEEP = "Stop and keep"
 # What is said below the buttons, how full the bar is, and whether there are a slider, a menu and curves.
 SAID = {
     "empty": ("Open an image, or try", 0, ""),
@@ -60,7 +64,7 @@ def buttons(scene, state):
         return {verb: False, "Pause": False}
     if state in ("running", "paused"):
         compare = {"Compare settings": False} if stack else {}
-        return {STOP: True, "Pause" if state == "running" else "Continue": True} | compare
+        return {KEEP: True, "Pause" if state == "running" else "Continue": True} | compare
     there = {verb: True} | ({"Try this plane": True, "Compare settings": True} if stack else {"Pause": False})
     automatic = {"Automatic": False} if state == "finished" and scene in ("denoise", "stack") else {}
     return there | automatic | ({"More": True} if state in ("finished", "failed") else {})
@@ -171,3 +175,83 @@ def test_every_state_is_as_it_should_be_and_as_it_was(viewer, scene):
             widget.fold.collapse(animate=False)
     assert walked == list(states.STATES)
     assert min(likenesses.values(), default=1) > ALIKE, likenesses
+
+
+def test_a_text_that_is_cut_off_and_a_row_that_vanishes_are_seen(viewer):
+    viewer.layers.clear()
+    dock, widget = states.open_scene(viewer, "denoise")
+    states.wait(lambda: widget.ready)
+    states.denoise(viewer, widget)
+    states.hold_still(widget)
+    before, form = states.picture(widget), labels_of(widget)
+    assert states.cut_off(widget) == []
+    widget.controls.pause.setText("Pause for a while")
+    widget.preset.addItem("A preset with a name that is too long for a narrow dock")
+    assert states.cut_off(widget) == [widget.preset.itemText(5), "Pause for a while"]
+    widget.controls.pause.setText("Pause")
+    widget.rows.setRowVisible(widget.preset, False)
+    states.hold_still(widget)
+    assert labels_of(widget) != form
+    assert likeness(states.picture(widget), before) < ALIKE
+    viewer.window.remove_dock_widget(dock)
+
+
+def test_widgets_share_a_place_until_they_are_drawn_apart(viewer, qtbot):
+    viewer.layers.clear()
+    docks, widgets = [], []
+    for name in ("denoise", "inpaint"):
+        dock, widget = states.open_scene(viewer, name)
+        docks, widgets = [*docks, dock], [*widgets, widget]
+        states.wait(lambda widget=widget: widget.ready and widget.isVisible())
+
+    def in_front():
+        return [not dock.visibleRegion().isEmpty() for dock in docks]
+
+    qtbot.waitUntil(lambda: in_front() == [False, True])
+    window = viewer.window._qt_window
+    assert window.tabifiedDockWidgets(docks[0]) == [docks[1]]
+    assert [dock.windowTitle() for dock in docks] == ["Denoise", "Inpaint"]
+    docks[0].raise_()
+    qtbot.waitUntil(lambda: in_front() == [True, False])
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks[0])
+    docks[0].hide()
+    docks[0].show()
+    states.hold_still(widgets[0])
+    assert window.tabifiedDockWidgets(docks[0]) == []
+    for dock in docks:
+        viewer.window.remove_dock_widget(dock)
+
+
+def test_keys_start_pause_and_stop_a_run_while_the_focus_is_in_the_widget(viewer, qtbot):
+    viewer.layers.clear()
+    dock, widget = states.open_scene(viewer, "denoise")
+    states.denoise(viewer, widget)
+    states.wait(widget.controls.main.isEnabled)
+    widget.advanced.inputs["iterations"].setValue(100_000)
+    with qtbot.waitActive(viewer.window._qt_window):
+        viewer.window._qt_window.activateWindow()
+    widget.preset.setFocus()
+
+    def press(key):
+        qtbot.keyClick(widget.preset, key, Qt.KeyboardModifier.ControlModifier)
+
+    assert "Ctrl+Return" in widget.controls.main.toolTip()
+    press(Qt.Key.Key_Period)  # there is nothing to stop
+    assert widget.controls.run is None
+    press(Qt.Key.Key_Return)
+    run = widget.controls.run
+    assert run is not None and not run.done
+    widget.controls.pause.setFocus()  # the form can't be used now
+    qtbot.keyClick(widget.controls.pause, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    assert run.paused
+    qtbot.keyClick(widget.controls.pause, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    assert not run.paused
+    qtbot.keyClick(widget.controls.pause, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert widget.controls.run is run and not run.stopping
+    qtbot.keyClick(widget.controls.pause, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
+    states.wait(lambda: run.done)
+    assert run.result.stopped_by == "user"
+    viewer.window.remove_dock_widget(dock)
+    known = {str(key) for keys in default_shortcuts.values() for key in keys}
+    known |= {rule.keybinding.to_text() for rule in get_app_model().keybindings}
+    assert not known & {START, STOP, PAUSE}

@@ -12,9 +12,9 @@ import torch
 
 __all__ = ["Cores", "on_battery", "wanted"]
 
-# Beside a run of this nice level the window's longest waits were shorter, on two cores with and without other
-# work on them, and the run made as many iterations. Linux alone has a level for each thread. torch's own
-# threads take over that of the thread that they are begun from.
+# Beside a run of this nice level the window's longest waits were shorter, on two cores with other work on
+# them, and the run made as many iterations. Linux alone has a level for each thread. torch's own threads take
+# over that of the thread that they are begun from.
 NICE = 5
 _WANTED: int | None = None
 
@@ -60,6 +60,7 @@ class Cores:
 
     def give(self) -> None:
         """Leave torch as it was, for whoever else uses it."""
+        self._said = ""
         torch.set_num_threads(self.allowed)
 
 

@@ -220,6 +220,7 @@ def how_far(run: Run) -> str:
     parts += [f"best at {iterate.best_iteration}"] if iterate.best_iteration else []
     bounds = run.past_its_usual_length, run.will_be_quicker
     parts += [] if run.paused else [time_left(run.seconds_left, *bounds)]
+    parts += [run.spares] if run.spares else []
     return ", ".join(parts)
 
 

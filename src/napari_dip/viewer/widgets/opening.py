@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QDockWidget, QWidget
-
 from napari_dip.viewer.layers import unwrap
 from napari_dip.viewer.widgets.deblocking import DeblockWidget
 from napari_dip.viewer.widgets.deconvolution import DeconvolutionWidget
 from napari_dip.viewer.widgets.denoise import DenoiseWidget
+from napari_dip.viewer.widgets.docks import dock_of
 from napari_dip.viewer.widgets.inpaint import InpaintWidget
 from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 from napari_dip.viewer.widgets.task import OPEN, TaskWidget
@@ -32,18 +31,10 @@ def open_widget(viewer: Any, task: str) -> TaskWidget:
     viewer = unwrap(viewer)
     kind, name = WIDGETS[task]
     there = (widget for widget in OPEN if widget.viewer is viewer and type(widget) is kind)
-    widget, dock = next(((one, dock) for one in there if (dock := _dock(one)) is not None), (None, None))
+    widget, dock = next(((one, dock) for one in there if (dock := dock_of(one)) is not None), (None, None))
     if widget is None or dock is None:
         widget = kind(viewer)
         dock = viewer.window.add_dock_widget(widget, name=DOCK.format(name))
     dock.show()
     dock.raise_()  # of docks that share a place
     return widget
-
-
-def _dock(widget: QWidget) -> QDockWidget | None:
-    """Return the dock that a widget is in."""
-    above: Any = widget
-    while above is not None and not isinstance(above, QDockWidget):
-        above = above.parentWidget()
-    return above

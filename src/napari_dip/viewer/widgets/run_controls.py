@@ -322,7 +322,8 @@ class RunControls(QWidget):
             where = f"Iteration {iteration}"
         bounds = run.past_its_usual_length, run.will_be_quicker
         left = "paused" if run.paused else time_left(run.seconds_left, *bounds)
-        return " · ".join(part for part in (where, left, run.spares) if part)
+        spares = "" if run.paused else run.spares
+        return " · ".join(part for part in (where, left, spares) if part)
 
     def _show_curves(self) -> None:
         run = self.run

@@ -26,6 +26,7 @@ from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.destination import Destination
+from napari_dip.viewer.widgets.docks import share_a_place
 from napari_dip.viewer.widgets.guide_choice import GuideChoice
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.left_behind import LeftBehind
@@ -111,6 +112,7 @@ class TaskWidget(QWidget):
         self.fold = QCollapsible("Advanced")
         self.fold.setDuration(0)
         self._not_ready = LOADING
+        self._shown = False
         self._wanted: Image | None = None  # is to be restored as soon as that is possible
         # What ties the widget to a viewer that outlives it. Qt holds a lambda, and not the object of a
         # bound method.
@@ -445,6 +447,13 @@ class TaskWidget(QWidget):
         self.setMinimumWidth(260)
 
     # ------------------------------------------------------------------------------------------- connections
+
+    def showEvent(self, event: Any) -> None:
+        """Be seen: at the first time in the place where the others are."""
+        super().showEvent(event)
+        if not self._shown:
+            self._shown = True
+            share_a_place(self, [one for one in OPEN if one.viewer is self.viewer])
 
     def _on_warm(self, devices: dict[str, str]) -> None:
         self._not_ready = ""
