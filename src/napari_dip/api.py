@@ -297,8 +297,9 @@ def inpaint(
         restored when the result is computed, as by `denoise`.
     mask : array_like of bool or int, path, or napari Labels, Shapes or Image layer
         Nonzero where pixels are to be filled in. Of the image's shape without its colours; or of one plane or
-        volume, for all of a stack. Two layers may differ in scale, translation and shape: they are reconciled
-        in world coordinates. A dask array is computed at once: all of it tells the kind of damage.
+        volume, for all of a stack; or without the channels, for all of them. Two layers may differ in scale,
+        translation and shape: they are reconciled in world coordinates. A dask array is computed at once: all
+        of it tells the kind of damage.
     labels : int or sequence of int
         The labels that count; by default every nonzero one.
     damage : {'scattered', 'scratches', 'holes'}

@@ -28,7 +28,7 @@ from napari_dip.tasks import Inpaint
 __all__ = ["restore_lazily"]
 
 # What is wrong with the input comes as one of these, with a sentence for the user.
-EXPECTED = (ValueError, TypeError, MemoryError)
+EXPECTED = (ValueError, TypeError, MemoryError, OSError)
 
 
 def restore_lazily(plan: Plan) -> Restoration:

@@ -43,6 +43,9 @@ def image(*shape, **where):
         ((48, 64, 3), (7, 48, 64, 3), None),
         ((7, 48, 64, 1), (7, 48, 64, 3), None),
         ((48, 64), (48, 64, 2), "YXC"),
+        ((5, 48, 64), (5, 3, 48, 64), "TCYX"),
+        ((5, 1, 48, 64), (5, 3, 48, 64), "TCYX"),
+        ((5, 48, 64), (5, 48, 64, 2), "TYXC"),
     ],
 )
 def test_a_mask_of_the_last_axes_or_of_a_plane_holds_for_all_others(mask, shape, axes):

@@ -33,7 +33,8 @@ def array_mask(mask: Any, shape: Sequence[int], axes: Axes, labels: Labels = Non
     mask : array_like or dask array of bool or integers
         True or nonzero where the image is to be filled in. Of the image's shape without its colours, or of
         the last part of that shape, such as (Y, X) for every plane of a stack; or of the shape of one plane
-        or volume. A colour axis of its own may follow: a pixel is then masked if one of its colours is.
+        or volume; or without the channels, for all of them. A colour axis of its own may follow: a pixel is
+        then masked if one of its colours is.
     shape : sequence of int
         The image's shape.
     axes : Axes
@@ -154,6 +155,12 @@ def _fit(
         return mask
     if mask.shape == spatial:
         return np.expand_dims(mask, [a for a in range(len(full)) if a not in axes.spatial])
+    channel = axes.channel
+    if channel is not None and len(full) == len(axes.names):
+        if mask.shape == (*full[:channel], *full[channel + 1 :]):  # one for all channels
+            return np.expand_dims(mask, channel)
+        if mask.shape == (*full[:channel], 1, *full[channel + 1 :]):
+            return mask
     return None
 
 
