@@ -35,7 +35,7 @@ CORNER = slice(64, 320)  # a part of the sample in which a pixel is large enough
 WIDTH = 290
 
 
-def wait(condition, seconds: float = 600) -> None:
+def wait(condition, seconds: float = 3600) -> None:
     """Run the event loop until `condition()`, or for some seconds."""
     end = time.monotonic() + seconds
     loop, timer = QEventLoop(), QTimer()

@@ -140,6 +140,12 @@ def viewer(qapp):
     viewer.close()
 
 
+@pytest.fixture(autouse=True)
+def warm(monkeypatch):
+    """Widgets that need not warm up: they look the same without, half a second earlier."""
+    monkeypatch.setattr("napari_dip.viewer.warmup.warm_up", dict)
+
+
 @pytest.mark.parametrize("scene", states.SCENES)
 def test_every_state_is_as_it_should_be_and_as_it_was(viewer, scene):
     walked, likenesses = [], {}
