@@ -129,7 +129,7 @@ def denoise(
         Where to compute: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or ``"auto"``, a graphics processor
         where there is one.
     seed : int
-        The same seed gives the same result on the same machine.
+        The same seed gives the same result on the same machine, with the same number of threads.
     network : {'hourglass', 'subpixel', 'picture'} or dict
         The generator, at full or at half the resolution, or none but the pixels, as the presets ``'tv'`` and
         ``'tikhonov'`` have it (`napari_dip.engine.networks`).
