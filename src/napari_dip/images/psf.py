@@ -199,7 +199,9 @@ class MeasuredPSF(PointSpread):
                 f"the psf has shape {array.shape} and type {array.dtype}, but the image has {axes} spatial "
                 f"axes: give an array of {axes} axes of real numbers, a width in pixels, or the optics."
             )
-        if not np.isfinite(array).all() or not array.clip(0).sum() > 0:
+        with np.errstate(over="ignore"):
+            light = array.astype(np.float64).clip(0).sum()
+        if not np.isfinite(array).all() or not 0 < light < math.inf:
             raise ValueError(
                 "the psf must be of finite numbers, and have light in it: check how it was loaded."
             )
