@@ -78,6 +78,7 @@ def denoise(
     neighbours: int | None = None,
     channels: str | None = None,
     detail: float | None = None,
+    uncertainty: int | None = None,
     guide: Any = None,
     guided_by: str | None = None,
     repeat: Any = None,
@@ -177,6 +178,11 @@ def denoise(
     detail : float
         From -1, smoothest, to 1, the image as it was; 0 is the automatic choice. What suits an image is seen
         best afterwards, without another run: `Restoration.adjusted`.
+    uncertainty : int
+        How sure is the result? With 3, each plane or volume is restored 3 times: once for the result, once
+        with another seed, and once the result itself with noise made anew. ``Restoration.uncertainty`` then
+        has the standard deviation of each pixel's error, its size told by pixels that the first two did not
+        see. 2 or more, to denoise and inpaint. With `out`, it goes to ``NAME-uncertainty`` beside that file.
     guide : array_like, napari image layer or path
         Another image of the same scene, such as a channel that is less noisy: the generator sees it, and
         takes from it what helps to explain the image. Of the image's shape, of one plane or volume for all,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,17 @@ from napari_dip.detail import MOST_BYTES, Detail, Plane
 from napari_dip.detail import memory_of as memory_of_pictures
 from napari_dip.engine.devices import DeviceFailure, available_memory, failed, out_of_memory
 from napari_dip.engine.filters import smooth_fill
+from napari_dip.engine.fit import TRUSTED
+from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.memory import memory_of
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.settings import Settings
+from napari_dip.engine.settings import LARGEST_SEED, Settings
 from napari_dip.engine.solver import Iterate, iterate, resolve
+from napari_dip.engine.uncertainty import Guess, deviation, made_anew
 from napari_dip.history import History, root_mean_square
 from napari_dip.images.axes import Axes
-from napari_dip.images.files import Description
+from napari_dip.images.files import Description, beside
 from napari_dip.images.guides import Guide
 from napari_dip.images.intensities import cast, check_image
 from napari_dip.images.noise import Noise
@@ -36,7 +40,7 @@ from napari_dip.order import Order
 from napari_dip.parts import Cutting, Index, Part, Place, place
 from napari_dip.piece import Piece
 from napari_dip.restoration import Restoration, origin
-from napari_dip.results import OnDisk, Original, Result, whole
+from napari_dip.results import OnDisk, Original, Result, Unknown, whole
 from napari_dip.source import Measured, Source
 from napari_dip.step import Pace, Step
 from napari_dip.tasks import Denoise, Inpaint, Task
@@ -80,6 +84,8 @@ class Job:
         Whether the channels of a plane or volume are restored along with one another.
     detail
         How smooth each plane or volume is to be, as `napari_dip.detail.Detail.at` takes it.
+    uncertainty
+        By how many runs of each part the uncertainty of the result is told; 0 for not at all.
     guide
         Another image of the same, which the generator sees.
     out
@@ -119,6 +125,7 @@ class Job:
         neighbours: int | None = None,
         together: bool = False,
         detail: float = 0.0,
+        uncertainty: int = 0,
         guide: Guide | None = None,
         out: str | os.PathLike[str] | None = None,
         description: Description | None = None,
@@ -146,15 +153,15 @@ class Job:
                 "neighbours": neighbours,
                 "channels": "together" if together else "apart",
                 **({"detail": detail} if detail else {}),
+                **({"uncertainty": uncertainty} if uncertainty else {}),
                 **others,
             }
 
         settings = task.suit(settings)
         unfinished = None
         if out is not None:
-            unfinished = Unfinished(
-                out, complete(settings, tile), description or Description.plain(axes.names)
-            )
+            unfinished_settings = complete(settings, tile)
+            unfinished = Unfinished(out, unfinished_settings, description or Description.plain(axes.names))
             if unfinished.settings is not None:  # what was decided then holds now
                 chosen = unfinished.settings
                 settings = settings.changed(device=chosen["device"], precision=chosen["precision"])
@@ -164,12 +171,21 @@ class Job:
         original = Original(self._source, self.factors, self.dtype)
         self.shape = original.shape
         self._result: Result
+        self._map: Result | None = None  # how sure it is
         self._unfinished = unfinished
         if unfinished is None:
             _refuse_too_large(self.shape, self.dtype)
             self._result = Result(original)
         else:
             self._result = OnDisk(original, axes, unfinished, self._made_from)
+        if uncertainty:
+            unknown = Unknown(self.shape, self.factors)
+            if out is None:
+                self._map = Result(unknown)
+            else:
+                described = description or Description.plain(axes.names)
+                there = Unfinished(beside(out, "uncertainty"), unfinished_settings, described)
+                self._map = OnDisk(unknown, axes, there, self._made_from)
         free = SPARE * available_memory(torch.device(self.engine.device))
         memory = functools.cache(lambda *size: self._memory(size))
         cutting = Cutting(axes, tuple(image.shape), self.factors)
@@ -186,7 +202,10 @@ class Job:
         self.last: Step | None = None
         self._history = History()
         self._order = Order(self.parts)
-        self._pace = Pace(self.engine, len(self.parts))
+        self._pace = Pace(self.engine, len(self.parts), max(1, uncertainty))
+        self._looks = uncertainty
+        self._told = self._map is not None and self._map.lasts  # by another run perhaps
+        self._given: np.ndarray | None = None
         self._open = False  # whether there is an estimate that the result does not have yet
         self._asked: Task | None = None  # for what, in place of the task at hand
         self._measured: Measured | None = None
@@ -200,7 +219,11 @@ class Job:
         problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
         if self.guide is not None:
             problem = replace(problem, guide=torch.empty(self.guide.channels, *size, device="meta"))
-        return memory_of(problem, self.engine) + self._result.memory
+        return memory_of(problem, self.engine) + sum(result.memory for result in self._results)
+
+    @property
+    def _results(self) -> list[Result]:
+        return [self._result] if self._map is None else [self._result, self._map]
 
     # ------------------------------------------------------------------------------------------ doing it
 
@@ -222,6 +245,43 @@ class Job:
             A position along each axis of the image, in pixels.
         """
         self._order.look_at(place)
+
+    def again(self) -> Callable[[np.ndarray, int], Job] | None:
+        """Return what makes, of the result and a number of runs, a job that tells how sure the result is.
+
+        It holds what the job was planned with, and nothing that came of it. None where that can't be told.
+        """
+        rule, partly = self.engine.stopping, 1 < len(self.parts) > len(self._order.finished)
+        if (
+            partly
+            or not self.task.assessable
+            or self._unfinished is not None
+            or not isinstance(rule, HeldOut)
+        ):
+            return None
+        planned = partial(
+            Job,
+            self.image,
+            self.axes,
+            self.engine,
+            task=self.task,
+            noise=self.noise,
+            preset=self.settings["preset"],
+            dtype=self.dtype,
+            tile=self.settings["tile"],
+            warm=self._warm,
+            neighbours=self.settings["neighbours"],
+            together=self._source.together,
+            guide=self.guide,
+        )
+
+        def make(image: np.ndarray, runs: int) -> Job:
+            job = planned(uncertainty=runs)
+            job._given, job._keeps_pictures = image, False
+            job._pace = Pace(job.engine, len(job.parts), runs - 1)
+            return job
+
+        return make
 
     def change_mask(self, mask: np.ndarray) -> bool:
         """Fill in other pixels from the next iteration on; the run under way goes on from where it is.
@@ -264,14 +324,21 @@ class Job:
             # A stack that was stopped goes on another time; of a single plane the best estimate is kept.
             if not self.stopped_by or (len(self.parts) == 1 and self.last is not None):
                 self._unfinished = None
-                self._result.finish(self._record())
+                record = self._record()
+                self._result.finish(record)
+                if self._map is not None:
+                    self._map.finish(record | {"shows": "uncertainty"})
         finally:
-            self._result.close()
+            for result in self._results:
+                result.close()
 
     def _take_up(self) -> None:
         """Go on from where another run to the same file ended."""
         indices = {place(part.index): part.index for part in self.parts}
         done = self._result.take_up(list(indices.values()), self.settings)
+        if self._map is not None:
+            told = self._map.take_up(list(indices.values()), self.settings)
+            done = {at: past for at, past in done.items() if at in told}
         self._order.begin(lambda part: place(part.index) in done)
         for past in done.values():
             self._history.of |= past
@@ -284,7 +351,7 @@ class Job:
         self._take_task()
         try:
             problem = self._prepare()
-            if problem is not None:
+            if problem is not None and self._given is None:
                 self._open = True
                 yield from self._run(run, problem)
         except OSError as error:
@@ -295,14 +362,25 @@ class Job:
             self.stopped_by = "device failure" if isinstance(error, DeviceFailure) else "unreadable image"
             return
         if problem is not None:
-            self._write()
-            self._judge(run)
-            self._open = False
-            if self._warm and self.last is not None:
-                self._starts[self._kin] = self.last.iterate.neighbour()
+            if self._given is None:
+                self._write()
+                self._judge(run)
+                self._open = False
+                if self._warm and self.last is not None:
+                    self._starts[self._kin] = self.last.iterate.neighbour()
+            else:
+                self._result[part.goes] = self._given[part.goes]
+            if self._looks and not self.stopped_by:
+                try:
+                    yield from self._look_again(run)
+                except (DeviceFailure, MemoryError) as error:  # the result is there
+                    self.warning = f"{error} How sure the result is was not told."
+                    failure = isinstance(error, DeviceFailure)
+                    self.stopped_by = "device failure" if failure else "out of memory"
         if self.stopped_by:
             self._adjust()
-            self._result.keep()
+            for result in self._results:
+                result.keep()
             return
         self._order.finished.append(run)
         self._take_task()
@@ -310,6 +388,8 @@ class Job:
             self._adjust()
             runs = self._order.of(part.index)
             kins = {self._kin_of(self.parts[run]) for run in runs}
+            if self._map is not None:
+                self._map.complete(part.index, {}, {})
             self._result.complete(
                 part.index,
                 self._history.among(runs),
@@ -342,7 +422,7 @@ class Job:
             self._planes[place(index)] = plane
 
     def _run(self, run: int, problem: Problem) -> Iterator[Step]:
-        for it in self._iterate(problem):
+        for it in self._iterate(problem, self.engine, self._starts.get(self._kin)):
             self.last = self._pace.step(
                 run, self._part.goes, it, len(self._order.waiting), self._history.usual
             )
@@ -351,8 +431,57 @@ class Job:
             if self.stopped_by:
                 return
 
-    def _iterate(self, problem: Problem) -> Iterator[Iterate]:
-        run, it, changed = iterate(problem, self.engine, self._starts.get(self._kin)), None, None
+    def _look_again(self, run: int) -> Iterator[Step]:
+        """Find out how sure the result of the part at hand is, by other random numbers and other noise."""
+        problem, guesses, anew = self._piece.problem(), [], None
+        if self._given is None:
+            assert self.last is not None
+            guesses.append(_guess(self.last.iterate))
+        else:
+            guesses.append(Guess(self._piece.estimated(self._given[self._part.goes]), None))
+        skipped = self._given is not None
+        for number in range(1, self._looks):
+            seed = (self.engine.seed + number) % (LARGEST_SEED + 1)
+            last = number == self._looks - 1
+            start = self._starts.get(f"{self._kin} run {number}")
+            if start is not None:  # what it says of pixels that it does not see is what is asked for
+                start = replace(start, age=TRUSTED)
+            asked = made_anew(problem, guesses[0].image, seed) if last else problem
+            for it in self._iterate(asked, replace(self.engine, seed=seed), start):
+                self.last = self._pace.step(
+                    run,
+                    self._part.goes,
+                    it,
+                    len(self._order.waiting),
+                    self._history.usual,
+                    number - skipped,
+                )
+                yield self.last
+                if self.stopped_by or self._asked is not None:
+                    break
+            if not last:
+                guesses.append(_guess(it))
+            elif it.stopped_by is not None:
+                anew = it.best()
+            if self.stopped_by or self._asked is not None:
+                break
+            if self._warm:
+                self._starts[f"{self._kin} run {number}"] = it.neighbour()
+        if self._asked is None:
+            self._tell(problem, guesses, anew)
+
+    def _tell(self, problem: Problem, guesses: Sequence[Guess], anew: torch.Tensor | None) -> None:
+        """Note how sure the result of the part at hand is."""
+        found = deviation(*self._piece.proper(problem, guesses, anew))
+        if found is None:
+            self.warning = "How sure the result is was not told everywhere: it was stopped before that."
+            return
+        assert self._map is not None
+        self._map[self._part.goes] = self._piece.unsure(found, self._map[self._part.goes])
+        self._told = True
+
+    def _iterate(self, problem: Problem, engine: Settings, neighbour: Neighbour | None) -> Iterator[Iterate]:
+        run, it, changed = iterate(problem, engine, neighbour), None, None
         try:
             while it is None or it.stopped_by is None:
                 it = next(run) if changed is None else run.send(changed)
@@ -407,7 +536,8 @@ class Job:
     def _prepare(self) -> Problem | None:
         """Get the part at hand ready, and return its problem; None where there is nothing to restore."""
         part = self._part
-        self._result.begin(part.index)
+        for result in self._results:
+            result.begin(part.index)
         block = self._source[part.where]
         known = self.task.known(block, part.where)
         under = self._result[part.goes]
@@ -481,8 +611,8 @@ class Job:
 
         It is one array that this fills in again and again, and in the end the result's.
         """
-        index, estimate = self.preview()
-        if self._asked is None:  # else the estimate is of what was asked for before
+        if self._open and self._asked is None:  # else the estimate is of what was asked for before
+            index, estimate = self.preview()
             self._result[index] = estimate
         return self._result.array
 
@@ -517,6 +647,7 @@ class Job:
             noise=self._history.noise,
             detail=Detail(self._result.array, list(self._planes.values())) if self._planes else None,
             task=self.task.name,
+            uncertainty=self._map.final if self._map is not None and self._told else None,
         )
 
     def _record(self) -> dict[str, Any]:
@@ -524,6 +655,10 @@ class Job:
         record = origin(self.task.name) | self.result().to_dict()
         del record["history"]
         return record
+
+
+def _guess(it: Iterate) -> Guess:
+    return Guess(it.best(), it.unseen, it.stopped_by == "stopping rule")
 
 
 def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

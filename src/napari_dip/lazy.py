@@ -49,6 +49,11 @@ def restore_lazily(plan: Plan) -> Restoration:
             "guide is for images that are restored at once, but a dask array is restored when it is "
             "computed: pass image.compute(), or out=, a file for the result."
         )
+    if plan.uncertainty:
+        raise ValueError(
+            "uncertainty is for images that are restored at once, but a dask array is restored when it is "
+            "computed: pass image.compute()."
+        )
     check_image(plan.image)
     check_device_name(settings.device)
     _refuse_cut(plan)

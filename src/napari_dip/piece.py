@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_dip.engine.problem import Problem
+from napari_dip.engine.uncertainty import Guess
 from napari_dip.images.guides import Guide
 from napari_dip.images.intensities import cast
 from napari_dip.parts import Index, Part
@@ -117,12 +119,48 @@ class Piece:
             estimate = estimate[:1]
         estimate = self._framed(estimate)
         pixels = self.measured.intensities.restore(self.axes.from_engine(estimate.numpy()), self.dtype)
-        if self.part.tile is not None:
-            opacity = self.part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])
-            opacity = self.axes.from_engine(np.broadcast_to(opacity, estimate.shape))
-            under = np.where(np.isfinite(self._under), self._under, pixels).astype(np.float64)
-            pixels = cast(under + opacity * (pixels - under), self.dtype)
+        pixels = cast(self._laid(pixels, self._under), self.dtype)
         return self.task.compose(self.block, pixels, self.known, self.part.where)
+
+    def estimated(self, restored: NDArray[Any]) -> torch.Tensor:
+        """Return the engine's estimate for which `restored` stands in the result."""
+        return torch.from_numpy(self.measured.intensities.normalise(self.axes.to_engine(restored)))
+
+    def proper(
+        self, problem: Problem, guesses: Sequence[Guess], anew: torch.Tensor | None
+    ) -> tuple[Problem, list[Guess], torch.Tensor | None]:
+        """Return a problem and guesses at its solution without what only goes with the part."""
+        if not self.source.company:
+            return problem, list(guesses), anew
+        known = None if problem.known is None else problem.known[:1]
+        alone = [
+            replace(
+                one,
+                image=one.image[:1],
+                unseen=one.unseen and replace(one.unseen, errors=one.unseen.errors[:1]),
+            )
+            for one in guesses
+        ]
+        problem = replace(problem, measurement=problem.measurement[:1], known=known)
+        return problem, alone, None if anew is None else anew[:1]
+
+    def unsure(self, deviation: torch.Tensor, under: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the standard deviations of what stands in the result, for those of the engine's estimate."""
+        unit = self.measured.intensities.unit
+        pixels = self.axes.from_engine(deviation.numpy()) * unit
+        noise = np.sqrt(self.measured.noise.variance(self.block.astype(np.float64)))
+        pixels = self.task.unsure(self._laid(pixels, under), noise, self.known)
+        return np.asarray(pixels, dtype=np.float32)
+
+    def _laid(self, pixels: NDArray[Any], under: NDArray[Any]) -> NDArray[Any]:
+        """Return pixels laid over what is there already: of a tile, its rim is let through."""
+        if self.part.tile is None:
+            return pixels
+        opacity = self.part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])
+        shape = self.axes.to_engine(pixels).shape
+        opacity = self.axes.from_engine(np.broadcast_to(opacity, shape))
+        under = np.where(np.isfinite(under), under, pixels).astype(np.float64)
+        return np.asarray(under + opacity * (pixels - under))
 
     def _framed(self, estimate: torch.Tensor) -> torch.Tensor:
         """Return the middle of an estimate that reaches beyond the frame, which the result shows."""

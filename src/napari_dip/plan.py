@@ -25,7 +25,8 @@ class Plan:
 
     Parameters
     ----------
-    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, detail, guide, out
+    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, detail, uncertainty,
+    guide, out
         As `Job` takes them, and so the description.
     lazy
         Whether it is to be done only when the result's pixels are asked for.
@@ -43,6 +44,7 @@ class Plan:
     neighbours: int | None = None
     together: bool = False
     detail: float = 0.0
+    uncertainty: int = 0
     guide: Guide | None = None
     out: str | os.PathLike[str] | None = None
     description: Description | None = None

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_dip.detail import check_detail
 from napari_dip.engine.components import choose, shown
+from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.networks import Picture
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
 from napari_dip.engine.presets import guided
@@ -46,6 +47,7 @@ __all__ = [
 Part = str | Mapping[str, Any] | None
 
 LARGEST_FACTOR = 16
+MOST_RUNS = 16
 
 
 def plan_denoise(image: Any, **settings: Any) -> Job:
@@ -208,9 +210,10 @@ def _plan(
         "neighbours",
         "channels",
         "detail",
+        "uncertainty",
         "out",
     )
-    guide, guided_by, noise, dtype, tile, warm, neighbours, channels, detail, out = (
+    guide, guided_by, noise, dtype, tile, warm, neighbours, channels, detail, uncertainty, out = (
         settings.pop(name, None) for name in names
     )
     if out is not None and not is_path(out):
@@ -221,6 +224,7 @@ def _plan(
             f"detail={detail} is for denoising, and this is to {task.name}: leave it out, or denoise the "
             "result."
         )
+    runs = _runs(uncertainty, task, detail)
     if not isinstance(channels, str | None) or channels not in (None, "apart", "together"):
         raise ValueError(f"channels must be 'apart' or 'together', but is {shown(channels)}.")
     whole = isinstance(neighbours, Integral | None) and not isinstance(neighbours, bool)
@@ -235,6 +239,11 @@ def _plan(
     if not isinstance(warm, bool | np.bool_ | None):
         raise ValueError(f"warm must be True or False, but is {shown(warm)}.")
     engine = chosen.engine.changed(**settings)
+    if runs and not isinstance(engine.stopping, HeldOut):
+        raise ValueError(
+            f"uncertainty={runs} is told by pixels that are held out, but stopping is "
+            f"{engine.stopping.name!r}: leave one of them out."
+        )
     if guide is not None and isinstance(engine.network, Picture):
         raise ValueError(
             f"network 'picture', as the preset {preset!r} has it here, makes nothing of a guide: leave guide "
@@ -253,11 +262,33 @@ def _plan(
         neighbours=neighbours,
         together=channels == "together",
         detail=detail,
+        uncertainty=runs,
         guide=_guide(guide, guided_by, task, given, axes),
         out=out,
         description=None if out is None else given.description(axes),
         lazy=given.lazy and out is None,
     )
+
+
+def _runs(uncertainty: Any, task: Task, detail: float) -> int:
+    """Return by how many runs the uncertainty is told, 0 for none."""
+    if uncertainty is None or (uncertainty == 0 and not isinstance(uncertainty, bool)):
+        return 0
+    if isinstance(uncertainty, bool) or uncertainty not in range(2, MOST_RUNS + 1):
+        raise ValueError(
+            f"uncertainty must be a number of runs from 2 to {MOST_RUNS}, or 0 for none, but is "
+            f"{shown(uncertainty)}."
+        )
+    if not task.assessable:
+        raise ValueError(
+            f"uncertainty is for denoising and inpainting, and this is to {task.name}: pixels that are held "
+            "out say nothing of the result's. Leave it out."
+        )
+    if detail:
+        raise ValueError(
+            f"uncertainty is that of the automatic choice, but detail is {detail}: leave one of them out."
+        )
+    return int(uncertainty)
 
 
 def _unnamed(given: Given) -> bool:

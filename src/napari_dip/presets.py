@@ -42,7 +42,7 @@ ENGINE = tuple(field.name for field in fields(Settings))
 KEPT = ("preset", *ENGINE, "warm", "detail")
 MACHINE = ("device", "precision")
 LEFT_OUT = (
-    *("image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise"),
+    *("image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise", "uncertainty"),
     *(
         "guide",
         "guided_by",

@@ -71,6 +71,10 @@ class Restoration:
         denoising, that is lazy or in a file, or that is too large for them to be kept in memory.
     task
         What was done, ``"denoise"``, ``"inpaint"`` or ``"super-resolve"``.
+    uncertainty
+        The standard deviation of each pixel's error, float32, in the image's units, of the result's shape;
+        None where it was not asked for (``uncertainty=3``). NaN where it can't be told. A dask array of the
+        file ``NAME-uncertainty`` where ``out`` was given.
     """
 
     image: Any = field(repr=False)
@@ -82,6 +86,7 @@ class Restoration:
     noise: float | None = field(default=None, repr=False)
     detail: Detail | None = field(default=None, repr=False)
     task: str = field(default="denoise", repr=False)
+    uncertainty: Any = field(default=None, repr=False)
 
     # What a notebook shows of it.
     MEASURED: ClassVar[tuple[str, ...]] = ("noise", "residual")
@@ -127,6 +132,7 @@ class Restoration:
             image=image,
             settings=settings | ({"detail": float(detail)} if detail else {}),
             residual=self.detail.residual_at(detail),
+            uncertainty=None if detail else self.uncertainty,
         )
 
     def as_python(

@@ -23,7 +23,7 @@ from napari_dip.restoration import Past
 from napari_dip.source import Source
 from napari_dip.unfinished import Unfinished
 
-__all__ = ["Growing", "OnDisk", "Original", "Result", "as_it_is", "whole"]
+__all__ = ["Growing", "OnDisk", "Original", "Result", "Unknown", "as_it_is", "whole"]
 
 Pasts = dict[int, Past]  # of the runs of a plane or volume
 Starts = Mapping[str, Neighbour]  # of each kin
@@ -68,6 +68,32 @@ class Original:
         return as_it_is(self.image[index], kept, self.dtype)
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """What stands in a map of numbers about a result where none is known yet: NaN.
+
+    Parameters
+    ----------
+    shape
+        The result's shape.
+    factors
+        How much finer it is than the image along each axis.
+    """
+
+    shape: tuple[int, ...]
+    factors: tuple[int, ...]
+    dtype = np.dtype(np.float32)
+
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        """Return what stands at a part of the image."""
+        sides = [
+            len(range(*where.indices(size // factor))) * factor
+            for where, size, factor in zip(index, self.shape, self.factors, strict=True)
+            if isinstance(where, slice)
+        ]
+        return np.full(sides, np.nan, self.dtype)
+
+
 def as_it_is(block: NDArray[Any], factors: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return a copy of a block that could stand in a result that is finer by a factor along each axis."""
     same = block.copy()
@@ -87,7 +113,7 @@ class Result:
 
     lasts = False
 
-    def __init__(self, original: Original) -> None:
+    def __init__(self, original: Original | Unknown) -> None:
         self._original = original
         self._all: NDArray[Any] | None = None
 
@@ -164,7 +190,7 @@ class OnDisk(Result):
 
     def __init__(
         self,
-        original: Original,
+        original: Original | Unknown,
         axes: Axes,
         unfinished: Unfinished,
         made_from: Callable[[Index], tuple[str, str]],

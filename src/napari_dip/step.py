@@ -49,13 +49,17 @@ class Pace:
         The engine's.
     runs
         How many runs there are.
+    times
+        How many times each of them is done.
     """
 
-    def __init__(self, settings: Settings, runs: int) -> None:
-        self._settings, self._runs = settings, runs
+    def __init__(self, settings: Settings, runs: int, times: int = 1) -> None:
+        self._settings, self._runs, self._times = settings, runs, times
         self._begun = 0.0  # seconds at the end of a run's first iteration
 
-    def step(self, run: int, index: Index, it: Iterate, waiting: int, usual: int | None) -> Step:
+    def step(
+        self, run: int, index: Index, it: Iterate, waiting: int, usual: int | None, time: int = 0
+    ) -> Step:
         """Return where the job stands.
 
         Parameters
@@ -68,7 +72,10 @@ class Pace:
             How many runs come after it.
         usual
             How many iterations the last one took that came to its end, None before there is one.
+        time
+            How many times the run has been done before.
         """
+        to_come = waiting * self._times + self._times - 1 - time
         settings = self._settings
         usual = settings.expected if usual is None else usual
         expected = min(max(it.last_iteration, usual), settings.iterations + settings.finish)
@@ -78,9 +85,10 @@ class Pace:
         if it.iteration == 1:
             self._begun = it.seconds
         per_iteration = (it.seconds - self._begun) / max(1, it.iteration - 1) or it.seconds
-        left = per_iteration * ((expected - it.iteration) + waiting * float(usual))
+        left = per_iteration * ((expected - it.iteration) + to_come * float(usual))
         if settings.seconds is not None:
-            left = min(left, settings.seconds - it.seconds + waiting * settings.seconds)
+            left = min(left, settings.seconds - it.seconds + to_come * settings.seconds)
             part = max(part, min(1.0, it.seconds / settings.seconds))
         done = self._runs - waiting - 1
-        return Step(run, self._runs, done, index, it, (done + part) / self._runs, max(0.0, left))
+        progress = (done + (time + part) / self._times) / self._runs
+        return Step(run, self._runs, done, index, it, progress, max(0.0, left))

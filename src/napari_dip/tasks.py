@@ -58,6 +58,8 @@ class Task(ABC):
     correction: ClassVar[str] = "none"
     # Whether the result lies between a smoother picture and the image itself.
     adjustable: ClassVar[bool] = False
+    # Whether pixels that are held out tell of the result's own pixels, and so of how sure it is.
+    assessable: ClassVar[bool] = False
 
     def suit(self, settings: Settings) -> Settings:
         """Return the engine's settings with what the task decides filled in."""
@@ -98,6 +100,13 @@ class Task(ABC):
         """Return a part of the result, from ``image[index]`` and what the engine made of it."""
         return restored
 
+    def unsure(self, restored: NDArray[Any], noise: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return a part of the result's uncertainty, from that of what the engine made of it and the noise.
+
+        All are standard deviations.
+        """
+        return restored
+
 
 @dataclass(frozen=True)
 class Denoise(Task):
@@ -106,6 +115,7 @@ class Denoise(Task):
     name: ClassVar[str] = "denoise"
     correction: ClassVar[str] = "patches"
     adjustable: ClassVar[bool] = True
+    assessable: ClassVar[bool] = True
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -163,6 +173,7 @@ class Inpaint(Task):
     denoise: bool = False
     name: ClassVar[str] = "inpaint"
     correction: ClassVar[str] = "interpolation"
+    assessable: ClassVar[bool] = True
 
     @classmethod
     def of(
@@ -206,6 +217,9 @@ class Inpaint(Task):
         self, original: NDArray[Any], restored: NDArray[Any], known: NDArray[np.bool_], index: Index
     ) -> NDArray[Any]:
         return restored if self.denoise else np.where(known, cast(original, restored.dtype), restored)
+
+    def unsure(self, restored: NDArray[Any], noise: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:
+        return restored if self.denoise else np.where(known, noise, restored)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from napari_dip.cli.files import Failure, Work
 from napari_dip.cli.told import Speaker, UsageError, printable, sentence_of
-from napari_dip.images.files import read, readable, stem_of
+from napari_dip.images.files import beside, read, readable, stem_of
 from napari_dip.restoration import Restoration, plain
 
 if TYPE_CHECKING:
@@ -234,10 +234,16 @@ def _restore(
         what = f"{new} is the best until then. {AGAIN}" if new == work.out else f"the old {work.out} stays"
         speaker.warn(work.image, f"ended by {result.stopped_by}; {what}")
     if made and new != work.out:
-        _remove(new if ended_early else work.out)
+        files = [(new, work.out)]
+        if settings.get("uncertainty"):
+            files.append((beside(new, "uncertainty"), beside(work.out, "uncertainty")))
+        for told, place in files:
+            if ended_early or os.path.lexists(place):
+                _remove(told if ended_early else place)
+            if not ended_early:
+                told.rename(place)
         if ended_early:
             return result, False
-        new.rename(work.out)
     return result, made
 
 

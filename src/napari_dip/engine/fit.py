@@ -16,7 +16,7 @@ from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.hints import by_patches, denoised, hint
 from napari_dip.engine.inputs import ImageInput, Perturbed
-from napari_dip.engine.judging import Judge
+from napari_dip.engine.judging import Judge, Unseen
 from napari_dip.engine.memory import refuse_too_large
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.operators import Blur, Identity, Linear
@@ -60,6 +60,8 @@ class Fit:
         How much of each correction is made.
     fallen
         Iterations for which the penalty's weight, where it is to be found, has fallen.
+    unseen
+        What the best estimate by the stopping rule's figures said of pixels that it did not see.
     """
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
@@ -97,6 +99,7 @@ class Fit:
         self.guessing = 0  # iterations that are left for it
         self.kept: dict[str, Any] | None = None
         self.fallen, self.falling = 0, True
+        self.unseen: Unseen | None = None
         if settings.guess and problem.known is not None:
             self.guess(1 - self.problem.weights, settings.guess)
 
@@ -125,6 +128,7 @@ class Fit:
         self.problem = self.view = problem.to(self.device)
         self.measurement = self.problem.filled
         self.kept, self.parts, self.hints, self.patches, self.age = None, [], {}, None, 0
+        self.unseen = None
         self.fallen, self.falling = 0, True
         # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
         hidden = before * (1 - self.problem.weights)
@@ -310,9 +314,9 @@ class Fit:
         weights, prediction = copy.deepcopy(self.network.state_dict()), self.problem.operator(self.best)
         return Neighbour(weights, prediction, self.learned, self.age)
 
-    def keep(self) -> None:
-        """Remember the state as the best so far."""
-        self.kept = self.state()
+    def keep(self, unseen: Unseen | None) -> None:
+        """Remember the state as the best so far, and by which pixels it is that."""
+        self.unseen, self.kept = unseen, self.state()
 
     def go_back(self) -> None:
         """Return to the best state and forget it: from here on the newest average is the best."""

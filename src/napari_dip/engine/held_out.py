@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dip.engine.components import Range
-from napari_dip.engine.judging import Judge, Part, StoppingRule, WholeNumber
+from napari_dip.engine.judging import Judge, Part, StoppingRule, Unseen, WholeNumber
 from napari_dip.engine.problem import Problem
 
 __all__ = ["HeldOut"]
@@ -166,6 +166,7 @@ class _HeldOutJudge(Judge):
         if not self.due(iteration):
             return None
         errors = self._watched(average) - self.truth
+        self.unseen = Unseen(self.where, errors[0])
         if self.rule.absolute:
             return float(errors.abs().mean())
         held_out = errors.square().mean()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Annotated
 
 import torch
@@ -17,10 +18,26 @@ from torch import Tensor
 from napari_dip.engine.components import Component, Range
 from napari_dip.engine.problem import Problem
 
-__all__ = ["Judge", "Part", "Patience", "StoppingRule", "WholeNumber"]
+__all__ = ["Judge", "Part", "Patience", "StoppingRule", "Unseen", "WholeNumber"]
 
 WholeNumber = Annotated[int, Range(0)]
 Part = Annotated[float, Range(0, 1)]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What became of pixels that the fit did not see.
+
+    Parameters
+    ----------
+    where
+        Which pixels of the measurement, as one number each.
+    errors
+        What an estimate said of them less what was measured there, shape (channels, pixels).
+    """
+
+    where: Tensor
+    errors: Tensor
 
 
 class Judge(ABC):
@@ -38,10 +55,13 @@ class Judge(ABC):
         Iterations without improvement that are allowed in any case.
     first
         The iteration from which on that counts.
+    unseen
+        What the last figure was told by; None where no pixels are held out.
     """
 
     seen: Tensor
     shown: Tensor | None = None
+    unseen: Unseen | None = None
     tolerance: float = 0.0
     wait: int = 40
     first: int = 0

@@ -17,7 +17,7 @@ from torch import Tensor
 from napari_dip.engine.devices import choose_device, choose_precision
 from napari_dip.engine.fit import STEPS, WATCHED, Fit, stream
 from napari_dip.engine.footing import Footing
-from napari_dip.engine.judging import Patience
+from napari_dip.engine.judging import Patience, Unseen
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
@@ -78,6 +78,14 @@ class Iterate:
     def settled(self) -> Tensor:
         """Return, as `estimate` does, what the run would come to if its rule ended it here with no finish."""
         return self._fit.settled(self.warm)[0].cpu()
+
+    @property
+    def unseen(self) -> Unseen | None:
+        """What the best estimate said of the pixels that the rule held out, before it was shown them.
+
+        None where there are none, or the rule has not looked yet.
+        """
+        return self._fit.unseen
 
     def neighbour(self) -> Neighbour:
         """Return what another run may start from."""
@@ -164,7 +172,7 @@ def iterate(
             if sound and judge.due(iteration):
                 figure = fit.judged(judge, iteration)
             if figure is not None and patience.better(iteration, figure):
-                fit.keep()
+                fit.keep(judge.unseen)
             stopped_by = _why_stop(settings, iteration, clock.seconds)
             last = int(min(settings.iterations, patience.end)) + finish
             if patience.exhausted:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Description",
     "ZarrFile",
+    "beside",
     "check",
     "ending_for",
     "is_path",
@@ -75,6 +76,19 @@ def stem_of(path: str | os.PathLike[str]) -> str:
     name = Path(path).name
     ending = next((ending for ending in READABLE if name.lower().endswith(ending) and name != ending), "")
     return name[: len(name) - len(ending)]
+
+
+def beside(path: str | os.PathLike[str], what: str) -> Path:
+    """Return the name of a file of floating-point numbers that belongs to an image's, and lies beside it.
+
+    Examples
+    --------
+    >>> str(beside("cell.ome.tif", "uncertainty")), str(beside("cell.png", "uncertainty"))
+    ('cell-uncertainty.ome.tif', 'cell-uncertainty.ome.tif')
+    """
+    path, stem = Path(path), stem_of(path)
+    ending = ".ome.tif" if kind_of(path) == "png" else path.name[len(stem) :]
+    return path.with_name(f"{stem}-{what}{ending}")
 
 
 def kind_of(path: str | os.PathLike[str]) -> Kind:

@@ -17,6 +17,7 @@ __all__ = [
     "deblock_layer",
     "deconvolve_layer",
     "denoise_layer",
+    "how_sure",
     "inpaint_layer",
     "pause",
     "show_removed",
@@ -78,6 +79,18 @@ def show_removed(viewer: napari.viewer.Viewer) -> None:
         try:
             show_removed(viewer, run)
         except ValueError as error:
+            show_error(str(error))
+
+
+def how_sure(viewer: napari.viewer.Viewer) -> None:
+    """Add a layer with how far each pixel of the selected result may be from the truth."""
+    from napari_dip.viewer.how_sure import ask_how_sure
+
+    run = _done(viewer)
+    if run is not None:
+        try:
+            ask_how_sure(viewer, run)
+        except (ValueError, MemoryError) as error:
             show_error(str(error))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +26,7 @@ from napari_dip.viewer.growing import Growing
 from napari_dip.viewer.layers import AFTERWARDS, unwrap
 from napari_dip.viewer.stacks import PlanesToDo, Region, position
 from napari_dip.viewer.time_left import TimeLeft
+from napari_dip.viewer.uncertainty import Awaited, show_uncertainty
 from napari_dip.viewer.waiting import when_finished
 from napari_dip.viewer.words import how_far
 
@@ -79,6 +80,9 @@ class Run:
         The layer that guides it, or None.
     then
         What to do with the window when it has finished, a key of `napari_dip.viewer.layers.AFTERWARDS`.
+    of
+        The run whose result is looked at again: what comes of this one is the uncertainty of that. None for
+        a run with a result of its own.
 
     Attributes
     ----------
@@ -123,15 +127,18 @@ class Run:
         region: Region | None = None,
         guide: Image | None = None,
         then: str = "keep both",
+        of: Run | None = None,
     ) -> None:
         self._viewer: Any = unwrap(viewer)
+        self.of = of
+        self._again: Callable[[np.ndarray, int], Job] | None = None
         self.source, self.task = unwrap(source), job.task.name
         self.guide: Image | None = unwrap(guide)
         self.region = region or Region.of(self.source, job.axes)
         self.planes = PlanesToDo(job, self.region)
         self.mask: tuple[Layer, Any] | None = None
         this = weakref.ref(self)
-        self._growing = Growing(
+        self._growing = (Growing if of is None else Awaited)(
             self._viewer,
             self.source,
             self.guide,
@@ -250,6 +257,18 @@ class Run:
     def detail(self) -> float:
         """What is chosen of the result's detail, as `adjust` takes it."""
         return 0.0 if self.result is None else float(self.result.settings.get("detail", 0))
+
+    @property
+    def assessable(self) -> bool:
+        """Whether `how_sure` can tell how sure the run's result is."""
+        held = self.result is not None and isinstance(self.result.image, np.ndarray)
+        return self.done and held and self._again is not None
+
+    def again(self, runs: int) -> Job:
+        """Return a job that tells, by so many runs, how sure the result is; the run is `assessable`."""
+        assert self.result is not None and self._again is not None
+        result = self.result if self.result.detail is None else self.result.adjusted(0)
+        return self._again(result.image, runs)
 
     def adjust(self, detail: float) -> None:
         """Let the result be smoother, or have more detail, at once and without another run.
@@ -399,14 +418,25 @@ class Run:
             if job.warning:
                 show_warning(job.warning)
             if self.result is not None and job.last is not None:
-                layer = self._growing.finish(self.result)
-                self._then(self._viewer, self.source, layer)
+                if self.of is None:
+                    layer = self._growing.finish(self.result)
+                    self._then(self._viewer, self.source, layer)
+                self._tell_uncertainty(self.result)
+        self._again = job.again() if self.of is None else None
         self._window.forget()
         _LIVE.remove(self)
         # A handle may outlive the window, and must not keep it.
         self._viewer = None
         self._growing.let_go()
         self.finished.emit()
+
+    def _tell_uncertainty(self, result: Restoration) -> None:
+        """Show how sure the result is, if that is known now."""
+        run = self if self.of is None else self.of
+        if result.uncertainty is None or run.result is None or run.layer is None:
+            return
+        run.result = replace(run.result, uncertainty=result.uncertainty)
+        show_uncertainty(self._viewer, self.source, run.layer, result)
 
 
 class Runs:

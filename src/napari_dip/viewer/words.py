@@ -17,6 +17,7 @@ __all__ = [
     "ending",
     "how_detailed",
     "how_far",
+    "how_sure",
     "looks_like_noise",
     "need",
     "number",
@@ -198,6 +199,21 @@ def looks_like_noise(structure: float | None) -> str:
             f"{structure:.2f}, those of noise by 0. Move Detail to the right, or look for edges in the layer."
         )
     return "What was removed looks like noise."
+
+
+def how_sure(typical: float, largest: float) -> str:
+    """Return what a map of standard deviations says.
+
+    Parameters
+    ----------
+    typical, largest
+        The median and about the largest of them, in the image's units.
+    """
+    return (
+        "About two thirds of the pixels should lie within their value in the layer [uncertainty] of the "
+        f"truth, 95% within twice that. Half of the values are below {number(typical)}, nearly all below "
+        f"{number(largest)}."
+    )
 
 
 def how_far(run: Run) -> str:

@@ -13,6 +13,7 @@ from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu, QMessageBox, QPushButton, QWidget
 
+from napari_dip.viewer.how_sure import ask_how_sure
 from napari_dip.viewer.removed import show_removed
 from napari_dip.viewer.runs import Run
 from napari_dip.viewer.stacks import Region
@@ -66,7 +67,9 @@ class MoreMenu(QPushButton):
         self._viewer = viewer
         self._run: Run | None = None
         self._recent: list[Recent] = []
-        self.setToolTip("What was removed, this result as code, a preset of your own, runs to do again.")
+        self.setToolTip(
+            "What was removed, how sure it is, this result as code, a preset of your own, runs to do again."
+        )
         self._entries = QMenu(self)
         self._entries.setToolTipsVisible(True)
         self._entries.aboutToShow.connect(self._fill)
@@ -122,6 +125,15 @@ class MoreMenu(QPushButton):
                     "A layer with what was taken away from the image: it should look like noise.",
                     lambda: show_removed(self._viewer, run),
                 )
+            if run.assessable:
+                self._add(
+                    menu,
+                    "How sure is it?",
+                    "Restores it twice more, with other random numbers and other noise, and shows as a layer "
+                    "how far each pixel may be from the truth.",
+                    lambda: ask_how_sure(self._viewer, run),
+                )
+            if run.adjustable or run.assessable:
                 menu.addSeparator()
             self._add(
                 menu,

@@ -11,6 +11,7 @@ from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_dip.viewer.runs import Run
+from napari_dip.viewer.uncertainty import typical
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.detail import DetailChoice
 from napari_dip.viewer.widgets.more import MoreMenu
@@ -18,7 +19,7 @@ from napari_dip.viewer.widgets.narrow import put_before
 from napari_dip.viewer.widgets.planes import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
-from napari_dip.viewer.words import ending, time_left, whereabouts
+from napari_dip.viewer.words import ending, how_sure, time_left, whereabouts
 
 __all__ = ["PART", "RunControls"]
 
@@ -233,6 +234,17 @@ class RunControls(QWidget):
             self._show_curves()
 
     def _on_finished(self) -> None:
+        run = self.run
+        if run is not None and run.of is not None:  # back to the run with a result
+            self.follow(run.of)
+            found = None if run.result is None else run.result.uncertainty
+            if run.error is not None:
+                self.tell(f"How sure the result is can't be told: {run.error}")
+            elif found is None:
+                self.tell("How sure the result is was not told: it was stopped before that.")
+            else:
+                self.tell(how_sure(*typical(found)))
+            return
         self.detail.follow(self.run)
         self._show_state()
         self._show_curves()
@@ -322,8 +334,9 @@ class RunControls(QWidget):
             where = f"Iteration {iteration}"
         bounds = run.past_its_usual_length, run.will_be_quicker
         left = "paused" if run.paused else time_left(run.seconds_left, *bounds)
+        again = "" if run.of is None else "Once more, to see how sure it is"
         spares = "" if run.paused else run.spares
-        return " · ".join(part for part in (where, left, spares) if part)
+        return " · ".join(part for part in (again, where, left, spares) if part)
 
     def _show_curves(self) -> None:
         run = self.run

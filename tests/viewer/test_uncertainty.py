@@ -1,0 +1,65 @@
+"""How sure a result is, as a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_dip.viewer import denoise
+from napari_dip.viewer.how_sure import ask_how_sure
+from napari_dip.viewer.removed import show_removed
+
+SHORT = {"iterations": 12, "seed": 1, "device": "cpu", "precision": "float32"}
+
+
+def test_it_is_a_layer_that_lies_where_the_result_does_and_the_result_stays(viewer, noisy, notifications):
+    source = viewer.add_image(noisy, name="cell", scale=(0.5, 0.25), translate=(3, 4), units="um")
+    run = denoise(viewer, source, **SHORT)
+    before = run.wait().image.copy()
+    again = ask_how_sure(viewer, run)
+    assert again.of is run
+    assert again.wait().uncertainty is run.result.uncertainty
+    assert [layer.name for layer in viewer.layers] == ["cell", "cell [denoised]", "cell [uncertainty]"]
+    layer = viewer.layers["cell [uncertainty]"]
+    np.testing.assert_array_equal(layer.data, run.result.uncertainty)
+    np.testing.assert_array_equal(run.layer.data, before)
+    np.testing.assert_array_equal(layer.data_to_world((5, 7)), source.data_to_world((5, 7)))
+    assert layer.units == source.units
+    assert layer.metadata["napari_dip"]["runs"] == 3
+    assert (layer.data > 0).all()
+    assert "within their value in the layer [uncertainty]" in notifications[-1].message
+    # What is known is shown again without another run.
+    viewer.layers.remove(layer)
+    assert ask_how_sure(viewer, run) is None
+    assert "cell [uncertainty]" in viewer.layers
+
+
+def test_the_menu_offers_it_and_the_controls_come_back_to_the_result(viewer, noisy, open_denoise, wait_until):
+    viewer.add_image(noisy, name="cell")
+    widget = open_denoise()
+    run = denoise(viewer, "cell", **SHORT)
+    run.wait()
+    menu = widget.controls.more
+    menu._fill()
+    entry = next(action for action in menu._entries.actions() if action.text() == "How sure is it?")
+    entry.trigger()
+    again = widget.controls.run
+    assert again.of is run
+    again.stop()
+    wait_until(lambda: again.done)
+    assert widget.controls.run is run
+    assert show_removed(viewer, run) in viewer.layers
+
+
+def test_of_a_run_that_was_asked_for_it_the_layer_comes_with_the_result(viewer, noisy):
+    run = denoise(viewer, viewer.add_image(noisy, name="cell"), uncertainty=2, **SHORT)
+    run.wait()
+    np.testing.assert_array_equal(viewer.layers["cell [uncertainty]"].data, run.result.uncertainty)
+    assert viewer.layers["cell [uncertainty]"].metadata["napari_dip"]["runs"] == 2
+
+
+def test_what_cannot_be_told_is_said(viewer, noisy):
+    run = denoise(viewer, viewer.add_image(noisy), stopping="fixed", **SHORT)
+    run.wait()
+    with pytest.raises(ValueError, match="held out pixels"):
+        ask_how_sure(viewer, run)
