@@ -435,7 +435,8 @@ class Run:
         run = self if self.of is None else self.of
         if result.uncertainty is None or run.result is None or run.layer is None:
             return
-        run.result = replace(run.result, uncertainty=result.uncertainty)
+        if not run.detail:  # else it is that of another choice
+            run.result = replace(run.result, uncertainty=result.uncertainty)
         show_uncertainty(self._viewer, self.source, run.layer, result)
 
 
