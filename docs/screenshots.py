@@ -166,7 +166,7 @@ def inpaint() -> None:
     pause(1.0)
     during = whole(viewer)
     wait(lambda: run.done)
-    mask.visible = False
+    mask.mode, mask.visible = "pan_zoom", False
     viewer.layers.selection.active = run.layer
     QTest.mouseMove(viewer.window._qt_viewer.canvas.native, QPoint(5, 5))  # the brush is put away
     side_by_side(viewer)
