@@ -1,6 +1,8 @@
 """Whatever becomes of the layers, a run is not lost, and runs leave nothing behind."""
 
 import gc
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -64,3 +66,35 @@ def test_runs_in_a_row_leave_no_thread_and_no_layer_behind(viewer, noisy):
         once()
     gc.collect()
     assert threading.active_count() <= threads + 1 and list(viewer.layers) == [layer]
+
+
+RELOAD = """
+import napari, numpy as np
+from npe2 import PluginManager
+from napari_dip.viewer import denoise
+
+viewer, plugins = napari.Viewer(show=False), PluginManager.instance()
+image = np.random.default_rng(0).poisson(50, (32, 32)).astype("uint16")
+_, widget = viewer.window.add_plugin_dock_widget("napari-dip", "Denoise")
+run = denoise(viewer, viewer.add_image(image, name="cell"), **SHORT)
+for _ in range(2):
+    plugins.disable("napari-dip")
+    plugins.enable("napari-dip")
+print(run.wait().iterations)
+viewer.window.remove_dock_widget("all")
+_, another = viewer.window.add_plugin_dock_widget("napari-dip", "Denoise")
+print(another is not widget, another.layer.layer.name, [layer.name for layer in viewer.layers])
+viewer.close()
+"""
+
+
+def test_the_plugin_may_be_switched_off_and_on_during_a_run():
+    # In a process of its own: pytest's napari has a manager of plugins that forgets no command.
+    done = subprocess.run(
+        [sys.executable, "-c", RELOAD.replace("SHORT", repr(SHORT))],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["6", "True cell ['cell', 'cell [denoised]']"]
