@@ -25,6 +25,7 @@ BETWEEN = (
     "results",
     "step",
     "history",
+    "doubt",
     "order",
     "job",
     "plan",

@@ -19,16 +19,15 @@ import torch
 
 from napari_dip.detail import MOST_BYTES, Detail, Plane
 from napari_dip.detail import memory_of as memory_of_pictures
+from napari_dip.doubt import Doubt
 from napari_dip.engine.devices import DeviceFailure, available_memory, failed, out_of_memory
 from napari_dip.engine.filters import smooth_fill
-from napari_dip.engine.fit import TRUSTED
 from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.memory import memory_of
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.settings import LARGEST_SEED, Settings
+from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate, iterate, resolve
-from napari_dip.engine.uncertainty import Guess, deviation, made_anew
 from napari_dip.history import History, root_mean_square
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description, beside
@@ -136,82 +135,78 @@ class Job:
         self._source = Source(image, axes, neighbours or 0, together)
         self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
 
-        others = {} if guide is None else {"guided_by": guide.fingerprint}
-        if isinstance(image, Repeated):
-            others["repeated"] = image.fingerprint
-
-        def complete(engine: Settings, tile: int | None) -> dict[str, Any]:
-            return {
-                "preset": preset,
-                **task.settings,
-                **engine.to_dict(),
-                "noise": "auto" if noise is None else noise.to_dict(),
-                "axes": axes.names,
-                "dtype": None if dtype is None else self.dtype.name,
-                "tile": tile,
-                "warm": warm,
-                "neighbours": neighbours,
-                "channels": "together" if together else "apart",
-                **({"detail": detail} if detail else {}),
-                **({"uncertainty": uncertainty} if uncertainty else {}),
-                **others,
-            }
-
+        self._task_settings = {"preset": preset, **task.settings}
+        self._settings = {
+            "noise": "auto" if noise is None else noise.to_dict(),
+            "axes": axes.names,
+            "dtype": None if dtype is None else self.dtype.name,
+            "tile": None,
+            "warm": warm,
+            "neighbours": neighbours,
+            "channels": "together" if together else "apart",
+            **({"detail": detail} if detail else {}),
+            **({"uncertainty": uncertainty} if uncertainty else {}),
+            **({} if guide is None else {"guided_by": guide.fingerprint}),
+            **({"repeated": image.fingerprint} if isinstance(image, Repeated) else {}),
+        }
         settings = task.suit(settings)
-        unfinished = None
+        files = []
         if out is not None:
-            unfinished_settings = complete(settings, tile)
-            unfinished = Unfinished(out, unfinished_settings, description or Description.plain(axes.names))
-            if unfinished.settings is not None:  # what was decided then holds now
-                chosen = unfinished.settings
+            description = description or Description.plain(axes.names)
+            paths = [out, beside(out, "uncertainty")] if uncertainty else [out]
+            files = [Unfinished(path, self._complete(settings, tile), description) for path in paths]
+            if files[0].settings is not None:  # what was decided then holds now
+                chosen = files[0].settings
                 settings = settings.changed(device=chosen["device"], precision=chosen["precision"])
                 tile = chosen["tile"]
         self.engine = resolve(settings)
         self.factors = task.factors(axes)
         original = Original(self._source, self.factors, self.dtype)
         self.shape = original.shape
-        self._result: Result
-        self._map: Result | None = None  # how sure it is
-        self._unfinished = unfinished
-        if unfinished is None:
+        if not files:
             _refuse_too_large(self.shape, self.dtype)
-            self._result = Result(original)
-        else:
-            self._result = OnDisk(original, axes, unfinished, self._made_from)
+
+        def stored(what: Original | Unknown, number: int) -> Result:
+            return OnDisk(what, axes, files[number], self._made_from) if files else Result(what)
+
+        self._result = stored(original, 0)
+        self._doubt: Doubt | None = None
         if uncertainty:
-            unknown = Unknown(self.shape, self.factors)
-            if out is None:
-                self._map = Result(unknown)
-            else:
-                described = description or Description.plain(axes.names)
-                there = Unfinished(beside(out, "uncertainty"), unfinished_settings, described)
-                self._map = OnDisk(unknown, axes, there, self._made_from)
-        free = SPARE * available_memory(torch.device(self.engine.device))
-        memory = functools.cache(lambda *size: self._memory(size))
-        cutting = Cutting(axes, tuple(image.shape), self.factors)
-        if tile is None:
-            tile = cutting.largest_tile(lambda size: memory(*size) <= free)
-        self.memory = memory(*cutting.size(tile))
-        self.parts = cutting.parts(tile)
-        self.settings = complete(self.engine, tile)
+            self._doubt = Doubt(uncertainty, stored(Unknown(self.shape, self.factors), 1))
+        self._unfinished = files[0] if files else None
+        tile = self._cut(tile)
+        self.settings = self._complete(self.engine, tile)
         self._warm, self._detail = warm, detail
-        fits = unfinished is None and memory_of_pictures(self.shape, self.dtype) <= MOST_BYTES
+        fits = out is None and memory_of_pictures(self.shape, self.dtype) <= MOST_BYTES
         self._keeps_pictures = task.adjustable and fits
         self._planes: dict[Place, Plane] = {}  # that were restored and whose pictures are kept
         self._starts: dict[str, Neighbour] = {}  # of each channel and tile, the run that was done last
+        self._others: dict[str, dict[str, Neighbour]] = {}  # and those that told how sure it is
         self.last: Step | None = None
         self._history = History()
         self._order = Order(self.parts)
         self._pace = Pace(self.engine, len(self.parts), max(1, uncertainty))
-        self._looks = uncertainty
-        self._told = self._map is not None and self._map.lasts  # by another run perhaps
-        self._given: np.ndarray | None = None
         self._open = False  # whether there is an estimate that the result does not have yet
         self._asked: Task | None = None  # for what, in place of the task at hand
         self._measured: Measured | None = None
         self._piece: Piece  # the part at hand, from when it is made ready
         self.stopped_by: str | None = None
         self.warning: str | None = None
+
+    def _complete(self, engine: Settings, tile: int | None) -> dict[str, Any]:
+        """Return the complete settings, in the words of the verbs."""
+        return {**self._task_settings, **engine.to_dict(), **self._settings, "tile": tile}
+
+    def _cut(self, tile: int | None) -> int | None:
+        """Cut the image into parts whose runs fit in memory; return the largest side of a tile, if any."""
+        free = SPARE * available_memory(torch.device(self.engine.device))
+        memory = functools.cache(lambda *size: self._memory(size))
+        cutting = Cutting(self.axes, tuple(self.image.shape), self.factors)
+        if tile is None:
+            tile = cutting.largest_tile(lambda size: memory(*size) <= free)
+        self.memory = memory(*cutting.size(tile))
+        self.parts = cutting.parts(tile)
+        return tile
 
     def _memory(self, size: Sequence[int]) -> int:
         """Return about how many bytes a run on so many pixels of the image would take, with the result."""
@@ -223,7 +218,7 @@ class Job:
 
     @property
     def _results(self) -> list[Result]:
-        return [self._result] if self._map is None else [self._result, self._map]
+        return [self._result] if self._doubt is None else [self._result, self._doubt.result]
 
     # ------------------------------------------------------------------------------------------ doing it
 
@@ -277,7 +272,8 @@ class Job:
 
         def make(image: np.ndarray, runs: int) -> Job:
             job = planned(uncertainty=runs)
-            job._given, job._keeps_pictures = image, False
+            assert job._doubt is not None
+            job._doubt.given, job._keeps_pictures = image, False
             job._pace = Pace(job.engine, len(job.parts), runs - 1)
             return job
 
@@ -326,8 +322,8 @@ class Job:
                 self._unfinished = None
                 record = self._record()
                 self._result.finish(record)
-                if self._map is not None:
-                    self._map.finish(record | {"shows": "uncertainty"})
+                if self._doubt is not None:
+                    self._doubt.result.finish(record | {"shows": "uncertainty"})
         finally:
             for result in self._results:
                 result.close()
@@ -336,8 +332,8 @@ class Job:
         """Go on from where another run to the same file ended."""
         indices = {place(part.index): part.index for part in self.parts}
         done = self._result.take_up(list(indices.values()), self.settings)
-        if self._map is not None:
-            told = self._map.take_up(list(indices.values()), self.settings)
+        if self._doubt is not None:
+            told = self._doubt.result.take_up(list(indices.values()), self.settings)
             done = {at: past for at, past in done.items() if at in told}
         self._order.begin(lambda part: place(part.index) in done)
         for past in done.values():
@@ -349,9 +345,10 @@ class Job:
         """Restore a part, and note that its plane or volume is done if it was the last of it."""
         self._part = part = self.parts[run]
         self._take_task()
+        given = None if self._doubt is None else self._doubt.given
         try:
             problem = self._prepare()
-            if problem is not None and self._given is None:
+            if problem is not None and given is None:
                 self._open = True
                 yield from self._run(run, problem)
         except OSError as error:
@@ -362,17 +359,17 @@ class Job:
             self.stopped_by = "device failure" if isinstance(error, DeviceFailure) else "unreadable image"
             return
         if problem is not None:
-            if self._given is None:
+            if given is None:
                 self._write()
                 self._judge(run)
                 self._open = False
                 if self._warm and self.last is not None:
                     self._starts[self._kin] = self.last.iterate.neighbour()
             else:
-                self._result[part.goes] = self._given[part.goes]
-            if self._looks and not self.stopped_by:
+                self._result[part.goes] = given[part.goes]
+            if self._doubt is not None and not self.stopped_by:
                 try:
-                    yield from self._look_again(run)
+                    yield from self._look_again(run, self._doubt)
                 except (DeviceFailure, MemoryError) as error:  # the result is there
                     self.warning = f"{error} How sure the result is was not told."
                     failure = isinstance(error, DeviceFailure)
@@ -388,8 +385,8 @@ class Job:
             self._adjust()
             runs = self._order.of(part.index)
             kins = {self._kin_of(self.parts[run]) for run in runs}
-            if self._map is not None:
-                self._map.complete(part.index, {}, {})
+            if self._doubt is not None:
+                self._doubt.result.complete(part.index, {}, {})
             self._result.complete(
                 part.index,
                 self._history.among(runs),
@@ -431,54 +428,19 @@ class Job:
             if self.stopped_by:
                 return
 
-    def _look_again(self, run: int) -> Iterator[Step]:
-        """Find out how sure the result of the part at hand is, by other random numbers and other noise."""
-        problem, guesses, anew = self._piece.problem(), [], None
-        if self._given is None:
-            assert self.last is not None
-            guesses.append(_guess(self.last.iterate))
-        else:
-            guesses.append(Guess(self._piece.estimated(self._given[self._part.goes]), None))
-        skipped = self._given is not None
-        for number in range(1, self._looks):
-            seed = (self.engine.seed + number) % (LARGEST_SEED + 1)
-            last = number == self._looks - 1
-            start = self._starts.get(f"{self._kin} run {number}")
-            if start is not None:  # what it says of pixels that it does not see is what is asked for
-                start = replace(start, age=TRUSTED)
-            asked = made_anew(problem, guesses[0].image, seed) if last else problem
-            for it in self._iterate(asked, replace(self.engine, seed=seed), start):
-                self.last = self._pace.step(
-                    run,
-                    self._part.goes,
-                    it,
-                    len(self._order.waiting),
-                    self._history.usual,
-                    number - skipped,
-                )
-                yield self.last
-                if self.stopped_by or self._asked is not None:
-                    break
-            if not last:
-                guesses.append(_guess(it))
-            elif it.stopped_by is not None:
-                anew = it.best()
-            if self.stopped_by or self._asked is not None:
-                break
-            if self._warm:
-                self._starts[f"{self._kin} run {number}"] = it.neighbour()
-        if self._asked is None:
-            self._tell(problem, guesses, anew)
-
-    def _tell(self, problem: Problem, guesses: Sequence[Guess], anew: torch.Tensor | None) -> None:
-        """Note how sure the result of the part at hand is."""
-        found = deviation(*self._piece.proper(problem, guesses, anew))
-        if found is None:
+    def _look_again(self, run: int, doubt: Doubt) -> Iterator[Step]:
+        """Find out how sure the result of the part at hand is."""
+        own = self.last.iterate if self.last is not None and doubt.given is None else None
+        starts = self._others.setdefault(self._kin, {}) if self._warm else {}
+        for number, it in doubt.look(self._piece, own, self.engine, starts, self._iterate, self._is_to_end):
+            waiting, usual = len(self._order.waiting), self._history.usual
+            self.last = self._pace.step(run, self._part.goes, it, waiting, usual, number)
+            yield self.last
+        if self._asked is None and not doubt.tell(self._piece):
             self.warning = "How sure the result is was not told everywhere: it was stopped before that."
-            return
-        assert self._map is not None
-        self._map[self._part.goes] = self._piece.unsure(found, self._map[self._part.goes])
-        self._told = True
+
+    def _is_to_end(self) -> bool:
+        return self.stopped_by is not None or self._asked is not None
 
     def _iterate(self, problem: Problem, engine: Settings, neighbour: Neighbour | None) -> Iterator[Iterate]:
         run, it, changed = iterate(problem, engine, neighbour), None, None
@@ -647,7 +609,7 @@ class Job:
             noise=self._history.noise,
             detail=Detail(self._result.array, list(self._planes.values())) if self._planes else None,
             task=self.task.name,
-            uncertainty=self._map.final if self._map is not None and self._told else None,
+            uncertainty=self._doubt.result.final if self._doubt is not None and self._doubt.told else None,
         )
 
     def _record(self) -> dict[str, Any]:
@@ -655,10 +617,6 @@ class Job:
         record = origin(self.task.name) | self.result().to_dict()
         del record["history"]
         return record
-
-
-def _guess(it: Iterate) -> Guess:
-    return Guess(it.best(), it.unseen, it.stopped_by == "stopping rule")
 
 
 def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
