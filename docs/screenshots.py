@@ -166,9 +166,10 @@ def inpaint() -> None:
     pause(1.0)
     during = whole(viewer)
     wait(lambda: run.done)
+    QTest.mouseMove(viewer.window._qt_viewer.canvas.native, QPoint(5, 5))  # the brush is put away
+    pause(0.3)
     mask.mode, mask.visible = "pan_zoom", False
     viewer.layers.selection.active = run.layer
-    QTest.mouseMove(viewer.window._qt_viewer.canvas.native, QPoint(5, 5))  # the brush is put away
     side_by_side(viewer)
     imwrite(IMAGES / "inpaint.png", np.concatenate([during, whole(viewer)]))
     viewer.close()
