@@ -19,8 +19,9 @@ __all__ = ["Intensities", "cast", "check_image", "dtype_of"]
 LOW, HIGH = 0.05, 0.95
 # The brightest outlier lies at most this many times the range between low and high away from it.
 FARTHEST = 25.0
-# Squares of larger numbers, such as fill values of 1e308, and their sums are beyond float64.
-LARGEST = 1e100
+# Differences of larger numbers, such as fill values of 3e38, are beyond float32, and in the end squares of
+# them beyond float64.
+LARGEST = 1e37
 # Percentiles of more pixels than this are taken from evenly spread ones.
 ENOUGH = 4_000_000
 
@@ -62,7 +63,7 @@ class Intensities:
         Raises
         ------
         TypeError, ValueError
-            If it is no image of real numbers, or its numbers are beyond 1e100.
+            If it is no image of real numbers, or its numbers are beyond 1e37.
 
         Examples
         --------
