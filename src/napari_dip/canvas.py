@@ -85,7 +85,8 @@ class Canvas:
         """Return what lies on the canvas as the engine has it, shape (channels, [Z,] Y, X)."""
         low, high = self.limits
         planes = self.axes.to_engine(self.frame[self.index]).astype(np.float64)
-        return torch.from_numpy(((planes - low) / (high - low)).astype(np.float32))
+        # As `intensities` has it: whoever sees it sees nothing beyond the limits.
+        return torch.from_numpy(((planes.clip(low, high) - low) / (high - low)).astype(np.float32))
 
     def intensities(self, image: Tensor) -> Tensor:
         """Return an image of the engine's in the user's intensities; nothing lies beyond the limits."""
