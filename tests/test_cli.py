@@ -460,9 +460,11 @@ def test_a_stack_that_was_interrupted_goes_on_where_it_was(capsys, monkeypatch):
 
     seen.clear()
     monkeypatch.setattr("napari_dip.cli.restoring.Bar.follow", lambda bar, step: seen.append(step.run))
-    assert run("denoise stack.ome.zarr -o out", QUICK) == 0
+    assert run("denoise stack.ome.zarr slices -o out --resume --json", QUICK) == 0
     assert set(seen) == {1, 2} and there("out") == ["stack.denoised.ome.zarr"]
     assert np.array_equal(pixels("out/stack.denoised.ome.zarr"), pixels("whole.ome.tif"))
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one.get("skipped", False) for one in told] == [True, True, True, False]
 
 
 @posix

@@ -123,6 +123,7 @@ def _restore(verb: Verb, arguments: Sequence[str]) -> int:
         speaker,
         overwrite=options["overwrite"],
         skip_existing=options["skip_existing"],
+        resume=options["resume"],
         same_axes=options["axes"] is not None,
     )
 

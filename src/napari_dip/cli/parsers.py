@@ -103,6 +103,12 @@ def verb_parser(verb: Verb) -> Parser:
         "--overwrite", action="store_true", help="Replace results that exist, when the new ones are finished."
     )
     existing.add_argument("--skip-existing", action="store_true", help="Leave out what has a result already.")
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        help="Only go on with what was interrupted. Without it that is gone on with too, and what was not "
+        "begun is begun.",
+    )
     files.add_argument(
         "--settings",
         metavar="FILE",

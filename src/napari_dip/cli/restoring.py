@@ -112,6 +112,7 @@ def restore(
     *,
     overwrite: bool = False,
     skip_existing: bool = False,
+    resume: bool = False,
     same_axes: bool = True,
 ) -> int:
     """Restore all images; return the exit code.
@@ -131,6 +132,8 @@ def restore(
     overwrite, skip_existing
         What becomes of a result that exists: a new one takes its place when it is finished, or it stays,
         which is no failure.
+    resume
+        Whether what was never begun, or is finished, is left out.
     same_axes
         Whether the axes in the settings are these images' for sure; else they count where the number fits.
 
@@ -139,7 +142,7 @@ def restore(
     UsageError
         If the settings can't be used with any image.
     """
-    counts = dict.fromkeys(("restored", "there already", "failed"), 0)
+    counts = dict.fromkeys(("restored", "there already", "not interrupted", "failed"), 0)
 
     def failed(name: object, out: Path | None, error: Exception) -> None:
         facts = {"input": str(name)} | ({} if out is None else {"output": str(out)})
@@ -150,7 +153,11 @@ def restore(
         failed(failure.name, None, ValueError(failure.sentence))
     todo = []
     for work in works:
-        if not os.path.lexists(work.out) or overwrite:
+        if resume and not _is_begun(work.out):
+            facts = {"input": str(work.image), "output": str(work.out), "skipped": True}
+            speaker.say(f"{work.image}: no run of it was interrupted", facts)
+            counts["not interrupted"] += 1
+        elif not os.path.lexists(work.out) or overwrite:
             todo.append(work)
         elif skip_existing:
             facts = {"input": str(work.image), "output": str(work.out), "skipped": True}
@@ -182,6 +189,12 @@ def restore(
     if len(works) + len(failures) > 1:
         speaker.say(", ".join(f"{count} {what}" for what, count in counts.items() if count), None)
     return FAILED if counts["failed"] else DONE
+
+
+def _is_begun(path: Path) -> bool:
+    from napari_dip.unfinished import is_begun  # takes seconds
+
+    return is_begun(path)
 
 
 def _check(verb: str, settings: Mapping[str, Any]) -> None:
