@@ -24,8 +24,10 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def examples(number):
-    """Try a property so often. A simpler example is not looked for: that would be hundreds of runs."""
-    return settings(max_examples=number, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+    """Try a property so often, each time the same. Simpler examples are not looked for: hundreds of runs."""
+    return settings(
+        max_examples=number, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
+    )
 
 
 def picture(shape=(20, 24), seed=0):
@@ -35,7 +37,7 @@ def picture(shape=(20, 24), seed=0):
 
 
 WHOLE = ["bool", "uint8", "int8", "uint16", "int16", ">u2", "int32", "uint32", "int64", "uint64"]
-BROKEN = {"float16": 6e4, "float32": 2.0**120, "float64": 2.0**200, ">f4": 2.0**30}
+BROKEN = {"float16": 6e4, "float32": 2.0**120, "float64": 2.0**120, ">f4": 2.0**30}
 
 
 @st.composite
