@@ -34,7 +34,9 @@ def test_it_is_a_layer_that_lies_where_the_result_does_and_the_result_stays(view
     assert "cell [uncertainty]" in viewer.layers
 
 
-def test_the_menu_offers_it_and_the_controls_come_back_to_the_result(viewer, noisy, open_denoise, wait_until):
+def test_the_menu_offers_it_and_the_controls_come_back_to_the_result(
+    viewer, noisy, open_denoise, wait_until, monkeypatch
+):
     viewer.add_image(noisy, name="cell")
     widget = open_denoise()
     run = denoise(viewer, "cell", **SHORT)
@@ -42,12 +44,14 @@ def test_the_menu_offers_it_and_the_controls_come_back_to_the_result(viewer, noi
     menu = widget.controls.more
     menu._fill()
     entry = next(action for action in menu._entries.actions() if action.text() == "How sure is it?")
+    monkeypatch.setattr(widget.controls.plot, "isVisible", lambda: True)  # the window is not shown
     entry.trigger()
     again = widget.controls.run
     assert again.of is run
     again.stop()
     wait_until(lambda: again.done)
     assert widget.controls.run is run
+    assert len(widget.controls.plot._data.getOriginalDataset()[0]) == len(run.trace) > 0
     assert show_removed(viewer, run) in viewer.layers
 
 

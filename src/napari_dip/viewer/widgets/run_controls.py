@@ -179,6 +179,7 @@ class RunControls(QWidget):
         run.finished.connect(self._on_finished)
         self.live_changed.emit(self._live)
         self._show_state()
+        self._show_curves()  # of a run that is done already there will be no news
 
     def let_go(self) -> None:
         """Stop following the run, which goes on."""
