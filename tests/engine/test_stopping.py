@@ -194,3 +194,6 @@ def test_beside_a_guard_an_estimate_counts_while_it_leaves_about_as_much_as_nois
     assert figure(40, 1.0) == pytest.approx(0.01, rel=1e-3)
     assert figure(40, 0.5) == float("inf")  # noise was fitted
     assert figure(400, 2.0) == pytest.approx(0.02, rel=1e-3)  # the noise must have been told too small
+    none = HeldOut(guard=1).begin(Problem(y, noise=Noise(0.0, 0.0, 0.0)), seeded())
+    assert none.figure(40, y[None], y[None] + 0.1) is None  # whoever says that there is no noise is believed
+    assert none.figure(400, y[None], y[None] + 0.1) == pytest.approx(0.01, rel=1e-3)

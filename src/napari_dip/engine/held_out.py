@@ -19,7 +19,7 @@ __all__ = ["HeldOut"]
 # Where blocks are hidden few pixels are watched, and by chance they can speak for an estimate that leaves far
 # more or far less of the measurement unexplained than noise. Its squared error on seen pixels must lie within
 # so many times the noise's variance (the discrepancy principle, loosely: that is known to about a fifth).
-LEAST, MOST = 0.7, 1.3
+FITTED, UNFITTED = 0.7, 1.3
 # Iterations within which it has come down to that, unless the variance that is known is far too small.
 SOON = 160
 
@@ -171,7 +171,7 @@ class _HeldOutJudge(Judge):
             return float(errors.abs().mean())
         held_out = errors.square().mean()
         if self.noise is not None:
-            return self._plausible(iteration, float(held_out), float(self._left(average)) / self.noise)
+            return self._plausible(iteration, float(held_out), float(self._left(average)))
         if self.variance is None:
             return float(held_out)
         if self.missing:
@@ -183,10 +183,11 @@ class _HeldOutJudge(Judge):
         return ((average - self.y).square() * self.seen).sum() / self.seen.sum()
 
     def _plausible(self, iteration: int, figure: float, left: float) -> float | None:
-        """Return the figure of an estimate that leaves `left` times the noise's variance, if that can be."""
-        if left > MOST and iteration < SOON:
+        """Return the figure of an estimate that leaves so much of the seen pixels, if that can be noise."""
+        assert self.noise is not None
+        if left > UNFITTED * self.noise and iteration < SOON:
             return None
-        return figure if left > LEAST else math.inf
+        return figure if left >= FITTED * self.noise else math.inf
 
     def _error(self, held_out: Tensor, seen: Tensor) -> Tensor:
         """Return the true squared error on seen pixels, given those to the measurement."""
