@@ -521,7 +521,7 @@ class Job:
             self._warn_of_shift(self._measured)
         under = under.copy() if part.tile is not None else under
         self._piece = Piece(
-            self._source, part, self.task, self._measured, self.guide, self.factors, self.dtype, under
+            self._source, part, block, self.task, self._measured, self.guide, self.factors, self.dtype, under
         )
         return self._piece.problem()
 

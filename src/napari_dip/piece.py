@@ -30,6 +30,8 @@ class Piece:
         The image.
     part
         Which part of it.
+    block
+        The part's pixels.
     task
         What is asked of it.
     measured
@@ -45,16 +47,15 @@ class Piece:
 
     Attributes
     ----------
-    block
-        The part's pixels.
     known
-        Which of them are known.
+        Which of the part's pixels are known.
     """
 
     def __init__(
         self,
         source: Source,
         part: Part,
+        block: NDArray[Any],
         task: Task,
         measured: Measured,
         guide: Guide | None,
@@ -62,16 +63,23 @@ class Piece:
         dtype: np.dtype[Any],
         under: NDArray[Any],
     ) -> None:
-        self.source, self.axes, self.part, self.task = source, source.axes, part, task
+        self.source, self.axes, self.part, self.block, self.task = source, source.axes, part, block, task
         self.measured, self.guide, self.factors, self.dtype = measured, guide, factors, dtype
         self._under = under
-        self.block = source[part.where]
         self.known = task.known(self.block, part.where)
 
     def asked(self, task: Task) -> Piece:
         """Return the same part of which something else is asked."""
         return Piece(
-            self.source, self.part, task, self.measured, self.guide, self.factors, self.dtype, self._under
+            self.source,
+            self.part,
+            self.block,
+            task,
+            self.measured,
+            self.guide,
+            self.factors,
+            self.dtype,
+            self._under,
         )
 
     def problem(self) -> Problem:

@@ -56,7 +56,7 @@ def find(names: Sequence[str]) -> Found:
     found = Found()
     for name in names:
         path = Path(name).expanduser()
-        if path.is_dir() and not readable(path):
+        if _is_folder(path):
             images, missing = _within(path), "there is no image in this folder"
         elif path.exists():
             images, missing = [path], ""
@@ -101,6 +101,11 @@ def _is_place(path: Path, command: str) -> bool:
         return not path.exists() or (read(path)[1].record or {}).get("task") == command
     except (OSError, ValueError):
         return False
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether this is a folder of images, and not an image that is one."""
+    return path.is_dir() and not readable(path)
 
 
 def _within(folder: Path) -> list[Path]:
@@ -186,7 +191,7 @@ def _place_of(out: str | None, several: bool) -> Callable[[Path, str], Path]:
     if out is None:
         return lambda image, name: image.parent / name
     path = Path(out).expanduser()
-    folder = path.is_dir() and not readable(path)
+    folder = _is_folder(path)
     if not folder and STEM not in out and (out.endswith(("/", os.sep)) or not path.suffix):
         _make_folder(path)
         folder = True
@@ -254,7 +259,7 @@ def partners(images: Sequence[Path], names: Sequence[str], what: str) -> tuple[l
     """
     option, one = f"--{what}", Path(names[0]).expanduser()
     try:
-        if len(names) == 1 and (STEM in names[0] or (one.is_dir() and not readable(one))):
+        if len(names) == 1 and (STEM in names[0] or _is_folder(one)):
             found = {image: _partner(image, names[0], what.removesuffix("s"), option) for image in images}
             others = {path.resolve() for image, path in found.items() if path.resolve() != image.resolve()}
             kept = [image for image in images if image.resolve() not in others]
@@ -277,7 +282,7 @@ def partners(images: Sequence[Path], names: Sequence[str], what: str) -> tuple[l
 def _partner(image: Path, named: str, what: str, option: str) -> Path:
     """Return the one that belongs to an image: of its name in a folder, or with ``{stem}`` in the name."""
     path = Path(named.replace(STEM, stem_of(image))).expanduser()
-    if path.is_dir() and not readable(path):
+    if _is_folder(path):
         there = [one for one in _within(path) if stem_of(one) == stem_of(image)]
         there = [one for one in there if one.name == image.name] or there
         if len(there) != 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_dip.viewer.layers import unwrap
 from napari_dip.viewer.runs import Run
-from napari_dip.viewer.uncertainty import RUNS, show_uncertainty
+from napari_dip.viewer.uncertainty import USUAL, show_uncertainty
 
 __all__ = ["ask_how_sure"]
 
@@ -41,4 +41,4 @@ def ask_how_sure(viewer: Any, run: Run) -> Run | None:
     if run.result.uncertainty is not None:
         show_uncertainty(unwrap(viewer), run.source, run.layer, run.result)
         return None
-    return Run(viewer, run.source, run.again(RUNS), region=run.region, guide=run.guide, of=run)
+    return Run(viewer, run.source, run.again(USUAL), region=run.region, guide=run.guide, of=run)

@@ -14,10 +14,10 @@ from napari_dip.viewer.growing import Growing
 from napari_dip.viewer.layers import same_place
 from napari_dip.viewer.words import how_sure
 
-__all__ = ["RUNS", "Awaited", "show_uncertainty", "typical"]
+__all__ = ["USUAL", "Awaited", "show_uncertainty", "typical"]
 
 # That tell it where nobody says a number, the result's own among them.
-RUNS = 3
+USUAL = 3
 
 # Of the pixels, this percentage is told apart in the layer; few are much less sure than all others.
 SHOWN = 99.5
@@ -49,7 +49,7 @@ def show_uncertainty(viewer: Any, source: Image, result_layer: Image, result: Re
         "source": source.name,
         "shows": "uncertainty",
         "values": "standard deviation of the error, in the image's units",
-        "runs": result.settings.get("uncertainty", RUNS),
+        "runs": result.settings.get("uncertainty", USUAL),
     }
     layer = Image(
         found,
