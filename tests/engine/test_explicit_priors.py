@@ -85,7 +85,7 @@ def test_strips_leave_no_trace(denoise, monkeypatch):
     noise = Noise(0.0, 0.0, 0.1)
     image = noisy(scene(70, 50), noise)
     whole = denoise(image, noise)
-    monkeypatch.setattr(shrinkage, "AT_ONCE", 200)
+    monkeypatch.setattr(shrinkage, "AT_ONCE_ON_CPU", 200)
     monkeypatch.setattr(patches, "ROWS", 3)
     monkeypatch.setattr(patches, "AT_ONCE", 50)
     assert torch.allclose(denoise(image, noise), whole, atol=1e-4)

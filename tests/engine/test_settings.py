@@ -41,6 +41,7 @@ def test_none_leaves_a_setting_as_it_is():
         ({"averaging": 1.0}, "averaging must be a number of at least 0 and below 1"),
         ({"precision": "float8"}, "precision must be auto, float32 or bfloat16"),
         ({"tv": -1.0}, "tv must be a number of at least 0, but is -1.0"),
+        ({"penalty": {"name": "tv", "weight": 10**30}}, "weight of .tv. must be a number .* but is 1000"),
     ],
 )
 def test_bad_settings_are_refused_in_one_sentence(change, message):

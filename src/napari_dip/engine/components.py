@@ -131,7 +131,8 @@ def _is(value: object, kind: Any) -> bool:
     if origin is tuple:
         return isinstance(value, tuple) and all(_is(one, inner[0]) for one in value)
     if kind in (int, float):
-        whole = isinstance(value, int) and not isinstance(value, bool)
+        # Not Python's endless numbers: the engine has 64 bits for one.
+        whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
         return whole or (kind is float and isinstance(value, float) and math.isfinite(value))
     return isinstance(value, kind)
 
