@@ -550,7 +550,7 @@ def deblock(
 def _restore(plan: Plan, progress: bool, callback: Callable[[Step], object] | None) -> Restoration:
     """Do what is planned: at once, or, of a dask array, when its pixels are asked for."""
     if not plan.lazy:
-        return finish_job(plan.job(), progress=progress, callback=callback)
+        return finish_job(Job(plan), progress=progress, callback=callback)
     if progress or callback is not None:
         raise ValueError(
             "progress and callback follow a run that is done at once, but a dask array is restored when it "

@@ -7,11 +7,8 @@ place that knows how a picture's numbers and axes meet the engine.
 from __future__ import annotations
 
 import functools
-import math
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,30 +17,26 @@ import torch
 from napari_dip.detail import MOST_BYTES, Detail, Plane
 from napari_dip.detail import memory_of as memory_of_pictures
 from napari_dip.doubt import Doubt
-from napari_dip.engine.devices import DeviceFailure, available_memory, failed, out_of_memory
-from napari_dip.engine.filters import smooth_fill
+from napari_dip.engine.devices import DeviceFailure, available_memory, explained
 from napari_dip.engine.held_out import HeldOut
-from napari_dip.engine.memory import memory_of
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate, iterate, resolve
 from napari_dip.history import History, root_mean_square
-from napari_dip.images.axes import Axes
-from napari_dip.images.files import Description, beside
-from napari_dip.images.guides import Guide
 from napari_dip.images.intensities import cast, check_image
-from napari_dip.images.noise import Noise
-from napari_dip.images.repeats import Repeated
 from napari_dip.order import Order
-from napari_dip.parts import Cutting, Index, Part, Place, place
+from napari_dip.outcome import Outcome
+from napari_dip.parts import Cutting, Index, Place, place
 from napari_dip.piece import Piece
+from napari_dip.plan import Plan
 from napari_dip.restoration import Restoration, origin
-from napari_dip.results import OnDisk, Original, Result, Unknown, whole
-from napari_dip.source import Measured, Source
+from napari_dip.results import whole
+from napari_dip.source import Measured
 from napari_dip.step import Pace, Step
-from napari_dip.tasks import Denoise, Inpaint, Task
-from napari_dip.unfinished import Unfinished, fingerprint
+from napari_dip.tasks import Inpaint, Task
+from napari_dip.unfinished import fingerprint
+from napari_dip.warm import Warm
 
 __all__ = ["Job"]
 
@@ -56,44 +49,17 @@ class Job:
 
     Parameters
     ----------
-    image
-        Array, shape as `axes` says.
-    axes
-        Which axis is which.
-    settings
-        The engine's.
-    task
-        What is asked of the image.
-    noise
-        None to estimate it for each plane or volume, or the noise in the image's units.
-    preset
-        The name of the preset that the settings came from.
-    dtype
-        The result's dtype; None for the image's.
-    tile
-        Largest side of a tile in pixels of the image; None for whole planes and volumes, or, where the memory
-        that is free is too small for those, the largest tiles that fit.
-    warm
-        Whether a plane or volume of a stack starts from the weights of the one before, if the two show much
-        the same.
-    neighbours
-        How many planes on each side are restored along with each plane of a stack, which they say more about;
-        None and 0 for none. With a number, the axes have no depth.
-    together
-        Whether the channels of a plane or volume are restored along with one another.
-    detail
-        How smooth each plane or volume is to be, as `napari_dip.detail.Detail.at` takes it.
-    uncertainty
-        By how many runs of each part the uncertainty of the result is told; 0 for not at all.
-    guide
-        Another image of the same, which the generator sees.
-    out
-        The file that the result goes to, plane by plane; None to keep it in memory.
-    description
-        What is known of the image besides its numbers, for that file.
+    plan
+        What is to be done.
 
     Attributes
     ----------
+    image, axes, guide, task, factors, dtype
+        As the plan has them; the task may be changed on the way.
+    shape
+        The result's.
+    engine
+        The engine's settings, as this machine does them.
     settings
         The complete settings, plain JSON, in the words of the verbs of `napari_dip`.
     memory
@@ -109,116 +75,49 @@ class Job:
         A sentence for the user, or None.
     """
 
-    def __init__(
-        self,
-        image: Any,
-        axes: Axes,
-        settings: Settings,
-        *,
-        task: Task | None = None,
-        noise: Noise | None = None,
-        preset: str = "fast",
-        dtype: np.dtype[Any] | None = None,
-        tile: int | None = None,
-        warm: bool = True,
-        neighbours: int | None = None,
-        together: bool = False,
-        detail: float = 0.0,
-        uncertainty: int = 0,
-        guide: Guide | None = None,
-        out: str | os.PathLike[str] | None = None,
-        description: Description | None = None,
-    ) -> None:
-        check_image(image)
-        self.task = task = task or Denoise()
-        self.image, self.axes, self.noise, self.guide = image, axes, noise, guide
-        self._source = Source(image, axes, neighbours or 0, together)
-        self.dtype = np.dtype(dtype if dtype is not None else image.dtype).newbyteorder("=")
-
-        self._task_settings = {"preset": preset, **task.settings}
-        self._settings = {
-            "noise": "auto" if noise is None else noise.to_dict(),
-            "axes": axes.names,
-            "dtype": None if dtype is None else self.dtype.name,
-            "tile": None,
-            "warm": warm,
-            "neighbours": neighbours,
-            "channels": "together" if together else "apart",
-            **({"detail": detail} if detail else {}),
-            **({"uncertainty": uncertainty} if uncertainty else {}),
-            **({} if guide is None else {"guided_by": guide.fingerprint}),
-            **({"repeated": image.fingerprint} if isinstance(image, Repeated) else {}),
-        }
-        settings = task.suit(settings)
-        files = []
-        if out is not None:
-            description = description or Description.plain(axes.names)
-            paths = [out, beside(out, "uncertainty")] if uncertainty else [out]
-            files = [Unfinished(path, self._complete(settings, tile), description) for path in paths]
-            if files[0].settings is not None:  # what was decided then holds now
-                chosen = files[0].settings
-                settings = settings.changed(device=chosen["device"], precision=chosen["precision"])
-                tile = chosen["tile"]
+    def __init__(self, plan: Plan) -> None:
+        check_image(plan.image)
+        self._plan = plan
+        self.image, self.axes, self.guide, self.task = plan.image, plan.axes, plan.guide, plan.task
+        self.factors, self.dtype = plan.factors, plan.result_dtype
+        self._source = plan.source()
+        settings, tile = self.task.suit(plan.settings), plan.tile
+        self._outcome = Outcome(plan, self._source, settings, self._made_from)
+        if (begun := self._outcome.begun) is not None:  # what was decided then holds now
+            settings = settings.changed(device=begun["device"], precision=begun["precision"])
+            tile = begun["tile"]
         self.engine = resolve(settings)
-        self.factors = task.factors(axes)
-        original = Original(self._source, self.factors, self.dtype)
-        self.shape = original.shape
-        if not files:
-            _refuse_too_large(self.shape, self.dtype)
-
-        def stored(what: Original | Unknown, number: int) -> Result:
-            return OnDisk(what, axes, files[number], self._made_from) if files else Result(what)
-
-        self._result = stored(original, 0)
-        self._doubt: Doubt | None = None
-        if uncertainty:
-            self._doubt = Doubt(uncertainty, stored(Unknown(self.shape, self.factors), 1))
-        self._unfinished = files[0] if files else None
+        self._outcome.refuse_too_large()
+        self.shape = self._outcome.shape
+        self._result, self._doubt = self._outcome.result, self._outcome.doubt
         tile = self._cut(tile)
-        self.settings = self._complete(self.engine, tile)
-        self._warm, self._detail = warm, detail
-        fits = out is None and memory_of_pictures(self.shape, self.dtype) <= MOST_BYTES
-        self._keeps_pictures = task.adjustable and fits
+        self.settings = plan.in_full(self.engine, tile)
+        fits = plan.out is None and memory_of_pictures(self.shape, self.dtype) <= MOST_BYTES
+        self._keeps_pictures = self.task.adjustable and fits
         self._planes: dict[Place, Plane] = {}  # that were restored and whose pictures are kept
-        self._starts: dict[str, Neighbour] = {}  # of each channel and tile, the run that was done last
-        self._others: dict[str, dict[str, Neighbour]] = {}  # and those that told how sure it is
-        self.last: Step | None = None
+        self._warm = Warm(self.axes, plan.warm)
         self._history = History()
         self._order = Order(self.parts)
-        self._pace = Pace(self.engine, len(self.parts), max(1, uncertainty))
+        self._pace = Pace(self.engine, len(self.parts), max(1, plan.uncertainty))
         self._open = False  # whether there is an estimate that the result does not have yet
         self._asked: Task | None = None  # for what, in place of the task at hand
         self._measured: Measured | None = None
         self._piece: Piece  # the part at hand, from when it is made ready
+        self._finished = False
+        self.last: Step | None = None
         self.stopped_by: str | None = None
         self.warning: str | None = None
 
-    def _complete(self, engine: Settings, tile: int | None) -> dict[str, Any]:
-        """Return the complete settings, in the words of the verbs."""
-        return {**self._task_settings, **engine.to_dict(), **self._settings, "tile": tile}
-
     def _cut(self, tile: int | None) -> int | None:
         """Cut the image into parts whose runs fit in memory; return the largest side of a tile, if any."""
-        free = SPARE * available_memory(torch.device(self.engine.device))
-        memory = functools.cache(lambda *size: self._memory(size))
+        free = SPARE * available_memory(torch.device(self.engine.device)) - self._outcome.memory
+        memory = functools.cache(lambda *size: self._plan.memory(self.engine, size))
         cutting = Cutting(self.axes, tuple(self.image.shape), self.factors)
         if tile is None:
             tile = cutting.largest_tile(lambda size: memory(*size) <= free)
-        self.memory = memory(*cutting.size(tile))
+        self.memory = memory(*cutting.size(tile)) + self._outcome.memory
         self.parts = cutting.parts(tile)
         return tile
-
-    def _memory(self, size: Sequence[int]) -> int:
-        """Return about how many bytes a run on so many pixels of the image would take, with the result."""
-        channels = 3 if self.axes.joint_channels else 1 + self._source.company
-        problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
-        if self.guide is not None:
-            problem = replace(problem, guide=torch.empty(self.guide.channels, *size, device="meta"))
-        return memory_of(problem, self.engine) + sum(result.memory for result in self._results)
-
-    @property
-    def _results(self) -> list[Result]:
-        return [self._result] if self._doubt is None else [self._result, self._doubt.result]
 
     # ------------------------------------------------------------------------------------------ doing it
 
@@ -246,32 +145,16 @@ class Job:
 
         It holds what the job was planned with, and nothing that came of it. None where that can't be told.
         """
-        rule, partly = self.engine.stopping, 1 < len(self.parts) > len(self._order.finished)
-        if (
-            partly
-            or not self.task.assessable
-            or self._unfinished is not None
-            or not isinstance(rule, HeldOut)
-        ):
+        partly = 1 < len(self.parts) > len(self._order.finished)
+        unfinished = self._result.lasts and not self._finished
+        rule = self.engine.stopping
+        if partly or unfinished or not self.task.assessable or not isinstance(rule, HeldOut):
             return None
-        planned = partial(
-            Job,
-            self.image,
-            self.axes,
-            self.engine,
-            task=self.task,
-            noise=self.noise,
-            preset=self.settings["preset"],
-            dtype=self.dtype,
-            tile=self.settings["tile"],
-            warm=self._warm,
-            neighbours=self.settings["neighbours"],
-            together=self._source.together,
-            guide=self.guide,
-        )
+        planned = replace(self._plan, settings=self.engine, task=self.task, tile=self.settings["tile"])
+        plan = replace(planned, detail=0.0, out=None, description=None)
 
         def make(image: np.ndarray, runs: int) -> Job:
-            job = planned(uncertainty=runs)
+            job = Job(replace(plan, uncertainty=runs))
             assert job._doubt is not None
             job._doubt.given, job._keeps_pictures = image, False
             job._pace = Pace(job.engine, len(job.parts), runs - 1)
@@ -301,15 +184,7 @@ class Job:
         self._asked = asked = Inpaint.of(mask.copy(), self.axes, self.image.shape, task.damage, task.denoise)
         if self.last is None or asked.denoise:
             return False
-        part, block = self._piece.part, self._piece.block
-        # All that the run has not taken up yet: an edit may come in many parts.
-        before, now = self.task.known(block, part.where), asked.known(block, part.where)
-        shown = self._result[part.goes]
-        known = self.axes.to_engine(now)
-        values = torch.from_numpy(np.where(known, self.axes.to_engine(block), 0).astype(np.float32))
-        filled = smooth_fill(values[None], torch.from_numpy(known.astype(np.float32))[None])[0]
-        smooth = cast(self.axes.from_engine(filled.numpy()), self.dtype)
-        shown[...] = np.where(now, cast(block, self.dtype), np.where(before, smooth, shown))
+        self._piece.show_mask(asked, self._result[self._piece.part.goes])
         return True
 
     def __iter__(self) -> Generator[Step]:
@@ -318,28 +193,20 @@ class Job:
             while self._order.waiting and not self.stopped_by:
                 yield from self._restore(self._order.take_next())
             # A stack that was stopped goes on another time; of a single plane the best estimate is kept.
-            if not self.stopped_by or (len(self.parts) == 1 and self.last is not None):
-                self._unfinished = None
-                record = self._record()
-                self._result.finish(record)
-                if self._doubt is not None:
-                    self._doubt.result.finish(record | {"shows": "uncertainty"})
+            self._finished = not self.stopped_by or (len(self.parts) == 1 and self.last is not None)
+            if self._finished:
+                self._outcome.finish(self._record())
         finally:
-            for result in self._results:
-                result.close()
+            self._outcome.close()
 
     def _take_up(self) -> None:
         """Go on from where another run to the same file ended."""
         indices = {place(part.index): part.index for part in self.parts}
-        done = self._result.take_up(list(indices.values()), self.settings)
-        if self._doubt is not None:
-            told = self._doubt.result.take_up(list(indices.values()), self.settings)
-            done = {at: past for at, past in done.items() if at in told}
+        done = self._outcome.take_up(list(indices.values()), self.settings)
         self._order.begin(lambda part: place(part.index) in done)
         for past in done.values():
             self._history.of |= past
-        if self._warm:
-            self._starts |= self._result.starts()
+        self._warm.take_up(self._result.starts())
 
     def _restore(self, run: int) -> Iterator[Step]:
         """Restore a part, and note that its plane or volume is done if it was the last of it."""
@@ -363,40 +230,33 @@ class Job:
                 self._write()
                 self._judge(run)
                 self._open = False
-                if self._warm and self.last is not None:
-                    self._starts[self._kin] = self.last.iterate.neighbour()
+                if self.last is not None:
+                    self._warm.note(part, self.last.iterate.neighbour())
             else:
                 self._result[part.goes] = given[part.goes]
             if self._doubt is not None and not self.stopped_by:
-                try:
-                    yield from self._look_again(run, self._doubt)
-                except (DeviceFailure, MemoryError) as error:  # the result is there
-                    self.warning = f"{error} How sure the result is was not told."
-                    failure = isinstance(error, DeviceFailure)
-                    self.stopped_by = "device failure" if failure else "out of memory"
+                yield from self._look_again(run, self._doubt)
+        self._end(run)
+
+    def _end(self, run: int) -> None:
+        """Note that a part is done, and with the last its plane or volume; or keep what there is of it."""
         if self.stopped_by:
             self._adjust()
-            for result in self._results:
-                result.keep()
+            self._outcome.keep()
             return
+        index = self._part.index
         self._order.finished.append(run)
         self._take_task()
-        if self._order.is_done(part.index):
+        if self._order.is_done(index):
             self._adjust()
-            runs = self._order.of(part.index)
-            kins = {self._kin_of(self.parts[run]) for run in runs}
-            if self._doubt is not None:
-                self._doubt.result.complete(part.index, {}, {})
-            self._result.complete(
-                part.index,
-                self._history.among(runs),
-                {kin: self._starts[kin] for kin in kins if kin in self._starts},
-            )
+            runs = self._order.of(index)
+            left = self._warm.kept(self.parts[run] for run in runs)
+            self._outcome.complete(index, self._history.among(runs), left)
 
     def _adjust(self) -> None:
         """Let the plane or volume at hand, which has come to its end, have the detail that was asked for."""
         index, measured = self._part.index, self._measured
-        if measured is None or measured.of[0] != index or not (self._detail or self._keeps_pictures):
+        if measured is None or measured.of[0] != index or not (self._plan.detail or self._keeps_pictures):
             return  # nothing of it was restored, or nothing is to be done with it
         pasts = list(self._history.among(self._order.of(index)).values())
         block = self._source[index]
@@ -411,15 +271,15 @@ class Job:
             self.engine.device,
             root_mean_square([past.residual for past in pasts]),
         )
-        if self._detail:
-            self._result[index] = plane.at(self._detail)
+        if self._plan.detail:
+            self._result[index] = plane.at(self._plan.detail)
             for past in pasts:
-                past.residual = plane.residual_at(self._detail)
+                past.residual = plane.residual_at(self._plan.detail)
         if self._keeps_pictures:
             self._planes[place(index)] = plane
 
     def _run(self, run: int, problem: Problem) -> Iterator[Step]:
-        for it in self._iterate(problem, self.engine, self._starts.get(self._kin)):
+        for it in self._iterate(problem, self.engine, self._warm.before(self._part)):
             self.last = self._pace.step(
                 run, self._part.goes, it, len(self._order.waiting), self._history.usual
             )
@@ -431,11 +291,18 @@ class Job:
     def _look_again(self, run: int, doubt: Doubt) -> Iterator[Step]:
         """Find out how sure the result of the part at hand is."""
         own = self.last.iterate if self.last is not None and doubt.given is None else None
-        starts = self._others.setdefault(self._kin, {}) if self._warm else {}
-        for number, it in doubt.look(self._piece, own, self.engine, starts, self._iterate, self._is_to_end):
-            waiting, usual = len(self._order.waiting), self._history.usual
-            self.last = self._pace.step(run, self._part.goes, it, waiting, usual, number)
-            yield self.last
+        starts = self._warm.others(self._part)
+        try:
+            for number, it in doubt.look(
+                self._piece, own, self.engine, starts, self._iterate, self._is_to_end
+            ):
+                waiting, usual = len(self._order.waiting), self._history.usual
+                self.last = self._pace.step(run, self._part.goes, it, waiting, usual, number)
+                yield self.last
+        except (DeviceFailure, MemoryError) as error:  # the result is there
+            self.warning = f"{error} How sure the result is was not told."
+            self.stopped_by = "device failure" if isinstance(error, DeviceFailure) else "out of memory"
+            return
         if self._asked is None and not doubt.tell(self._piece):
             self.warning = "How sure the result is was not told everywhere: it was stopped before that."
 
@@ -450,21 +317,12 @@ class Job:
                 yield it
                 changed = self._changed() if self._take_task() else None
         except (RuntimeError, MemoryError) as error:
-            if failed(error):
-                said = str(error).strip().splitlines()[0].rstrip(".")
-                raise DeviceFailure(
-                    f"{self.engine.device} has failed: {said}. Start the program anew before you use it "
-                    "again, or choose the device 'cpu'."
-                ) from error
-            if not out_of_memory(error) or (it is None and isinstance(error, MemoryError)):
+            told = explained(error, self.engine.device)
+            if told is None or (it is None and isinstance(error, MemoryError)):
                 raise
-            message = (
-                f"{self.engine.device} ran out of memory. Close other programs that use it, crop the image, "
-                "or choose the preset 'fast' or the device 'cpu'."
-            )
-            if it is None:
-                raise MemoryError(message) from error
-            self.warning = message + " The best estimate so far was kept."
+            if it is None or isinstance(told, DeviceFailure):
+                raise told from error
+            self.warning = f"{told} The best estimate so far was kept."
             self.stopped_by = "out of memory"
 
     def _changed(self) -> Problem | None:
@@ -474,17 +332,6 @@ class Job:
             return None
         self._piece = piece
         return piece.problem()
-
-    @property
-    def _kin(self) -> str:
-        return self._kin_of(self._part)
-
-    def _kin_of(self, part: Part) -> str:
-        """What the parts have in common that may start from one another: the channel, and the place."""
-        stain = None if self.axes.joint_channels else self.axes.channel
-        channel = "" if stain is None else f"channel {part.index[stain]} "
-        tile = [] if part.tile is None else [where.start for where in part.tile.where]
-        return f"{channel}tile {tile}"
 
     def _take_task(self) -> bool:
         """Go over to the task that was asked for meanwhile, if any; return whether the part is affected."""
@@ -498,8 +345,7 @@ class Job:
     def _prepare(self) -> Problem | None:
         """Get the part at hand ready, and return its problem; None where there is nothing to restore."""
         part = self._part
-        for result in self._results:
-            result.begin(part.index)
+        self._outcome.begin(part.index)
         block = self._source[part.where]
         known = self.task.known(block, part.where)
         under = self._result[part.goes]
@@ -517,7 +363,7 @@ class Job:
             self._result[part.goes] = self.task.compose(block, cast(flat, self.dtype), known, part.where)
             return None
         if self._measured is None or self._measured.of != (part.index, self.task):
-            self._measured = self._source.measure(part.index, self.task, self.noise)
+            self._measured = self._source.measure(part.index, self.task, self._plan.noise)
             self._warn_of_shift(self._measured)
         under = under.copy() if part.tile is not None else under
         self._piece = Piece(
@@ -580,15 +426,9 @@ class Job:
 
     def result(self) -> Restoration:
         """Return what has been restored so far; parts that were not reached are the original's."""
-        if self._unfinished is not None and self.stopped_by:
-            done, there = len(self._unfinished.done), len({place(part.index) for part in self.parts})
+        if self.stopped_by and not self._finished:
             kind = "planes" if len(self.axes.spatial) == 2 else "volumes"
-            missing = f"{self._unfinished.path} was not made: nothing of it was done yet."
-            if done:
-                missing = (
-                    f"{self._unfinished.path} is not finished: {done} of {there} {kind} are done and kept in "
-                    f"{self._unfinished.folder.name} beside it. Do the same again to go on."
-                )
+            missing = self._outcome.missing(kind, len({place(part.index) for part in self.parts}))
             if missing not in (self.warning or ""):
                 self.warning = f"{self.warning or ''} {missing}".lstrip()
         ended = "stopping rule"  # nothing had to be done
@@ -609,7 +449,7 @@ class Job:
             noise=self._history.noise,
             detail=Detail(self._result.array, list(self._planes.values())) if self._planes else None,
             task=self.task.name,
-            uncertainty=self._doubt.result.final if self._doubt is not None and self._doubt.told else None,
+            uncertainty=self._outcome.uncertainty,
         )
 
     def _record(self) -> dict[str, Any]:
@@ -617,13 +457,3 @@ class Job:
         record = origin(self.task.name) | self.result().to_dict()
         del record["history"]
         return record
-
-
-def _refuse_too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    needed, free = math.prod(shape) * dtype.itemsize, available_memory(torch.device("cpu"))
-    if needed > free:
-        size = " x ".join(map(str, shape))
-        raise MemoryError(
-            f"the result of {size} pixels ({dtype}) needs {needed / 2**30:.1f} GiB, but "
-            f"{free / 2**30:.1f} GiB are free. Crop the image, or enlarge it less."
-        )

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from napari_dip.engine.devices import check_device_name, turn_of
 from napari_dip.images.intensities import check_image
+from napari_dip.job import Job
 from napari_dip.plan import Plan
 from napari_dip.restoration import NOT_COMPUTED, RECORDED, Restoration
 from napari_dip.results import as_it_is
@@ -63,7 +64,7 @@ def restore_lazily(plan: Plan) -> Restoration:
     # would depend on the worker. No GPU is touched here, which may be a worker's alone.
     block = da.zeros([max(sizes) for sizes in image.chunks], dtype=image.dtype)
     here = replace(settings, device="cpu", precision="float32")
-    trial = replace(plan, image=block, settings=here).job()
+    trial = Job(replace(plan, image=block, settings=here))
     asked = trial.settings | {"device": settings.device, "precision": settings.precision}
     task, masks = plan.task, []
     if isinstance(task, Inpaint):
@@ -126,7 +127,7 @@ def _restore_block(
     task = replace(plan.task, mask=masks[0]) if isinstance(plan.task, Inpaint) else plan.task
     try:
         with turn_of(plan.settings.device):
-            job = replace(plan, image=block, task=task).job()
+            job = Job(replace(plan, image=block, task=task))
             for _ in job:
                 pass
             if job.stopped_by is not None:

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_dip.engine.filters import smooth_fill
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.uncertainty import Guess
 from napari_dip.images.guides import Guide
 from napari_dip.images.intensities import cast
 from napari_dip.parts import Index, Part
 from napari_dip.source import Measured, Source
-from napari_dip.tasks import Task
+from napari_dip.tasks import Inpaint, Task
 
 __all__ = ["Piece"]
 
@@ -151,6 +152,19 @@ class Piece:
         ]
         problem = replace(problem, measurement=problem.measurement[:1], known=known)
         return problem, alone, None if anew is None else anew[:1]
+
+    def show_mask(self, asked: Inpaint, shown: NDArray[Any]) -> None:
+        """Let pixels of a result show a mask that no run has taken up yet; they are changed.
+
+        What is masked newly is filled in smoothly, and what is masked no more is the original's.
+        """
+        # All that the run has not taken up: an edit may come in many parts.
+        before, now = self.known, asked.known(self.block, self.part.where)
+        known = self.axes.to_engine(now)
+        values = torch.from_numpy(np.where(known, self.axes.to_engine(self.block), 0).astype(np.float32))
+        filled = smooth_fill(values[None], torch.from_numpy(known.astype(np.float32))[None])[0]
+        smooth = cast(self.axes.from_engine(filled.numpy()), self.dtype)
+        shown[...] = np.where(now, cast(self.block, self.dtype), np.where(before, smooth, shown))
 
     def unsure(self, deviation: torch.Tensor, under: NDArray[Any]) -> NDArray[np.float32]:
         """Return the standard deviations of what stands in the result, for those of the engine's estimate."""

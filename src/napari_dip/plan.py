@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
+from napari_dip.engine.memory import memory_of
+from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description
 from napari_dip.images.guides import Guide
 from napari_dip.images.noise import Noise
-from napari_dip.job import Job
+from napari_dip.images.repeats import Repeated
+from napari_dip.source import Source
 from napari_dip.tasks import Task
 
 __all__ = ["Plan"]
@@ -25,9 +30,41 @@ class Plan:
 
     Parameters
     ----------
-    image, axes, settings, task, noise, preset, dtype, tile, warm, neighbours, together, detail, uncertainty,
-    guide, out
-        As `Job` takes them, and so the description.
+    image
+        Array, shape as `axes` says.
+    axes
+        Which axis is which.
+    settings
+        The engine's.
+    task
+        What is asked of the image.
+    noise
+        None to estimate it for each plane or volume, or the noise in the image's units.
+    preset
+        The name of the preset that the settings came from.
+    dtype
+        The result's dtype; None for the image's.
+    tile
+        Largest side of a tile in pixels of the image; None for whole planes and volumes, or, where the memory
+        that is free is too small for those, the largest tiles that fit.
+    warm
+        Whether a plane or volume of a stack starts from the weights of the one before, if the two show much
+        the same.
+    neighbours
+        How many planes on each side are restored along with each plane of a stack, which they say more about;
+        None and 0 for none. With a number, the axes have no depth.
+    together
+        Whether the channels of a plane or volume are restored along with one another.
+    detail
+        How smooth each plane or volume is to be, as `napari_dip.detail.Detail.at` takes it.
+    uncertainty
+        By how many runs of each part the uncertainty of the result is told; 0 for not at all.
+    guide
+        Another image of the same, which the generator sees.
+    out
+        The file that the result goes to, plane by plane; None to keep it in memory.
+    description
+        What is known of the image besides its numbers, for that file.
     lazy
         Whether it is to be done only when the result's pixels are asked for.
     """
@@ -50,7 +87,49 @@ class Plan:
     description: Description | None = None
     lazy: bool = False
 
-    def job(self) -> Job:
-        """Check what is planned, and return the job that does it here."""
-        names = {field.name for field in fields(self)} - {"lazy"}
-        return Job(**{name: getattr(self, name) for name in names})
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """How much finer the result is along each axis of the image."""
+        return self.task.factors(self.axes)
+
+    @property
+    def result_dtype(self) -> np.dtype[Any]:
+        """The result's dtype, in this machine's byte order."""
+        return np.dtype(self.image.dtype if self.dtype is None else self.dtype).newbyteorder("=")
+
+    def source(self) -> Source:
+        """Return the image, to be read part by part."""
+        return Source(self.image, self.axes, self.neighbours or 0, self.together)
+
+    def in_full(self, engine: Settings, tile: int | None) -> dict[str, Any]:
+        """Return the complete settings, plain JSON, in the words of the verbs of `napari_dip`.
+
+        Parameters
+        ----------
+        engine, tile
+            The engine's settings and the side of the tiles, as they were decided on a machine.
+        """
+        return {
+            "preset": self.preset,
+            **self.task.settings,
+            **engine.to_dict(),
+            "noise": "auto" if self.noise is None else self.noise.to_dict(),
+            "axes": self.axes.names,
+            "dtype": None if self.dtype is None else self.result_dtype.name,
+            "tile": tile,
+            "warm": self.warm,
+            "neighbours": self.neighbours,
+            "channels": "together" if self.together else "apart",
+            **({"detail": self.detail} if self.detail else {}),
+            **({"uncertainty": self.uncertainty} if self.uncertainty else {}),
+            **({} if self.guide is None else {"guided_by": self.guide.fingerprint}),
+            **({"repeated": self.image.fingerprint} if isinstance(self.image, Repeated) else {}),
+        }
+
+    def memory(self, engine: Settings, size: Sequence[int]) -> int:
+        """Return about how many bytes a run on so many pixels of the image would take."""
+        channels = 3 if self.axes.joint_channels else 1 + self.source().company
+        problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
+        if self.guide is not None:
+            problem = replace(problem, guide=torch.empty(self.guide.channels, *size, device="meta"))
+        return memory_of(problem, engine)

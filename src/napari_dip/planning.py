@@ -10,21 +10,20 @@ from typing import Any
 import numpy as np
 
 from napari_dip.detail import check_detail
-from napari_dip.engine.components import choose, shown
+from napari_dip.engine.components import shown
 from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.networks import Picture
-from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
 from napari_dip.engine.presets import guided
+from napari_dip.forward import factors_of, kernels_of, point_spread_of, refuse_uneven, steps_of
 from napari_dip.given import Given, is_layer, pixels_of, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.files import is_path, read
 from napari_dip.images.guides import Guide, array_guide, layer_guide
 from napari_dip.images.intensities import dtype_of
-from napari_dip.images.jpeg import BLOCK, quantisation_of
+from napari_dip.images.jpeg import quantisation_of
 from napari_dip.images.masks import array_mask, layer_mask
 from napari_dip.images.noise import Noise
-from napari_dip.images.psf import PSFS, GaussianPSF, MeasuredPSF, Optics, PointSpread
 from napari_dip.images.repeats import Repeated
 from napari_dip.job import Job
 from napari_dip.plan import Plan
@@ -46,33 +45,37 @@ __all__ = [
 
 Part = str | Mapping[str, Any] | None
 
-LARGEST_FACTOR = 16
+# What a job is told besides the engine's settings.
+OF_JOBS = (
+    "guide", "guided_by", "noise", "dtype", "tile", "warm", "neighbours", "channels", "detail", "uncertainty",
+    "out",
+)  # fmt: skip
 MOST_RUNS = 16
 
 
 def plan_denoise(image: Any, **settings: Any) -> Job:
     """Check the arguments of `denoise` and return the job that it would do, here and at once."""
-    return asked_to_denoise(image, **settings).job()
+    return Job(asked_to_denoise(image, **settings))
 
 
 def plan_inpaint(image: Any, mask: Any, **settings: Any) -> Job:
     """Check the arguments of `inpaint` and return the job that it would do, here and at once."""
-    return asked_to_inpaint(image, mask, **settings).job()
+    return Job(asked_to_inpaint(image, mask, **settings))
 
 
 def plan_deblock(image: Any, **settings: Any) -> Job:
     """Check the arguments of `deblock` and return the job that it would do, here and at once."""
-    return asked_to_deblock(image, **settings).job()
+    return Job(asked_to_deblock(image, **settings))
 
 
 def plan_deconvolve(image: Any, psf: Any, **settings: Any) -> Job:
     """Check the arguments of `deconvolve` and return the job that it would do, here and at once."""
-    return asked_to_deconvolve(image, psf, **settings).job()
+    return Job(asked_to_deconvolve(image, psf, **settings))
 
 
 def plan_super_resolve(image: Any, factor: int | Sequence[int], **settings: Any) -> Job:
     """Check the arguments of `super_resolve` and return the job that it would do, here and at once."""
-    return asked_to_super_resolve(image, factor, **settings).job()
+    return Job(asked_to_super_resolve(image, factor, **settings))
 
 
 def asked_to_denoise(
@@ -139,12 +142,12 @@ def asked_to_super_resolve(
 ) -> Plan:
     """Check the arguments of `super_resolve` and return the plan of what it would do."""
     given = take(image, axes)
-    _refuse_uneven(factor, "factor")
+    refuse_uneven(factor, "factor")
     if _unnamed(given) and np.size(factor) == 3:
         given = replace(given, axes="ZYX")
     meaning = given.meaning(_in_volumes(settings))
-    factors = _factors(factor, meaning)
-    kernels = _kernels(kernel, psf, meaning, given.scale)
+    factors = factors_of(factor, meaning)
+    kernels = kernels_of(kernel, psf, meaning, given.scale)
     presets = "super-resolve" if len(factors) == 2 else "super-resolve volumes"
     return _plan(SuperResolve(factors, kernels), presets, given, meaning, preset, settings)
 
@@ -167,7 +170,7 @@ def asked_to_deblock(
         )
     if table is None and is_path(image):
         table = quantisation_of(image)
-    return _plan(Deblock(_steps(table, meaning, given)), "deblock", given, meaning, preset, settings)
+    return _plan(Deblock(steps_of(table, meaning, given)), "deblock", given, meaning, preset, settings)
 
 
 def asked_to_deconvolve(
@@ -179,13 +182,13 @@ def asked_to_deconvolve(
         psf, _ = read(psf)
     elif is_layer(psf):
         psf = pixels_of(psf)
-    _refuse_uneven(psf, "psf")
+    refuse_uneven(psf, "psf")
     deep = np.ndim(psf) == 3 or (np.ndim(psf) == 1 and np.size(psf) == 3)
     if _unnamed(given) and deep:
         given = replace(given, axes="ZYX")
     meaning = given.meaning(_in_volumes(settings))
     presets = "deconvolve" if len(meaning.spatial) == 2 else "deconvolve volumes"
-    return _plan(Deconvolve(_point_spread(psf, meaning, given)), presets, given, meaning, preset, settings)
+    return _plan(Deconvolve(point_spread_of(psf, meaning, given)), presets, given, meaning, preset, settings)
 
 
 def _plan(
@@ -200,31 +203,52 @@ def _plan(
         presets = guided(presets)
     chosen = choose_preset(preset, task.name, presets)
     settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
-    names = (
-        "guide",
-        "guided_by",
-        "noise",
-        "dtype",
-        "tile",
-        "warm",
-        "neighbours",
-        "channels",
-        "detail",
-        "uncertainty",
-        "out",
-    )
-    guide, guided_by, noise, dtype, tile, warm, neighbours, channels, detail, uncertainty, out = (
-        settings.pop(name, None) for name in names
-    )
-    if out is not None and not is_path(out):
-        raise TypeError(f"out must be the path of a file to write to, but is {out!r}.")
-    detail = 0.0 if detail is None else check_detail(detail)
+    rest = {name: settings.pop(name, None) for name in OF_JOBS}
+    _refuse_unusable(rest)
+    detail = 0.0 if rest["detail"] is None else check_detail(rest["detail"])
     if detail and not task.adjustable:
         raise ValueError(
             f"detail={detail} is for denoising, and this is to {task.name}: leave it out, or denoise the "
             "result."
         )
-    runs = _runs(uncertainty, task, detail)
+    runs = _runs(rest["uncertainty"], task, detail)
+    engine = chosen.engine.changed(**settings)
+    if runs and not isinstance(engine.stopping, HeldOut):
+        raise ValueError(
+            f"uncertainty={runs} is told by pixels that are held out, but stopping is "
+            f"{engine.stopping.name!r}: leave one of them out."
+        )
+    if rest["guide"] is not None and isinstance(engine.network, Picture):
+        raise ValueError(
+            f"network 'picture', as the preset {preset!r} has it here, makes nothing of a guide: leave guide "
+            "out, or choose another preset."
+        )
+    return Plan(
+        given.array,
+        axes,
+        engine,
+        task,
+        noise=_noise(rest["noise"]),
+        preset=chosen.name,
+        dtype=None if rest["dtype"] is None else dtype_of(rest["dtype"]),
+        tile=None if rest["tile"] is None else int(rest["tile"]),
+        warm=rest["warm"] is None or bool(rest["warm"]),
+        neighbours=rest["neighbours"],
+        together=rest["channels"] == "together",
+        detail=detail,
+        uncertainty=runs,
+        guide=_guide(rest["guide"], rest["guided_by"], task, given, axes),
+        out=rest["out"],
+        description=None if rest["out"] is None else given.description(axes),
+        lazy=given.lazy and rest["out"] is None,
+    )
+
+
+def _refuse_unusable(rest: Mapping[str, Any]) -> None:
+    """Refuse what can't be used whatever else is asked."""
+    out, channels, neighbours, tile = rest["out"], rest["channels"], rest["neighbours"], rest["tile"]
+    if out is not None and not is_path(out):
+        raise TypeError(f"out must be the path of a file to write to, but is {out!r}.")
     if not isinstance(channels, str | None) or channels not in (None, "apart", "together"):
         raise ValueError(f"channels must be 'apart' or 'together', but is {shown(channels)}.")
     whole = isinstance(neighbours, Integral | None) and not isinstance(neighbours, bool)
@@ -236,38 +260,8 @@ def _plan(
         raise ValueError(
             f"tile must be a whole number of pixels, or None for no tiles, but is {shown(tile)}."
         )
-    if not isinstance(warm, bool | np.bool_ | None):
-        raise ValueError(f"warm must be True or False, but is {shown(warm)}.")
-    engine = chosen.engine.changed(**settings)
-    if runs and not isinstance(engine.stopping, HeldOut):
-        raise ValueError(
-            f"uncertainty={runs} is told by pixels that are held out, but stopping is "
-            f"{engine.stopping.name!r}: leave one of them out."
-        )
-    if guide is not None and isinstance(engine.network, Picture):
-        raise ValueError(
-            f"network 'picture', as the preset {preset!r} has it here, makes nothing of a guide: leave guide "
-            "out, or choose another preset."
-        )
-    return Plan(
-        given.array,
-        axes,
-        engine,
-        task,
-        noise=_noise(noise),
-        preset=chosen.name,
-        dtype=None if dtype is None else dtype_of(dtype),
-        tile=None if tile is None else int(tile),
-        warm=warm is None or bool(warm),
-        neighbours=neighbours,
-        together=channels == "together",
-        detail=detail,
-        uncertainty=runs,
-        guide=_guide(guide, guided_by, task, given, axes),
-        out=out,
-        description=None if out is None else given.description(axes),
-        lazy=given.lazy and out is None,
-    )
+    if not isinstance(rest["warm"], bool | np.bool_ | None):
+        raise ValueError(f"warm must be True or False, but is {shown(rest['warm'])}.")
 
 
 def _runs(uncertainty: Any, task: Task, detail: float) -> int:
@@ -330,96 +324,6 @@ def _with_repeat(given: Given, repeat: Any, to_file: bool) -> Given:
 
 def _in_volumes(settings: Mapping[str, Any]) -> bool:
     return settings.get("neighbours") is None
-
-
-def _factors(factor: Any, axes: Axes) -> tuple[int, ...]:
-    count, names = len(axes.spatial), " and ".join(axes.names[axis] for axis in axes.spatial)
-    several = isinstance(factor, Sequence) and not isinstance(factor, str)
-    factors = list(factor) if several or np.ndim(factor) else [factor] * count
-    if len(factors) != count:
-        raise ValueError(
-            f"factor has {len(factors)} entries, {factor!r}, but there are {count} spatial axes, {names}: "
-            "give one whole number for all, or one for each."
-        )
-    whole = all(isinstance(f, Integral) and not isinstance(f, bool) for f in factors)
-    if not whole or min(factors) < 1 or max(factors) > LARGEST_FACTOR or max(factors) == 1:
-        raise ValueError(
-            f"factor must be a whole number from 2 to {LARGEST_FACTOR}, or one for each of {names} (1 leaves "
-            f"an axis as it is), but is {shown(factor)}."
-        )
-    return tuple(int(f) for f in factors)
-
-
-def _kernels(kernel: Any, psf: Any, axes: Axes, scale: Any) -> tuple[Kernel, ...]:
-    if psf is not None and kernel is not None:
-        raise TypeError("kernel and psf both say what a pixel saw: give one of them.")
-    count = len(axes.spatial)
-    given, what = ("kernel", kernel) if psf is None else ("psf", psf)
-    _refuse_uneven(what, given)
-    each = [what] * count if np.ndim(what) == 0 else list(what)
-    if len(each) != count:
-        raise ValueError(f"{given} has {len(each)} entries, but the image has {count} spatial axes.")
-    if psf is not None:
-        each = [Gaussian(width) for width in _in_pixels(each, axes, scale)]
-    return tuple(choose(KERNELS, one, Lanczos(), given) for one in each)
-
-
-def _in_pixels(widths: Sequence[Any], axes: Axes, scale: Any) -> tuple[float, ...]:
-    """Return the widths of a psf along the spatial axes, given in the units of a layer or file."""
-    steps = np.ones(len(widths)) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
-    try:
-        return tuple(float(width) / step for width, step in zip(widths, steps, strict=True))
-    except (TypeError, ValueError):
-        raise TypeError(
-            "psf must be a width, one for each spatial axis, or what else this task takes, but is "
-            f"{shown(widths[0] if len(widths) == 1 or widths[0] is widths[-1] else widths)}."
-        ) from None
-
-
-def _refuse_uneven(value: Any, what: str) -> None:
-    """Refuse a list whose rows differ in length, which is no array."""
-    try:
-        np.ndim(value)
-    except ValueError:
-        raise ValueError(f"{what} must have rows of one length, but is {shown(value)}.") from None
-
-
-def _point_spread(psf: Any, axes: Axes, given: Given) -> PointSpread:
-    count = len(axes.spatial)
-    if isinstance(psf, Mapping | PointSpread | str):
-        if isinstance(psf, Mapping) and "name" not in psf and "fwhm" in psf:
-            psf = {"name": GaussianPSF.name, **psf}
-        found: PointSpread = choose(PSFS, psf, Optics(), "psf")
-        if isinstance(found, Optics) and found.pixel_size is None:
-            found = replace(found, pixel_size=given.micrometres(axes.spatial))
-    elif np.ndim(psf) < 2:
-        widths = [psf] * count if np.ndim(psf) == 0 else list(psf)
-        if len(widths) != count:
-            raise ValueError(f"psf has {len(widths)} entries, but the image has {count} spatial axes.")
-        found = GaussianPSF(_in_pixels(widths, axes, getattr(given.layer, "scale", None)))
-    else:
-        found = MeasuredPSF.of(psf, count)
-    found.array(count)  # what can't be used is refused now
-    return found
-
-
-def _steps(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...] | None:
-    if table is None:
-        return None
-    _refuse_uneven(table, "table")
-    steps = np.asarray(table)
-    if steps.shape != (BLOCK, BLOCK) or steps.dtype.kind not in "iu" or not (steps > 0).all():
-        raise ValueError(
-            "table must be 8 rows of 8 whole numbers above 0, a JPEG file's quantisation, but is "
-            f"{shown(table)}."
-        )
-    rows, columns = axes.spatial
-    if axes.joint_channels or rows > columns or given.array.dtype != np.uint8:
-        raise ValueError(
-            "table is for grey pictures of 8 bits, rows before columns, as they come from a JPEG file: leave "
-            "it out for others."
-        )
-    return tuple(tuple(int(step) for step in row) for row in steps)
 
 
 def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:

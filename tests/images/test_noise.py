@@ -180,6 +180,12 @@ def test_tiny_images_have_a_finite_noise(shape, rng):
     assert len(noise.correlation) == len(shape)
 
 
+def test_the_little_that_is_known_is_found_between_the_blocks(rng):
+    image = np.full((10, 11), np.nan)
+    image[8:, 8:] = rng.normal(100, 5, (2, 3))
+    assert 0 < estimate_noise(image).read_noise < 20
+
+
 @pytest.mark.parametrize("size", [16, 32, 64, 128])
 def test_small_images_are_measured_within_15_percent(size, rng):
     noise = estimate_noise(rng.normal(100, 5, (size, size)))

@@ -188,6 +188,30 @@ def out_of_memory(error: Exception) -> bool:
     return "out of memory" in str(error) or "can't allocate memory" in str(error)
 
 
+def explained(error: Exception, device: str) -> DeviceFailure | MemoryError | None:
+    """Return what a user can make of an error of torch's, and do about it; None if it says neither.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    device
+        Where.
+    """
+    if failed(error):
+        said = str(error).strip().splitlines()[0].rstrip(".")
+        return DeviceFailure(
+            f"{device} has failed: {said}. Start the program anew before you use it again, or choose the "
+            "device 'cpu'."
+        )
+    if out_of_memory(error):
+        return MemoryError(
+            f"{device} ran out of memory. Close other programs that use it, crop the image, or choose the "
+            "preset 'fast' or the device 'cpu'."
+        )
+    return None
+
+
 def available_memory(device: torch.device) -> int:
     """Return how many bytes `device` has free now."""
     if device.type == "cuda":

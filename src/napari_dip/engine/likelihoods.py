@@ -97,7 +97,7 @@ class Huber(Likelihood):
     def __call__(
         self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
     ) -> Tensor:
-        return 2 * torch.nn.functional.huber_loss(prediction, measurement, reduction="none", delta=self.delta)
+        return 2 * F.huber_loss(prediction, measurement, reduction="none", delta=self.delta)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,10 @@ Floats = NDArray[np.float64]
 
 
 def blocks_of(pixels: NDArray[Any], edges: Sequence[int], at_most: int) -> Floats:
-    """Evenly spread, half-overlapping blocks with data in them, shape (blocks, *block); NaN is missing."""
+    """Evenly spread, half-overlapping blocks with data in them, shape (blocks, *block); NaN is missing.
+
+    There is one at least where any pixel is known.
+    """
     shape = tuple(min(edge, n) for edge, n in zip(edges, pixels.shape, strict=True))
     windows = np.lib.stride_tricks.sliding_window_view(pixels, shape)
     # A big image is sampled: a few thousand blocks pin two numbers down, and the time stays bounded.
@@ -22,10 +25,14 @@ def blocks_of(pixels: NDArray[Any], edges: Sequence[int], at_most: int) -> Float
     starts = np.array(windows.shape[: pixels.ndim])
     while np.prod(np.ceil(starts / step)) > at_most:
         step = [s + max(1, s // 4) for s in step]
-    blocks = windows[tuple(slice(None, None, s) for s in step)].reshape(-1, *shape).astype(np.float64)
+    blocks = windows[tuple(slice(None, None, s) for s in step)].reshape(-1, *shape)
     known = np.isfinite(blocks)
-    blocks[~known] = np.nan
-    return blocks[known.reshape(len(blocks), -1).any(axis=1)]
+    if not known.any() and np.isfinite(pixels).any():  # the little that is known lies beyond the last block
+        first = np.argwhere(np.isfinite(pixels))[0]
+        blocks = windows[tuple(np.minimum(first, starts - 1))][None]
+        known = np.isfinite(blocks)
+    blocks = np.where(known, blocks, np.nan).astype(np.float64)
+    return np.asarray(blocks[known.reshape(len(blocks), -1).any(axis=1)])
 
 
 def intensity_bins(means: Floats, fewest: int, most: int) -> list[NDArray[np.intp]]:
