@@ -258,7 +258,7 @@ def test_bad_input_is_refused_in_one_sentence(image, keywords, error, message):
 def test_noise_given_by_hand_is_taken_as_it_is():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        by_number = dip.denoise(noisy(), noise=50.0, **QUICK)
+        by_number = dip.denoise(noisy(), noise=np.float32(50), **QUICK)
         by_dict = dip.denoise(noisy(), noise=by_number.settings["noise"], **QUICK)
     assert by_number.settings["noise"]["read_noise"] == 50.0
     np.testing.assert_array_equal(by_number.image, by_dict.image)

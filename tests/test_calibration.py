@@ -102,6 +102,14 @@ def test_a_gain_that_only_the_image_itself_would_choose_is_none():
     assert found.gain == 0 and found.tried[-1].gain < 0
 
 
+def test_a_gain_of_which_nobody_knows_how_sure_it_is_is_none():
+    # Without the first image nothing is left above the noise.
+    errors = rows({0.0: (3.0, -0.5, -0.5, -0.5)}, (1.5, -0.1, -0.1, -0.1), {20.0: 9.0})
+    found = _chosen(errors, WHITE, "fast")
+    assert found.tried[1].gain > 0.5 and math.isnan(found.tried[1].uncertainty)
+    assert found.gain == 0
+
+
 def test_the_best_of_what_beats_the_preset_is_taken():
     errors = rows(
         {0.0: (1.0, 1.1, 0.9, 1.0), 0.1: (0.9, 1.0, 0.8, 0.9)}, 0.8, {20.0: 2.0, 40.0: 0.5, 60.0: 0.7}

@@ -192,6 +192,15 @@ def test_a_folder_is_restored_as_python_does_it_and_never_twice(capsys):
     assert np.array_equal(pixels("slices/b.denoised.ome.tif"), image)
 
 
+def test_how_sure_a_result_is_is_no_image_to_be_restored():
+    for name in ("a.denoised.ome.tif", "a.denoised-uncertainty.ome.tif", "a.new-uncertainty.ome.tif"):
+        shutil.copy("slices/b.tif", f"slices/{name}")
+    found = find(["slices"])
+    works = assign(found, "denoise", out="slices/{stem}.new.ome.tif")
+    assert [work.image.name for work in works] == ["a.png", "b.tif", "c.jpg"]
+    assert len(found.left_out) == 3 and not found.failures
+
+
 def test_overwriting_keeps_the_old_until_the_new_is_finished(capsys, monkeypatch):
     imsave("d.png", imread("slices/a.png")[:, :20], check_contrast=False)
     assert run("denoise d.png -o d.tif", QUICK) == 0

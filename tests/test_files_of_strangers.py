@@ -441,6 +441,13 @@ def test_a_result_that_is_a_link_to_nowhere_is_not_written_through(here):
         Unfinished(here / "a.ome.tif", {}, Description.plain("YX"))
 
 
+def test_a_record_that_is_none_of_ours_is_shown_as_far_as_it_goes(here, capsys):
+    record = {"task": "denoise", "settings": "fast", "residual": "none", "noise": 2.5}
+    write(here / "a.ome.zarr", NOISY, dataclasses.replace(Description.plain("TYX"), record=record))
+    assert main(["info", "a.ome.zarr"]) == 0
+    assert "denoise, preset ?" in (told := capsys.readouterr().out) and "noise 2.5" in told
+
+
 def test_what_a_file_calls_itself_is_no_order_to_a_terminal(here, capsys):
     said = Description("CYX", (1.0,) * 3, (0.0,) * 3, ("",) * 3, ("\x1b]0;mine\x07", "b", "c"))
     write(here / "a\x1b[2J.ome.zarr", NOISY, said)

@@ -13,7 +13,7 @@ import napari_dip as dip
 from napari_dip.cli.options import read_verbs
 from napari_dip.cli.parsers import verb_parser
 from napari_dip.images.files import Description, write
-from napari_dip.script import Pixels, as_command, as_python, command_line, said_with_preset
+from napari_dip.script import Pixels, as_code, as_command, as_python, command_line, said_with_preset
 
 HERE = {"device": "cpu", "precision": "float32"}
 
@@ -63,6 +63,10 @@ def test_a_script_makes_the_same_pixels_again(noisy, file, settings):
     assert again.settings == result.settings
     # What was asked for is said, and nothing besides.
     assert set(said_with_preset("denoise", result.settings)) <= {*settings, *HERE, "axes"}
+
+
+def test_a_number_without_end_is_said_in_python():
+    assert eval(as_code({"patience": np.inf, "at": 2})) == {"patience": float("inf"), "at": 2}
 
 
 def test_filling_in_and_a_place_for_what_is_in_no_file(noisy, tmp_path, monkeypatch):

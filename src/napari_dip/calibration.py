@@ -32,7 +32,7 @@ __all__ = ["Calibration", "Tried", "calibrate"]
 # as a run usually takes.
 FIRST, STEP, BEYOND = 20, 1.35, 1.5
 DETAILS = (-0.4, -0.2, -0.1, 0.05, 0.1)
-# A gain below this, in dB, or below its own uncertainty, is none.
+# A gain below this, in dB, or below its own uncertainty, or whose uncertainty can't be told, is none.
 WORTH = 0.05
 
 Floats = NDArray[np.float64]
@@ -378,7 +378,7 @@ def _decibel(before: float, after: float) -> float:
 def _chosen(errors: Sequence[Errors], noise: Noise, preset: str) -> Calibration:
     base = {"preset": preset} if preset in PRESETS["denoise"] else presets.load(preset)
     tried = tuple(_tried(errors, what, noise) for what in (DETAIL, NOISE, NUMBER))
-    sure = [one for one in tried if one.settings and one.gain > max(WORTH, one.uncertainty)]
+    sure = [one for one in tried if one.settings and one.gain > WORTH and one.gain > one.uncertainty]
     if not sure:
         return Calibration(preset, preset, base, 0.0, 0.0, tried)
     best = max(sure, key=lambda one: one.gain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -331,7 +331,7 @@ def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:
         return None
     if isinstance(noise, Mapping):
         return Noise.from_dict(noise)
-    if isinstance(noise, int | float) and not isinstance(noise, bool) and 0 <= noise < float("inf"):
+    if isinstance(noise, Real) and not isinstance(noise, bool) and 0 <= float(noise) < float("inf"):
         return Noise(gain=0.0, offset=0.0, read_noise=float(noise), correlation=())
     raise ValueError(
         f"noise must be 'auto', a standard deviation of 0 or more in the image's units, or a dict of gain, "

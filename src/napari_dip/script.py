@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shlex
@@ -282,7 +283,8 @@ def as_call(function: str, arguments: Sequence[str]) -> str:
 def as_code(value: Any) -> str:
     """Return a setting as Python."""
     if isinstance(value, float):
-        return repr(float(value))  # numpy's numbers say where they come from
+        number = repr(float(value))  # numpy's numbers say where they come from
+        return number if math.isfinite(value) else f'float("{number}")'
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):

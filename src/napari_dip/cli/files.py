@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_dip.cli.told import UsageError
-from napari_dip.images.files import kind_of, read, readable, stem_of
+from napari_dip.images.files import beside, kind_of, read, readable, stem_of
 from napari_dip.restoration import PAST
 
 __all__ = ["Failure", "Work", "assign", "find", "partners", "split"]
@@ -174,9 +174,10 @@ def _made_of_others(images: Sequence[Path], works: Sequence[Work]) -> list[Path]
     """Return the images that are the result or the mask of another one, now or by an earlier run."""
     belongs: dict[Path, set[Path]] = {}
     for work in works:
-        for path in filter(None, (work.out, work.mask)):
+        for path in filter(None, (work.out, beside(work.out, "uncertainty"), work.mask)):
             belongs.setdefault(path.resolve(), set()).add(work.image)
-    named = {_stem(image) + f".{past}" for image in images for past in PAST.values()}
+    results = [_stem(image) + f".{past}" for image in images for past in PAST.values()]
+    named = {*results, *(f"{result}-uncertainty" for result in results)}
     return [
         image for image in images if _stem(image) in named or belongs.get(image.resolve(), set()) - {image}
     ]

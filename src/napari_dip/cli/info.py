@@ -69,12 +69,17 @@ def _origin(record: dict[str, Any] | None) -> str:
     if record is None:
         return ""
     known = {"version": "?", "task": "?", "iterations": "?", "stopped_by": "?"} | record
-    settings = record.get("settings") or {}
+    settings = record.get("settings")
+    preset = settings.get("preset", "?") if isinstance(settings, dict) else "?"
     said = (
-        f"napari-dip {known['version']}, {known['task']}, preset {settings.get('preset', '?')}, "
+        f"napari-dip {known['version']}, {known['task']}, preset {preset}, "
         f"{known['iterations']} iterations, stopped by {known['stopped_by']}"
     )
-    figures = [f"{what} {record[what]:.4g}" for what in ("residual", "noise") if record.get(what) is not None]
+    figures = [
+        f"{what} {value:.4g}"
+        for what in ("residual", "noise")
+        if isinstance(value := record.get(what), int | float)
+    ]
     return ", ".join([said, *figures]) + " (its settings: --json)"
 
 
