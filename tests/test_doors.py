@@ -21,6 +21,7 @@ BETWEEN = (
     "presets",
     "source",
     "piece",
+    "journal",
     "unfinished",
     "results",
     "step",

@@ -375,6 +375,7 @@ def journal_of(out: Path) -> tuple[Path, list[dict]]:
         {"past": {"0": {"rows": [{"iteration": {}}], "residual": None, "noise": None}}},
         {"past": {"0": {"rows": 3, "residual": None, "noise": None}}},
         {"past": {"0": {"rows": [], "residual": "x", "noise": None}}},
+        {"past": {"0": {"rows": [], "residual": 1.0, "noise": None}}},
     ],
     ids=str,
 )
@@ -394,9 +395,10 @@ def test_settings_in_a_journal_are_checked(begun):
         path.write_text("".join(json.dumps(line) + "\n" for line in (first, lines[1])))
         with pytest.raises(ValueError, match="is not what this version"):
             dip.denoise(NOISY, out=begun, **QUICK)
-    path.write_text(f'{{"asked": {DEEP}}}\n{{}}\n')
-    with pytest.raises(ValueError, match="is not what this version"):
-        dip.denoise(NOISY, out=begun, **QUICK)
+    for first in (json.dumps(lines[0] | {"asked": ["tv"]}), f'{{"asked": {DEEP}}}'):
+        path.write_text(f"{first}\n{json.dumps(lines[1])}\n")
+        with pytest.raises(ValueError, match="is not what this version"):
+            dip.denoise(NOISY, out=begun, **QUICK)
 
 
 def test_the_weights_of_a_stranger_are_numbers_or_refused(begun):

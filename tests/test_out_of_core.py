@@ -234,10 +234,10 @@ def test_two_runs_do_not_write_to_one_file(stack, tmp_path):
 
 
 def test_a_full_disk_is_said_and_what_is_done_is_kept(stack, in_memory, tmp_path, monkeypatch):
-    from napari_dip.unfinished import Unfinished
+    from napari_dip.journal import Journal
 
     out = tmp_path / "a.ome.zarr"
-    append, lines = Unfinished._append, []
+    append, lines = Journal._append, []
 
     def full(self, line):
         lines.append(line)
@@ -245,7 +245,7 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(stack, in_memory, tmp_path
             raise OSError(errno.ENOSPC, "No space left on device")
         append(self, line)
 
-    monkeypatch.setattr(Unfinished, "_append", full)
+    monkeypatch.setattr(Journal, "_append", full)
     with pytest.raises(OSError, match=r"No space left on device\. .* What is done is kept"):
         dip.denoise(stack, out=out, **QUICK)
     monkeypatch.undo()

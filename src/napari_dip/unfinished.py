@@ -14,12 +14,11 @@ import hashlib
 import json
 import math
 import os
-import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,29 +30,13 @@ from numpy.typing import NDArray
 
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.images.files import Description, ZarrFile, check, kind_of, read, write
+from napari_dip.journal import Entry, Journal
 from napari_dip.parts import Index, Place
-from napari_dip.restoration import RECORDED, Past, plain
+from napari_dip.restoration import Past
 
-__all__ = ["Entry", "Unfinished", "fingerprint", "is_begun"]
+__all__ = ["Unfinished", "fingerprint", "is_begun"]
 
 JOURNAL = "journal.jsonl"
-START = re.compile(r"start-[0-9]{1,9}\.npz")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the journal says of a plane or volume that is done.
-
-    Parameters
-    ----------
-    source
-        The `fingerprint` of what it was made from.
-    past
-        Of its runs.
-    """
-
-    source: str
-    past: dict[int, Past]
 
 
 class Unfinished:
@@ -88,7 +71,7 @@ class Unfinished:
         self._asked = json.loads(json.dumps(asked))
         self.settings: dict[str, Any] | None = None
         self.done: dict[Place, Entry] = {}
-        self._journal, self._image = self.folder / JOURNAL, self.folder / "image.ome.zarr"
+        self._journal, self._image = Journal(self.folder / JOURNAL), self.folder / "image.ome.zarr"
         self._file: ZarrFile | None = None
         self._newest: dict[str, str] = {}  # of each kin, the file that its next run starts from
         self._named = 0
@@ -104,26 +87,10 @@ class Unfinished:
     def _look_back(self) -> None:
         """Read the journal, if there is one."""
         self._refuse_links()
-        lines = _whole_lines(self._journal)
-        if not lines:
+        said = self._journal.read()
+        if said is None or not said.done:  # nothing is lost by beginning anew
             return
-        try:
-            asked, settings = lines[0]["asked"], _settings(lines[0]["settings"])
-            done: dict[Place, Entry] = {}
-            newest: dict[str, str] = {}
-            named = 0
-            for line in lines[1:]:
-                past = {int(run): _past(past) for run, past in line["past"].items()}
-                done[_place(line["place"])] = Entry(str(line["source"]), past)
-                newest |= _starts(line["starts"])
-                named += len(line["starts"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(
-                f"{self._journal} is not what this version of napari-dip writes. Choose another name for the "
-                f"result, or move {self.folder} away."
-            ) from error
-        if not done:  # nothing is lost by beginning anew
-            return
+        asked = said.asked
         if asked != self._asked:
             names = sorted(k for k in asked.keys() | self._asked.keys() if asked.get(k) != self._asked.get(k))
             was = ", ".join(f"{k}={asked.get(k)!r}" for k in names)
@@ -131,7 +98,8 @@ class Unfinished:
                 f"{self.folder} was begun with other settings ({was}). Go on with the same ones, choose "
                 "another name for the result, or move that folder away."
             )
-        self.settings, self.done, self._newest, self._named = settings, done, newest, named
+        self.settings, self.done = said.settings, said.done
+        self._newest, self._named = said.newest, said.named
 
     def _refuse_links(self) -> None:
         """Refuse a folder in which a link leads to where nobody wanted to have anything written."""
@@ -175,14 +143,13 @@ class Unfinished:
         self._refuse_existing()
         self._look_back()  # again, now that nobody else writes
         with self._room():
-            _cut_to_whole_lines(self._journal)
+            self._journal.go_on()
         if self.settings is None:
             # By a run that ended before a plane was done.
             shutil.rmtree(self._image, ignore_errors=True)
             with self._room():
-                self._journal.unlink(missing_ok=True)
                 self._file = ZarrFile.create(self._image, shape, dtype, description)
-                self._append({"asked": self._asked, "settings": dict(settings)})
+                self._journal.begin(self._asked, settings)
             self.settings = dict(settings)
         else:
             self._file = ZarrFile.open(self._image)
@@ -201,7 +168,7 @@ class Unfinished:
         return np.asarray(self._file.array[index])
 
     def write(self, index: Index, plane: NDArray[Any]) -> None:
-        """Write a plane or volume. It is not done before its `entry` is there."""
+        """Write a plane or volume. It is not done before it is entered too."""
         assert self._file is not None
         with self._room():
             self._file.array[index] = plane
@@ -214,15 +181,14 @@ class Unfinished:
         starts: Mapping[str, Neighbour],
     ) -> None:
         """Take down that a plane or volume is done, and from what the next ones of its kin start."""
-        named = {}
+        entry, named = Entry(source, dict(past)), {}
         with self._room():
             for kin, start in starts.items():
                 self._named += 1
                 named[kin] = f"start-{self._named}.npz"
                 _save(self.folder / named[kin], start)
-            told = {run: _as_json(one) for run, one in past.items()}
-            self._append({"place": place, "source": source, "past": told, "starts": named})
-        self.done[place] = Entry(source, dict(past))
+            self._journal.enter(place, entry, named)
+        self.done[place] = entry
         for kin, name in named.items():
             if kin in self._newest:
                 (self.folder / self._newest[kin]).unlink(missing_ok=True)
@@ -253,17 +219,11 @@ class Unfinished:
         if self._lock.is_locked:
             self._lock.release()
             # The journal of others, or of another image, is left alone.
-            nothing = self._file is not None and len(_whole_lines(self._journal)) < 2
-            if nothing or not self._journal.exists():
+            nothing = self._file is not None and not self._journal.has_entries
+            if nothing or not self._journal.is_there:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---------------------------------------------------------------------------------------------- its parts
-
-    def _append(self, line: Mapping[str, Any]) -> None:
-        with open(self._journal, "ab") as journal:
-            journal.write(json.dumps(line).encode() + b"\n")
-            journal.flush()
-            os.fsync(journal.fileno())
 
     @contextmanager
     def _room(self) -> Iterator[None]:
@@ -301,16 +261,6 @@ def fingerprint(*arrays: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def _whole_lines(journal: Path) -> list[dict[str, Any]]:
-    """Return what the lines of a journal say, but not of a last one that a sudden end cut short."""
-    content = journal.read_bytes() if journal.exists() else b""
-    whole = content[: content.rfind(b"\n") + 1].splitlines()
-    try:
-        return [json.loads(line) for line in whole]
-    except (ValueError, RecursionError):
-        return [{}]  # no journal of ours
-
-
 def _links_in(folder: Path) -> Iterator[Path]:
     """Yield the symbolic links in a folder and in those in it."""
     folders = [folder] if folder.is_dir() else []
@@ -323,48 +273,7 @@ def _links_in(folder: Path) -> Iterator[Path]:
                     folders.append(Path(entry.path))
 
 
-# ------------------------------------------------------------------------- what a line of the journal may say
-
-
-def _settings(said: Any) -> dict[str, Any]:
-    """Return the settings, those of which a run takes up are what they should be."""
-    tile = said["tile"]
-    words = isinstance(said["device"], str) and isinstance(said["precision"], str)
-    if not words or not (tile is None or (type(tile) is int and tile > 0)):
-        raise ValueError("no settings of a run")
-    return dict(said)
-
-
-def _place(said: Any) -> Place:
-    if not isinstance(said, list) or not all(type(at) is int and at >= 0 for at in said):
-        raise ValueError("no place in a stack")
-    return tuple(said)
-
-
-def _past(said: Any) -> Past:
-    rows = said["rows"]
-    known = (bool, int, float, type(None))
-    for row in rows:
-        if set(row) != set(RECORDED) or not all(isinstance(value, known) for value in row.values()):
-            raise ValueError("no record of an iteration")
-    numbers = [None if said[name] is None else float(said[name]) for name in ("residual", "noise")]
-    return Past(list(rows), *numbers)
-
-
-def _starts(said: Any) -> dict[str, str]:
-    """Return the names of files, which are read and, later, deleted."""
-    if not all(isinstance(name, str) and START.fullmatch(name) for name in said.values()):
-        raise ValueError("no name of a start")
-    return dict(said)
-
-
 # --------------------------------------------------------------------------------------- what is in its files
-
-
-def _cut_to_whole_lines(journal: Path) -> None:
-    if journal.exists():
-        with open(journal, "r+b") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _save(path: Path, neighbour: Neighbour) -> None:
@@ -392,11 +301,6 @@ def _load(path: Path) -> Neighbour:
         ) from error
     weights = {name.removeprefix("weights/"): one for name, one in tensors.items()}
     return Neighbour(weights, prediction, *found_out)
-
-
-def _as_json(past: Past) -> dict[str, Any]:
-    rows = [row | {name: plain(row[name]) for name in ("data_term", "figure")} for row in past.rows]
-    return {"rows": rows, "residual": past.residual, "noise": past.noise}
 
 
 def _finer(description: Description, factors: tuple[int, ...]) -> Description:
