@@ -15,6 +15,7 @@ from napari_dip.job import Job
 from napari_dip.lazy import restore_lazily
 from napari_dip.plan import Plan
 from napari_dip.planning import (
+    Part,
     asked_to_deblock,
     asked_to_deconvolve,
     asked_to_denoise,
@@ -27,7 +28,7 @@ from napari_dip.planning import (
     plan_super_resolve,
 )
 from napari_dip.restoration import Restoration
-from napari_dip.step import Step
+from napari_dip.step import BAR, Step
 
 __all__ = [
     "Job",
@@ -45,7 +46,6 @@ __all__ = [
     "super_resolve",
 ]
 
-Part = str | Mapping[str, Any] | None
 R = TypeVar("R", bound=Restoration, covariant=True)
 
 
@@ -580,7 +580,7 @@ def finish_job(
     job: Work[R], *, progress: bool = False, callback: Callable[[Step], object] | None = None
 ) -> R:
     """Do all of `job`, or as much as can be done, and return what came of it."""
-    bar = tqdm(total=1.0, bar_format=_BAR, disable=not progress)
+    bar = tqdm(total=1.0, bar_format=BAR, disable=not progress)
     try:
         with closing(iter(job)) as steps:
             for step in steps:
@@ -597,6 +597,3 @@ def finish_job(
     if job.warning:
         warnings.warn(job.warning, stacklevel=4)
     return result
-
-
-_BAR = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"

@@ -25,6 +25,7 @@ from napari_dip.images.noise import Noise, noise_of
 from napari_dip.images.repeats import Drift, Repeated, shift_between
 from napari_dip.job import Job
 from napari_dip.planning import plan_denoise
+from napari_dip.step import BAR
 
 __all__ = ["Calibration", "Tried", "calibrate"]
 
@@ -286,8 +287,6 @@ def calibrate(
         found.save(name, overwrite=overwrite)
     return found
 
-
-BAR = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 # Of each way to find settings, what could be chosen, and the error then.
 Errors = dict[str, dict[float, float]]

@@ -11,8 +11,9 @@ import numpy as np
 from napari_dip.engine.components import shown
 from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description, is_path, read
+from napari_dip.images.layers import pixels_of
 
-__all__ = ["KEY", "Given", "description_of", "is_layer", "layer_axes", "pixels_of", "take"]
+__all__ = ["KEY", "Given", "array_of", "description_of", "is_layer", "layer_axes", "pixels_of", "take"]
 
 # Where a restoration's settings and history lie in a layer's metadata.
 KEY = "napari_dip"
@@ -102,6 +103,13 @@ def take(image: Any, axes: str | None) -> Given:
     return Given(image, axes)
 
 
+def array_of(thing: Any) -> Any:
+    """Return the array of what is given beside an image: a path's, a layer's, or what is one itself."""
+    if is_path(thing):
+        return read(thing)[0]
+    return pixels_of(thing) if is_layer(thing) else thing
+
+
 def _distinct(names: str, shape: tuple[int, ...]) -> str:
     """Return letters of which files can have each: axes without a name become time or depth where need be."""
     letters = list(names)
@@ -130,11 +138,6 @@ def layer_axes(layer: Any) -> str | None:
     letters = "".join(labels) + ("C" if getattr(layer, "rgb", False) else "")
     usual = all(len(label) == 1 and label in "TCZYXPQ" for label in labels)
     return letters if labels and usual and letters.count("Y") == letters.count("X") == 1 else None
-
-
-def pixels_of(layer: Any) -> Any:
-    """Return the array of a napari image layer, the finest of a pyramid."""
-    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
 def description_of(layer: Any) -> Description:

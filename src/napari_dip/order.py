@@ -50,15 +50,15 @@ class Order:
 
     def begin(self, done: Callable[[Part], bool]) -> None:
         """Let all parts wait, but those that are done from before."""
-        runs = range(len(self.parts))
-        self.finished = [run for run in runs if done(self.parts[run])]
-        self.waiting = [run for run in runs if run not in set(self.finished)]
+        self.finished, self.waiting = [], []
+        for run, part in enumerate(self.parts):
+            (self.finished if done(part) else self.waiting).append(run)
 
     def again(self, other: Callable[[Part], bool]) -> None:
         """Let those that are done and have become others wait once more, at the end."""
-        again = [run for run in self.finished if other(self.parts[run])]
-        self.finished = [run for run in self.finished if run not in again]
-        self.waiting.extend(again)
+        before, self.finished = self.finished, []
+        for run in before:
+            (self.waiting if other(self.parts[run]) else self.finished).append(run)
 
     def of(self, index: Index) -> list[int]:
         """Return which runs restore the plane or volume at `index`."""

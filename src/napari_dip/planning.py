@@ -15,10 +15,10 @@ from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.networks import Picture
 from napari_dip.engine.presets import guided
 from napari_dip.forward import factors_of, kernels_of, point_spread_of, refuse_uneven, steps_of
-from napari_dip.given import Given, is_layer, pixels_of, take
+from napari_dip.given import Given, array_of, is_layer, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
-from napari_dip.images.files import is_path, read
+from napari_dip.images.files import is_path
 from napari_dip.images.guides import Guide, array_guide, layer_guide
 from napari_dip.images.intensities import dtype_of
 from napari_dip.images.jpeg import quantisation_of
@@ -31,6 +31,7 @@ from napari_dip.presets import choose_preset
 from napari_dip.tasks import Deblock, Deconvolve, Denoise, Inpaint, SuperResolve, Task
 
 __all__ = [
+    "Part",
     "asked_to_deblock",
     "asked_to_deconvolve",
     "asked_to_denoise",
@@ -43,6 +44,7 @@ __all__ = [
     "plan_super_resolve",
 ]
 
+# A part of the engine that can be chosen: its name, or its settings.
 Part = str | Mapping[str, Any] | None
 
 # What a job is told besides the engine's settings.
@@ -114,13 +116,11 @@ def asked_to_inpaint(
 ) -> Plan:
     """Check the arguments of `inpaint` and return the plan of what it would do."""
     given = take(image, axes)
-    if is_path(mask):
-        mask, _ = read(mask)
     meaning, shape = given.meaning(_in_volumes(settings)), given.array.shape
     if is_layer(mask) and is_layer(image):
         missing = layer_mask(mask, image, labels)
     else:
-        missing = array_mask(mask.data if is_layer(mask) else mask, shape, meaning, labels)
+        missing = array_mask(array_of(mask), shape, meaning, labels)
     if damage is not None and not (isinstance(damage, str) and damage in KINDS):
         raise ValueError(
             f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {shown(damage)}."
@@ -178,10 +178,7 @@ def asked_to_deconvolve(
 ) -> Plan:
     """Check the arguments of `deconvolve` and return the plan of what it would do."""
     given = take(image, axes)
-    if is_path(psf):
-        psf, _ = read(psf)
-    elif is_layer(psf):
-        psf = pixels_of(psf)
+    psf = array_of(psf)
     refuse_uneven(psf, "psf")
     deep = np.ndim(psf) == 3 or (np.ndim(psf) == 1 and np.size(psf) == 3)
     if _unnamed(given) and deep:
@@ -298,14 +295,10 @@ def _guide(guide: Any, asked: str | None, task: Task, given: Given, axes: Axes) 
                 "leave guided_by out."
             )
         return None
-    if is_path(guide):
-        guide, _ = read(guide)
     factors = task.factors(axes)
-    if is_layer(guide):
-        if given.layer is not None:
-            return layer_guide(guide, given.layer, axes, factors)
-        guide = pixels_of(guide)
-    return array_guide(guide, given.array.shape, axes, factors)
+    if is_layer(guide) and given.layer is not None:
+        return layer_guide(guide, given.layer, axes, factors)
+    return array_guide(array_of(guide), given.array.shape, axes, factors)
 
 
 def _with_repeat(given: Given, repeat: Any, to_file: bool) -> Given:
@@ -315,11 +308,7 @@ def _with_repeat(given: Given, repeat: Any, to_file: bool) -> Given:
             "repeat is for images that are restored at once, but a dask array is restored when it is "
             "computed: pass image.compute(), or out=, a file for the result."
         )
-    if is_path(repeat):
-        repeat, _ = read(repeat)
-    elif is_layer(repeat):
-        repeat = pixels_of(repeat)
-    return replace(given, array=Repeated(given.array, repeat))
+    return replace(given, array=Repeated(given.array, array_of(repeat)))
 
 
 def _in_volumes(settings: Mapping[str, Any]) -> bool:

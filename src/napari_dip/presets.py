@@ -42,23 +42,10 @@ ENGINE = tuple(field.name for field in fields(Settings))
 KEPT = ("preset", *ENGINE, "warm", "detail")
 MACHINE = ("device", "precision")
 LEFT_OUT = (
-    *("image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise", "uncertainty"),
-    *(
-        "guide",
-        "guided_by",
-        "repeat",
-        "repeated",
-        "mask",
-        "labels",
-        "damage",
-        "denoise",
-        "factor",
-        "kernel",
-        "psf",
-        "table",
-    ),
-    *MACHINE,
-)
+    "image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise", "uncertainty", "guide",
+    "guided_by", "repeat", "repeated", "mask", "labels", "damage", "denoise", "factor", "kernel", "psf",
+    "table", *MACHINE,
+)  # fmt: skip
 # A name is a file's name too, on any system.
 NAME = re.compile(r"[^\W_][\w -]{0,39}")
 
@@ -136,7 +123,7 @@ def names(task: str = "denoise") -> list[str]:
 
     Parameters
     ----------
-    task : {'denoise', 'inpaint', 'super-resolve'}
+    task : {'denoise', 'inpaint', 'super-resolve', 'deconvolve', 'deblock'}
         What they are for.
     """
     return sorted((path.stem for path in _folder(task).glob("*.json")), key=str.casefold)
@@ -149,7 +136,7 @@ def load(name: str, task: str = "denoise") -> dict[str, Any]:
     ----------
     name : str
         What it is called.
-    task : {'denoise', 'inpaint', 'super-resolve'}
+    task : {'denoise', 'inpaint', 'super-resolve', 'deconvolve', 'deblock'}
         What it is for.
 
     Raises
@@ -193,7 +180,7 @@ def save(
     settings : dict
         Keywords of the task's verb, such as the ``settings`` of a `napari_dip.Restoration`. What belongs to
         an image or a machine is left out.
-    task : {'denoise', 'inpaint', 'super-resolve'}
+    task : {'denoise', 'inpaint', 'super-resolve', 'deconvolve', 'deblock'}
         What they are for.
     noise : dict, optional
         The noise of a microscope whose settings stay as they are (`napari_dip.calibrate` measures it), to be
@@ -267,7 +254,7 @@ def delete(name: str, task: str = "denoise") -> None:
     ----------
     name : str
         What it is called.
-    task : {'denoise', 'inpaint', 'super-resolve'}
+    task : {'denoise', 'inpaint', 'super-resolve', 'deconvolve', 'deblock'}
         What it is for.
 
     Raises

@@ -70,7 +70,7 @@ class Restoration:
         The pictures that `adjusted` shows, or None where there are none: of a restoration that is no
         denoising, that is lazy or in a file, or that is too large for them to be kept in memory.
     task
-        What was done, ``"denoise"``, ``"inpaint"`` or ``"super-resolve"``.
+        What was done, ``"denoise"``, ``"inpaint"``, ``"super-resolve"``, ``"deconvolve"`` or ``"deblock"``.
     uncertainty
         The standard deviation of each pixel's error, float32, in the image's units, of the result's shape;
         None where it was not asked for (``uncertainty=3``). NaN where it can't be told. A dask array of the

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import cast
+from napari_dip.images.planes import full_index
 from napari_dip.parts import Index, Place, place
 from napari_dip.restoration import Past
 from napari_dip.source import Source
@@ -307,11 +308,7 @@ class Growing:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        index = list(key) if isinstance(key, tuple) else [key]
-        if any(i is Ellipsis for i in index):
-            at = next(n for n, i in enumerate(index) if i is Ellipsis)
-            index[at : at + 1] = [slice(None)] * (self.ndim - len(index) + 1)
-        index += [slice(None)] * (self.ndim - len(index))
+        index = full_index(key, self.ndim)
         picked = [range(size)[i] for size, i in zip(self.shape, index, strict=True)]
         # Axes that are picked by a number stay until the end, of one entry.
         runs = [range(p, p + 1) if isinstance(p, int) else p for p in picked]

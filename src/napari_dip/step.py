@@ -8,7 +8,10 @@ from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate
 from napari_dip.parts import Index
 
-__all__ = ["Pace", "Step"]
+__all__ = ["BAR", "Pace", "Step"]
+
+BAR = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+"""What a progress bar shows where there is nothing to count."""
 
 
 @dataclass(frozen=True)

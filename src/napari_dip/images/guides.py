@@ -16,7 +16,7 @@ from skimage.transform import resize
 
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import Intensities
-from napari_dip.images.masks import to_world
+from napari_dip.images.layers import name_of, pixels_of, to_world
 
 __all__ = ["Guide", "array_guide", "layer_guide", "pixel_on_pixel"]
 
@@ -156,7 +156,7 @@ def layer_guide(guide: Any, image: Any, axes: Axes, factors: Sequence[int]) -> G
     The layers are reconciled in world coordinates: scale, translation, rotation and shape may differ. Of a
     guide that has more planes than the image, those that lie where the image's do are taken.
     """
-    pixels, target = _pixels(guide), _pixels(image)
+    pixels, target = pixels_of(guide), pixels_of(image)
     if pixel_on_pixel(guide, image):
         return array_guide(pixels, target.shape, axes, factors)
     count = len(axes.spatial)
@@ -178,9 +178,9 @@ def layer_guide(guide: Any, image: Any, axes: Axes, factors: Sequence[int]) -> G
         or any(not 0 <= at <= has - wanted for at, has, wanted in zip(starts, stacked, of_image, strict=True))
     ):
         raise ValueError(
-            f"the guide layer {guide.name!r} and the image layer {image.name!r} don't lie plane on plane: "
-            f"their shapes are {tuple(pixels.shape)} and {tuple(target.shape)}. Give a guide with as many "
-            "planes, each in the place of the image's, or a single plane."
+            f"the guide layer {name_of(guide)} and the image layer {name_of(image)} don't lie plane on "
+            f"plane: their shapes are {tuple(pixels.shape)} and {tuple(target.shape)}. Give a guide with as "
+            "many planes, each in the place of the image's, or a single plane."
         )
     if stacked != of_image:
         pixels = pixels[tuple(slice(at, at + wanted) for at, wanted in zip(starts, of_image, strict=True))]
@@ -196,8 +196,8 @@ def layer_guide(guide: Any, image: Any, axes: Axes, factors: Sequence[int]) -> G
     sides = np.array(pixels.shape[guide.ndim - count : guide.ndim])
     if (corners.max(0) < 0).any() or (corners.min(0) > sides - 1).any():
         raise ValueError(
-            f"the guide layer {guide.name!r} doesn't meet the image layer {image.name!r}. Check the scale "
-            "and the translation of both layers."
+            f"the guide layer {name_of(guide)} doesn't meet the image layer {name_of(image)}. Check the "
+            "scale and the translation of both layers."
         )
     stack = tuple(range(image.ndim - count - len(stacked), image.ndim - count))
     return Guide(pixels, stack, -1 if rgb else None, axes, shape, turn)
@@ -206,19 +206,15 @@ def layer_guide(guide: Any, image: Any, axes: Axes, factors: Sequence[int]) -> G
 def pixel_on_pixel(guide: Any, image: Any) -> bool:
     """Whether two image layers have the same pixels in the same places, but for axes that only one has."""
     across = _across(guide, image)
-    return bool(np.allclose(across, np.eye(len(across)), rtol=0, atol=CLOSE)) and (
-        tuple(_pixels(guide).shape[: guide.ndim]) == tuple(_pixels(image).shape[: image.ndim])[-guide.ndim :]
-    )
+    sides, others = (tuple(pixels_of(layer).shape[: layer.ndim]) for layer in (guide, image))
+    there = bool(np.allclose(across, np.eye(len(across)), rtol=0, atol=CLOSE))
+    return there and sides == others[-guide.ndim :]
 
 
 def _across(guide: Any, image: Any) -> Floats:
     """Return where a pixel of a layer lies in the pixels of another, along the axes that both have."""
     both = min(guide.ndim, image.ndim)
     return np.asarray(np.linalg.solve(to_world(guide, both), to_world(image, both)))
-
-
-def _pixels(layer: Any) -> Any:
-    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
 def _layouts(

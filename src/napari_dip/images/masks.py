@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
-from skimage.draw import line, polygon
 
 from napari_dip.images.axes import Axes
+from napari_dip.images.layers import name_of, pixels_of, to_world
+from napari_dip.images.shapes import CLOSE, Labels, covered, nearest
 
-__all__ = ["array_mask", "layer_mask", "to_world"]
+__all__ = ["array_mask", "layer_mask"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]
-Labels = int | Sequence[int] | None
 
-# A centre this close to the border of two pixels, in pixels, lies on it, and belongs to the pixel after it.
-CLOSE = 1e-5
 # Mask pixels that are mapped at once; more would take more memory and no less time.
 AT_ONCE = 1_000_000
 
@@ -112,11 +109,11 @@ def layer_mask(mask_layer: Any, image_layer: Any, labels: Labels = None) -> Mask
             "the mask layer and the image layer are the same layer, but the mask has to say which of the "
             "image's pixels to fill in. Paint it on a Labels layer"
         )
-    shape = tuple(_data(image_layer).shape)[: image_layer.ndim]
+    shape = tuple(pixels_of(image_layer).shape)[: image_layer.ndim]
     axes = min(len(shape), mask_layer.ndim)
     to_mask = np.linalg.solve(to_world(mask_layer, axes), to_world(image_layer, axes))
     if hasattr(mask_layer, "to_labels") and hasattr(mask_layer, "shape_type"):
-        drawn = _rasterise(mask_layer, np.linalg.inv(to_mask), shape[-axes:], labels)
+        drawn = covered(mask_layer, np.linalg.inv(to_mask), shape[-axes:], labels)
         if not drawn.any() and len(mask_layer.data):
             raise ValueError(_outside(mask_layer, image_layer))
         return np.broadcast_to(_usable(drawn, drawn), shape)
@@ -188,55 +185,30 @@ def _usable(chosen: Mask, mask: NDArray[Any], everything: bool = True) -> Mask:
 
 def _outside(mask_layer: Any, image_layer: Any) -> str:
     return (
-        f"the mask layer {_name(mask_layer)} masks nothing inside the image layer {_name(image_layer)}. "
+        f"the mask layer {name_of(mask_layer)} masks nothing inside the image layer {name_of(image_layer)}. "
         "Check the scale and the translation of both layers, or paint inside the image"
     )
 
 
-def _name(layer: Any) -> str:
-    return repr(str(getattr(layer, "name", type(layer).__name__)))
-
-
-def _data(layer: Any) -> Any:
-    """The layer's array; of several scales, the finest."""
-    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-
-
 def _pixels(layer: Any, axes: int) -> NDArray[Any]:
     """The labels of a mask layer, on its last `axes` axes."""
-    data, rgb = _data(layer), bool(getattr(layer, "rgb", False))
+    data, rgb = pixels_of(layer), bool(getattr(layer, "rgb", False))
     shape = getattr(data, "shape", ())
     # An array of point coordinates can look like one of pixels.
     if not hasattr(data, "dtype") or len(shape) != layer.ndim + rgb or hasattr(layer, "symbol"):
         raise TypeError(
-            f"the layer {_name(layer)} is a {type(layer).__name__} layer, which has no pixels to mask with. "
-            "Paint the mask on a Labels layer, or draw it on a Shapes layer"
+            f"the layer {name_of(layer)} is a {type(layer).__name__} layer, which has no pixels to mask "
+            "with. Paint the mask on a Labels layer, or draw it on a Shapes layer"
         )
     leading = shape[: layer.ndim - axes]
     if any(n != 1 for n in leading):
         raise ValueError(
-            f"the mask layer {_name(layer)} has shape {tuple(shape)}, but the image has only {axes} axes. "
+            f"the mask layer {name_of(layer)} has shape {tuple(shape)}, but the image has only {axes} axes. "
             f"Paint the mask on a Labels layer of {axes} axes"
         )
     pixels = np.asarray(data[(0,) * len(leading)])
-    _check_dtype(pixels, f"mask layer {_name(layer)}")
+    _check_dtype(pixels, f"mask layer {name_of(layer)}")
     return _any_colour(pixels) if rgb else pixels
-
-
-def to_world(layer: Any, axes: int) -> Floats:
-    """Return the map from the layer's pixels to the world on the last axes, in homogeneous coordinates."""
-    points = np.zeros((axes + 1, layer.ndim))
-    points[1:, layer.ndim - axes :] = np.eye(axes)
-    world = np.array([layer.data_to_world(point) for point in points], dtype=np.float64)[:, -axes:]
-    matrix = np.eye(axes + 1)
-    matrix[:-1, -1] = world[0]
-    matrix[:-1, :-1] = (world[1:] - world[0]).T
-    if np.linalg.matrix_rank(matrix / np.abs(matrix).max(axis=0)) <= axes:
-        raise ValueError(
-            f"the layer {_name(layer)} is turned so that its last {axes} axes don't span the world's. "
-            "Give both layers as many axes"
-        )
-    return matrix
 
 
 def _resample(mask: Mask, to_mask: Floats, shape: tuple[int, ...]) -> Mask:
@@ -248,90 +220,7 @@ def _resample(mask: Mask, to_mask: Floats, shape: tuple[int, ...]) -> Mask:
     where = np.flatnonzero(mask)
     for start in range(0, where.size, AT_ONCE):
         points = np.array(np.unravel_index(where[start : start + AT_ONCE], mask.shape))
-        centres = _nearest(back[:-1, :-1] @ points + back[:-1, -1:])
+        centres = nearest(back[:-1, :-1] @ points + back[:-1, -1:])
         inside = ((centres >= 0) & (centres < np.array(shape)[:, np.newaxis])).all(axis=0)
         moved[tuple(centres[:, inside])] = True
     return np.asarray(moved, dtype=bool)
-
-
-def _nearest(points: Floats) -> NDArray[np.intp]:
-    return np.asarray(np.floor(points + 0.5 + CLOSE), dtype=np.intp)
-
-
-def _rasterise(layer: Any, to_image: Floats, shape: tuple[int, ...], labels: Labels) -> Mask:
-    """What the shapes of a layer cover, on the image's grid."""
-    axes, drawn = len(shape), np.zeros(shape, dtype=bool)
-    numbers = range(1, 1 + len(layer.data))
-    chosen = set(numbers if labels is None else np.ravel(labels).tolist())
-    if len(layer.data) and not chosen.intersection(numbers):
-        raise ValueError(
-            f"none of the chosen labels is a shape of the layer {_name(layer)}. Its {len(layer.data)} shapes "
-            "are numbered from 1"
-        )
-    _check_slices(layer, axes)
-    for number, data, kind, width in zip(
-        numbers, layer.data, layer.shape_type, layer.edge_width, strict=True
-    ):
-        if number not in chosen:
-            continue
-        corners = np.asarray(data, dtype=np.float64)[:, -axes:]
-        plane = _plane(corners)
-        size = [shape[a] for a in plane]
-        flat = np.zeros(size, dtype=bool)
-        for outline in _outlines(corners, str(kind), float(width), plane):
-            mapped = (outline @ to_image[:-1, :-1].T + to_image[:-1, -1])[:, plane]
-            flat[polygon(*mapped.T, shape=size)] = True
-            pixels = _nearest(mapped)
-            for a, b in itertools.pairwise(pixels):
-                rows, columns = line(*a, *b)
-                inside = (rows >= 0) & (rows < size[0]) & (columns >= 0) & (columns < size[1])
-                flat[rows[inside], columns[inside]] = True
-        # Along the other axes a shape lies on one slice, or reaches over several.
-        reach = corners @ to_image[:-1, :-1].T + to_image[:-1, -1]
-        first, last = _nearest(reach.min(axis=0)), _nearest(reach.max(axis=0))
-        index = tuple(
-            slice(None) if a in plane else slice(max(first[a], 0), max(last[a] + 1, 0)) for a in range(axes)
-        )
-        drawn[index] |= np.expand_dims(flat, [a for a in range(axes) if a not in plane])
-    return drawn
-
-
-def _check_slices(layer: Any, axes: int) -> None:
-    """Refuse shapes on several slices of an axis that the image doesn't have."""
-    leading = [np.asarray(corners)[:, :-axes] for corners in layer.data]
-    if leading and (np.ptp(np.concatenate(leading), axis=0) > 0.5).any():
-        raise ValueError(
-            f"the shapes of the layer {_name(layer)} lie on several slices, but the image has only {axes} "
-            f"axes. Draw them on a Shapes layer of {axes} axes"
-        )
-
-
-def _plane(corners: Floats) -> list[int]:
-    """The two axes that a shape is drawn in: the last ones, unless it lies in others."""
-    axes = corners.shape[1]
-    extended = [a for a in range(axes) if np.ptp(corners[:, a]) > CLOSE]
-    if len(extended) > 2:
-        return [axes - 2, axes - 1]
-    rest = [a for a in reversed(range(axes)) if a not in extended]
-    return sorted([*extended, *rest[: 2 - len(extended)]])
-
-
-def _outlines(corners: Floats, kind: str, width: float, plane: list[int]) -> Iterator[Floats]:
-    """Polygons that cover what a shape covers, in the shape's own coordinates."""
-    if kind == "ellipse":
-        angle = np.linspace(0, 2 * np.pi, 128, endpoint=False)[:, np.newaxis]
-        across, along = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
-        corners = corners.mean(axis=0) + np.cos(angle) * across + np.sin(angle) * along
-    if kind not in ("line", "path"):
-        corners = np.concatenate([corners, corners[:1]])
-        yield corners
-    angle = np.linspace(-np.pi / 2, np.pi / 2, 12)
-    for a, b in itertools.pairwise(corners):
-        direction = np.arctan2(*(b - a)[plane])
-        ends = []
-        for end, turn in ((b, direction), (a, direction + np.pi)):
-            points = np.repeat(end[np.newaxis], len(angle), axis=0)
-            points[:, plane] += width / 2 * np.stack([np.sin(angle + turn), np.cos(angle + turn)], axis=1)
-            ends.append(points)
-        yield np.array([a, b])
-        yield np.concatenate(ends)

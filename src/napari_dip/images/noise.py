@@ -1,4 +1,4 @@
-"""Noise level, gain and correlation from a single image.
+"""Noise level, gain and correlation: from a single image, or of noise that is there by itself.
 
 A camera or a photomultiplier adds noise whose variance grows in a straight line with the light [1]_:
 ``variance(I) = gain * (I - offset) + read_noise**2``. Small blocks of the image that hold little structure

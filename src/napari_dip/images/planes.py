@@ -17,12 +17,20 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import dask.array
 
-__all__ = ["Turned", "appearing", "describe_error", "free_path", "lazy", "plane_indices", "turned"]
+__all__ = ["appearing", "describe_error", "full_index", "lazy", "plane_indices", "turned"]
 
 Index = tuple[int | slice, ...]
 
 # A file that says that it has more planes than this would fill the memory with where they are.
 MOST_PLANES = 2**22
+
+
+def full_index(index: Any, axes: int) -> list[Any]:
+    """Return an index with an entry for each of so many axes: what is left out, or ``...``, is all."""
+    given = list(index) if isinstance(index, tuple) else [index]
+    at = next((n for n, one in enumerate(given) if one is Ellipsis), len(given))
+    given[at : at + 1] = [slice(None)] * (axes - len(given) + (at < len(given)))
+    return given
 
 
 class Turned:
@@ -55,12 +63,7 @@ class Turned:
 
     def _place(self, index: Any) -> tuple[Index, list[int]]:
         """Return an index into the array, and how the axes that it keeps are to be turned."""
-        given = list(index) if isinstance(index, tuple) else [index]
-        if Ellipsis in given:
-            at = given.index(Ellipsis)
-            given[at : at + 1] = [slice(None)] * (self.ndim - len(given) + 1)
-        given += [slice(None)] * (self.ndim - len(given))
-        place: dict[int, Any] = dict(zip(self._order, given, strict=True))
+        place: dict[int, Any] = dict(zip(self._order, full_index(index, self.ndim), strict=True))
         kept = [axis for axis in self._order if isinstance(place[axis], slice)]
         return tuple(place[axis] for axis in range(self.ndim)), [sorted(kept).index(axis) for axis in kept]
 
