@@ -8,7 +8,8 @@ from scipy.ndimage import gaussian_filter
 
 import napari_dip as dip
 from napari_dip import calibration, presets
-from napari_dip.calibration import DETAIL, NOISE, NUMBER, _chosen, _Field, calibrate
+from napari_dip.calibration import DETAIL, NOISE, NUMBER, _chosen, calibrate
+from napari_dip.fields import Field
 from napari_dip.images.noise import Noise
 
 HERE = {"device": "cpu", "precision": "float32"}
@@ -30,8 +31,8 @@ def fields(count=3, size=32, sigma=12.0):
 
 def test_a_second_capture_tells_the_error_of_an_estimate():
     truths, first, second = fields(1, size=160)
-    by_truth = _Field.of(first[0], truths[0], None, True, 1)
-    by_repeat = _Field.of(first[0], 1.2 * second[0] + 7, None, False, 1)
+    by_truth = Field.of(first[0], truths[0], None, True, 1)
+    by_repeat = Field.of(first[0], 1.2 * second[0] + 7, None, False, 1)
     for sigma in (0.7, 1.5):
         estimate = gaussian_filter(first[0], sigma)
         true = np.mean((estimate - truths[0]) ** 2) / 12**2
@@ -57,7 +58,7 @@ def test_what_is_found_makes_what_was_measured_and_becomes_a_preset(monkeypatch)
     assert (again.iterations, again.stopped_by) == (27, "stopping rule")
 
     # What was said of an image is what a run gives that knows the others' noise.
-    known = [_Field.of(*pair, None, True, 1) for pair in zip(images, truths, strict=True)]
+    known = [Field.of(*pair, None, True, 1) for pair in zip(images, truths, strict=True)]
     noise = calibration.noise_of([one.sample for one in known[1:]]).to_dict()
 
     def error(**settings):

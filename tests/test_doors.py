@@ -36,6 +36,7 @@ BETWEEN = (
     "given",
     "forward",
     "planning",
+    "fields",
     "calibration",
     "api",
     "canvas",

@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from napari_dip import presets
 from napari_dip.engine.presets import PRESETS
-from napari_dip.given import take
+from napari_dip.fields import Field
 from napari_dip.images.noise import Noise, noise_of
-from napari_dip.images.repeats import Drift, Repeated, shift_between
 from napari_dip.job import Job
 from napari_dip.planning import plan_denoise
 from napari_dip.step import BAR
@@ -32,11 +30,13 @@ __all__ = ["Calibration", "Tried", "calibrate"]
 # Numbers of iterations are tried from the first on, each so many times the last, up to so many times as many
 # as a run usually takes.
 FIRST, STEP, BEYOND = 20, 1.35, 1.5
+DETAIL, NOISE, NUMBER = "detail", "noise of the microscope", "that, and a number of iterations"
 DETAILS = (-0.4, -0.2, -0.1, 0.05, 0.1)
 # A gain below this, in dB, or below its own uncertainty, or whose uncertainty can't be told, is none.
 WORTH = 0.05
 
-Floats = NDArray[np.float64]
+# Of each way to find settings, what could be chosen, and the error then.
+Errors = dict[str, dict[float, float]]
 
 
 @dataclass(frozen=True)
@@ -125,72 +125,6 @@ class Calibration:
         return f"<Calibration on {len(self.tried[0].gains)} images>\n{self.table}\n{last}"
 
 
-@dataclass(frozen=True, eq=False)
-class _Field:
-    """An image, and the truth or another capture of the same field.
-
-    Parameters
-    ----------
-    image
-        As it was given.
-    axes
-        What its axes are, or None.
-    target
-        The truth or the repeat, at the brightness of the image; NaN where it isn't known.
-    variance
-        The mean variance of the target's noise.
-    own
-        That of the image's.
-    sample
-        The light and the image's noise, as `noise_of` takes them.
-    """
-
-    image: Any
-    axes: str | None
-    target: Floats
-    variance: float
-    own: float
-    sample: tuple[Floats, Floats]
-
-    @classmethod
-    def of(cls, image: Any, other: Any, axes: str | None, clean: bool, number: int) -> _Field:
-        """Bring an image and its truth or repeat together."""
-        first, second = take(image, axes), take(other, axes)
-        try:
-            both = Repeated(np.asarray(first.array), np.asarray(second.array))
-            check = plan_denoise(np.asarray(first.array), axes=first.axes)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"of image {number}, {error}") from None
-        if len(check.parts) != 1 or len(check.axes.looped) or check.axes.joint_channels:
-            raise ValueError(
-                f"image {number} has shape {both.shape}, but a calibration takes grey planes, or volumes "
-                "with axes='ZYX': give each plane of a stack by itself."
-            )
-        everything = (...,)
-        mean, apart = (one.astype(np.float64) for one in (both[everything], both.apart(everything)))
-        away = shift_between(mean + apart, mean - apart)
-        if away is not None:
-            what = "truth" if clean else "repeat"
-            raise ValueError(
-                f"the {what} of image {number} does not lie on it: move it by {away} pixels first "
-                "(scipy.ndimage.shift)."
-            )
-        drift = Drift.between(mean, apart)
-        scale = (1 + drift.slope) / (1 - drift.slope)
-        target = scale * (mean - apart + drift.offset) + drift.offset
-        left = mean + apart - target
-        square = float(np.nanmean(left**2))
-        if clean:
-            return cls(first.array, first.axes, target, 0.0, square, (target, left))
-        half = left / math.sqrt(2)  # the noise of both, and each has as much
-        return cls(first.array, first.axes, target, square / 2, square / 2, (mean, half))
-
-    def error(self, estimate: NDArray[Any]) -> float:
-        """Return the mean squared error of an estimate, in the noise's variances; it may fall below 0."""
-        squares = (estimate.astype(np.float64) - self.target) ** 2
-        return (float(np.nanmean(squares)) - self.variance) / max(self.own, np.finfo(float).tiny)
-
-
 def calibrate(
     images: Iterable[Any],
     *,
@@ -274,7 +208,7 @@ def calibrate(
         )
     if name is not None:
         presets.check_name(name, overwrite=overwrite)
-    known = [_Field.of(*pair, axes, clean, number) for number, pair in enumerate(pairs, 1)]
+    known = [Field.of(*pair, axes, clean, number) for number, pair in enumerate(pairs, 1)]
     common = {"preset": preset, "device": device, "seed": seed, "precision": precision, "dtype": "float64"}
     bar = tqdm(total=3 * len(known), bar_format=BAR, disable=not progress)
     with bar:
@@ -288,11 +222,7 @@ def calibrate(
     return found
 
 
-# Of each way to find settings, what could be chosen, and the error then.
-Errors = dict[str, dict[float, float]]
-
-
-def _errors(each: _Field, noise: Noise, common: Mapping[str, Any], bar: Any) -> Errors:
+def _errors(each: Field, noise: Noise, common: Mapping[str, Any], bar: Any) -> Errors:
     """Return how well everything that is tried does on an image, given the noise of the others."""
 
     def run(**settings: Any) -> Job:
@@ -322,9 +252,6 @@ def _errors(each: _Field, noise: Noise, common: Mapping[str, Any], bar: Any) -> 
 
     follow(run(noise=noise.to_dict(), stopping="fixed", iterations=looks[-1]), look)
     return {DETAIL: details, NOISE: measured, NUMBER: stops}
-
-
-DETAIL, NOISE, NUMBER = "detail", "noise of the microscope", "that, and a number of iterations"
 
 
 def _looks(most: float) -> list[int]:
