@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from forms import set_advanced
 from napari.layers import Image
 from qtpy.QtCore import Qt
 
@@ -15,12 +16,6 @@ from napari_dip.viewer.as_code import command_of, python_of
 from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 
 SHORT = {"iterations": 2, "device": "cpu", "precision": "float32"}
-
-
-def shorten(widget):
-    for name, value in SHORT.items():
-        field = widget.advanced.inputs[name]
-        field.setValue(value) if name == "iterations" else field.setCurrentIndex(field.findData(value))
 
 
 def pixels(*shape):
@@ -36,7 +31,7 @@ def test_a_guide_is_asked_for_where_there_is_another_image_and_chosen_by_keys(
 ):
     cell = viewer.add_image(noisy, name="cell", translate=(2, 3))
     widget = open_denoise()
-    shorten(widget)
+    set_advanced(widget, **SHORT)
     assert widget.guide.isHidden()
     click(widget.controls.main)
     wait_until(lambda: widget.controls.run.done)
@@ -101,7 +96,7 @@ def test_a_plane_with_a_guide_says_itself_as_a_script(viewer, noisy, open_denois
         write(path, planes, Description.plain("TYX"))
     (faint,), (bright,) = (viewer.open(path, plugin="napari-dip") for path in paths)
     widget = open_denoise()
-    shorten(widget)
+    set_advanced(widget, **SHORT)
     widget.layer.layer = faint
     widget.guide.layer = bright
     viewer.dims.set_current_step(0, 1)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from forms import set_advanced
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 import napari_dip as dip
 from napari_dip.engine.presets import preset
 from napari_dip.viewer import inpaint
-from napari_dip.viewer.masks import _FOLLOWERS
+from napari_dip.viewer.mask_edits import _FOLLOWERS
 from napari_dip.viewer.widgets.inpaint import DAMAGES, NO_MASK, InpaintWidget
 from napari_dip.viewer.widgets.task import NO_IMAGE
 
@@ -19,17 +20,8 @@ LONG = {"iterations": 100_000, "stopping": "fixed"}
 SQUARE = np.array([[2, 2], [2, 9], [9, 9], [9, 2]])
 
 
-def _set(widget, **settings):
-    for name, value in settings.items():
-        field = widget.advanced.inputs[name]
-        if hasattr(field, "findData"):
-            field.setCurrentIndex(field.findData(value))
-        else:
-            field.setValue(value)
-
-
 def _start(widget, wait_until, **settings):
-    _set(widget, **settings)
+    set_advanced(widget, **settings)
     wait_until(widget.controls.main.isEnabled)
     return widget.start()
 
@@ -151,7 +143,7 @@ def test_a_click_fills_in_as_the_call_does_and_keeps_the_rest(
 ):
     image, mask = scratched
     widget = open_inpaint()
-    _set(widget, iterations=12)
+    set_advanced(widget, iterations=12)
     click(widget.controls.main)
     run = widget.controls.run
     assert run.task == "inpaint"
@@ -356,14 +348,14 @@ def test_the_mask_stays_in_sight_and_in_hand_and_at_the_end_the_result_is_on_top
 
 def test_a_mask_out_of_hand_leaves_the_result_selected(scratched, viewer, open_inpaint, wait_until):
     _, mask = scratched
-    mask.contour = 3
+    mask.contour = 1
     run = _start(open_inpaint(), wait_until, **LONG)
     wait_until(lambda: run.layer is not None)
     assert viewer.layers.selection.active is run.layer
     viewer.layers.remove(run.layer)
     run.stop()
     run.wait()
-    assert mask.contour == 3
+    assert mask.contour == 1
     assert viewer.layers[-1] is run.layer
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
+from forms import set_advanced
 from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
@@ -39,15 +40,6 @@ def choose(qtbot):
         assert box.currentData() == value
 
     return choose
-
-
-def _set(widget, **settings):
-    for name, value in settings.items():
-        field = widget.advanced.inputs[name]
-        if hasattr(field, "findData"):
-            field.setCurrentIndex(field.findData(value))
-        else:
-            field.setValue(value)
 
 
 # ---------------------------------------------------------------------------------------------------- axes
@@ -150,7 +142,7 @@ def test_a_trial_and_then_the_rest_with_the_same_settings(
     layer = viewer.add_image(stack, name="cells", scale=(3, 0.5, 0.5), translate=(6, 0, 0))
     widget = open_denoise()
     choose(widget.stacks.kinds[0], "T")
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     viewer.dims.set_current_step(0, 2)
     click(widget.controls.trial)
     run = widget.controls.run
@@ -161,7 +153,7 @@ def test_a_trial_and_then_the_rest_with_the_same_settings(
     assert run.layer.metadata["napari_dip"]["planes"] == "time 2"
     assert run.layer.metadata["napari_dip"]["source"] == "cells"
 
-    _set(widget, iterations=7, seed=3)
+    set_advanced(widget, iterations=7, seed=3)
     widget.afterwards.setCurrentIndex(1)
     assert widget.controls.rest.text() == "Apply to all planes"
     click(widget.controls.rest)
@@ -187,7 +179,7 @@ def test_a_range_of_planes_is_restored_where_it_lies(
         box.selectAll()
         qtbot.keyClicks(box, str(value))
     assert widget.what.text() == "Time 2 to 3 of 2 channels x 5 time points, each a plane of 16 x 16 pixels"
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     viewer.dims.set_current_step(1, 3)
     click(widget.controls.main)
     run = widget.controls.run
@@ -216,7 +208,7 @@ def test_volumes_are_tried_as_volumes(viewer, open_denoise, choose, click, wait_
     movie = np.random.default_rng(0).random((3, 2, 8, 8)).astype("float32")
     viewer.add_image(movie, name="cells", axis_labels=("t", "z", "y", "x"))
     widget = open_denoise()
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     choose(widget.stack, None)
     viewer.dims.set_point((0, 1), (1, 1))
     assert widget.controls.trial.text() == "Try this volume"
@@ -247,7 +239,7 @@ def test_a_part_of_a_stack_is_filled_in_under_its_part_of_the_mask(
     viewer.dims.set_current_step(0, 3)
     assert widget.what.text().startswith("Plane 3 of 5 images")
     assert widget.what.text().endswith(" 7.0\xa0% of it to be filled in")
-    _set(widget, **{**SHORT, "iterations": 15})
+    set_advanced(widget, **{**SHORT, "iterations": 15})
     click(widget.controls.main)
     run = widget.controls.run
     wait_until(lambda: run.layer is not None)
@@ -312,7 +304,7 @@ def test_the_window_says_how_many_planes_are_done_and_a_cell_moves_the_slider(
     viewer.add_image(stack, name="cells", axis_labels=("t", "y", "x"), scale=(3, 1, 1))
     widget = open_task(DenoiseWidget, viewer)
     controls, strip = widget.controls, widget.controls.strip
-    _set(widget, **{**LONG, "iterations": 60})
+    set_advanced(widget, **{**LONG, "iterations": 60})
     viewer.dims.set_current_step(0, 1)
     click(controls.main)
     run = controls.run

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "becomes",
+    "capital",
     "duration",
     "ending",
     "how_detailed",
@@ -22,6 +23,7 @@ __all__ = [
     "need",
     "number",
     "place",
+    "sentence",
     "sharpened",
     "steps",
     "time_left",
@@ -54,6 +56,17 @@ NARROW = "\N{NO-BREAK SPACE}"
 
 # From here on what was removed has structure in it: where no more than noise is, it stays below 0.
 STRUCTURE = 0.05
+
+
+def capital(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence(error: Exception) -> str:
+    """Return an error's words as a sentence that stands by itself."""
+    words = capital(str(error))
+    return words if words.endswith(".") else f"{words}."
 
 
 def duration(seconds: float) -> str:
@@ -113,7 +126,7 @@ def place(named: Sequence[tuple[str, int | slice]], kind: str) -> str:
 
 def whereabouts(where: str, done: int, of: int, iteration: int) -> str:
     """Return how far the run of a stack is: at which plane, how many of how many are done."""
-    return f"{where[:1].upper()}{where[1:]} · {done} of {of} done · iteration{NARROW}{iteration}"
+    return f"{capital(where)} · {done} of {of} done · iteration{NARROW}{iteration}"
 
 
 def unfinished(done: int, of: int, kind: str, under_way: str) -> str:
@@ -134,7 +147,7 @@ def unfinished(done: int, of: int, kind: str, under_way: str) -> str:
     others = "the others are" if of - done - bool(under_way) > 1 else "the other one is"
     rest = f"; {others} the original's" if of - done > bool(under_way) else ""
     if not done and partly:
-        return f"{under_way[:1].upper()}{under_way[1:]} is restored as far as it got{rest}."
+        return f"{capital(under_way)} is restored as far as it got{rest}."
     are = "is" if done == 1 else "are"
     return f"{done} of {of} {kind}s {are} restored{', ' + partly if partly else ''}{rest}."
 

@@ -11,24 +11,20 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QSizePolicy
 
 from napari_dip.job import Job
+from napari_dip.viewer.mask_edits import MaskWatch, follow_mask
 from napari_dip.viewer.masks import (
     MASKS,
-    MaskWatch,
-    Suggestion,
     damage_in,
     filled_in,
-    follow_mask,
-    found,
     label_entries,
     mask_over,
     new_mask,
     paint_on,
     read_mask,
-    suggestion_layer,
-    when_suggested,
 )
 from napari_dip.viewer.runs import Run
 from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.suggested_masks import Suggestion, found, suggestion_layer, when_suggested
 from napari_dip.viewer.widgets.denoise import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_dip.viewer.background import Work
 from napari_dip.viewer.runs import EXPECTED
+from napari_dip.viewer.words import sentence
 
 __all__ = ["LookAhead"]
 
@@ -65,7 +66,7 @@ class LookAhead(QObject):
         try:
             question = self._ask()
         except EXPECTED as error:
-            self._on_answer(("", _sentence(error)))
+            self._on_answer(("", sentence(error)))
             return
         if question is not None:
             self.worker = Work(_answer, question)
@@ -86,8 +87,4 @@ def _answer(question: Question) -> tuple[str, str]:
     try:
         return question(), ""
     except EXPECTED as error:
-        return "", _sentence(error)
-
-
-def _sentence(error: Exception) -> str:
-    return str(error)[:1].upper() + str(error)[1:]
+        return "", sentence(error)

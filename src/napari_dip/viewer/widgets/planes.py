@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_dip.viewer.stacks import PlanesToDo
 from napari_dip.viewer.widgets.theme import Colours
+from napari_dip.viewer.words import capital
 
 __all__ = ["PlaneStrip"]
 
@@ -70,7 +71,7 @@ class PlaneStrip(QWidget):
         else:
             how = "as it was" if planes.over else "to do"
             click = click if planes.over else "Click to look at it, and it is next."
-        return f"{where[:1].upper()}{where[1:]}: {how}.\n{click}"
+        return f"{capital(where)}: {how}.\n{click}"
 
     def plane_at(self, x: float) -> int:
         """Return the number of the plane whose cell is at `x`."""

@@ -36,6 +36,7 @@ from napari_dip.viewer.widgets.preset_choice import PresetChoice
 from napari_dip.viewer.widgets.run_controls import PART, RunControls
 from napari_dip.viewer.widgets.stack_choice import StackChoice
 from napari_dip.viewer.widgets.theme import Colours
+from napari_dip.viewer.words import capital, sentence
 
 __all__ = ["LOADING", "NO_IMAGE", "OPEN", "TaskWidget"]
 
@@ -368,7 +369,7 @@ class TaskWidget(QWidget):
             try:
                 chosen = choose_preset(self.preset.currentData(), self.TASK, kind)
             except ValueError as error:  # a file of the user's that is damaged
-                self.controls.tell(str(error)[:1].upper() + str(error)[1:])
+                self.controls.tell(sentence(error))
                 return
             self.advanced.show_preset({**chosen.rest, **chosen.engine.to_dict()})
 
@@ -526,10 +527,10 @@ class TaskWidget(QWidget):
             return ""
         try:
             parts = (self.stacks.describe(), self.details(), self.destination.details)
-            sentence = ", ".join(part for part in parts if part)
+            said = ", ".join(part for part in parts if part)
         except ValueError as error:
-            sentence = str(error)
-        return sentence[:1].upper() + sentence[1:]
+            said = str(error)
+        return capital(said)
 
     def _on_begun(self, run: Run) -> None:
         """Follow a run in this window, also one that the console began, unless another is being followed."""
