@@ -254,7 +254,7 @@ def test_nothing_found_is_told_too(viewer, open_inpaint, click, wait_until):
 
 
 def _mask_of(run):
-    return np.asarray((run._job._asked or run._job.task).mask)
+    return np.asarray((run._walk.job._asked or run._walk.job.task).mask)
 
 
 def test_a_mask_is_edited_while_it_is_filled_in(scratched, open_inpaint, wait_until):

@@ -8,8 +8,9 @@ import napari.viewer
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
 
+from napari_dip.viewer.known_runs import live_runs, run_of
 from napari_dip.viewer.layers import find_image, unwrap
-from napari_dip.viewer.runs import Run, live_runs, run_of
+from napari_dip.viewer.runs import Run
 from napari_dip.viewer.widgets.opening import open_widget
 
 __all__ = [

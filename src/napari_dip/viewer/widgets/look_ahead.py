@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_dip.viewer.background import Work
-from napari_dip.viewer.runs import EXPECTED
+from napari_dip.viewer.troubles import EXPECTED
 from napari_dip.viewer.words import sentence
 
 __all__ = ["LookAhead"]

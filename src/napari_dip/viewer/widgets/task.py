@@ -17,9 +17,10 @@ from napari_dip.job import Job
 from napari_dip.viewer.alternatives import Alternative
 from napari_dip.viewer.context_menu import put_entries
 from napari_dip.viewer.guides import guided
+from napari_dip.viewer.known_runs import RUNS, live_run
 from napari_dip.viewer.layers import axes_of, unwrap
 from napari_dip.viewer.remembered import recall, remember
-from napari_dip.viewer.runs import RUNS, Run, live_run
+from napari_dip.viewer.runs import Run
 from napari_dip.viewer.sight import FLAT, in_sight, is_large
 from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.warmup import when_warm
