@@ -118,7 +118,7 @@ def test_choices_that_contradict_one_another_cannot_be_made(stack, open_super_re
         choose(widget.finer, finer)
         assert ("stack" in _shown(widget)) == ("Z" not in finer)
         assert ("hint" in _shown(widget)) == ("Z" in finer)
-        assert widget.volumes() == ("Z" in finer)
+        assert widget.form.volumes() == ("Z" in finer)
 
 
 def test_z_is_offered_where_an_axis_can_be_depth(viewer, open_super_resolution):

@@ -60,7 +60,8 @@ class Cores:
         """Have the thread that calls this compute with its part of the cores, from now on."""
         if sys.platform == "linux":
             with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+                this = threading.get_native_id()
+                os.setpriority(os.PRIO_PROCESS, this, max(NICE, os.getpriority(os.PRIO_PROCESS, this)))
         self._said = ""
         if torch.device(device).type != "cpu":
             return

@@ -57,7 +57,7 @@ class DeconvolutionWidget(TaskWidget):
         return plan_deconvolve(layer, **settings)
 
     def presets(self) -> str:
-        return "deconvolve volumes" if self.volumes() else self.TASK
+        return "deconvolve volumes" if self.form.volumes() else self.TASK
 
     @property
     def asks_for_layers(self) -> bool:
@@ -82,7 +82,7 @@ class DeconvolutionWidget(TaskWidget):
         self.blur.show(layer, axes)
 
     def _ask(self) -> Callable[[], str] | None:
-        if self.layer.layer is None or not self.ready or self._obstacle():
+        if self.layer.layer is None or not self.ready or self.in_the_way:
             return None
         settings, part = self.settings(), self.stacks.region().layer
         return lambda: _look(part, settings)

@@ -1,14 +1,24 @@
-"""Choices that fit in a narrow dock."""
+"""What fits in a narrow dock: choices, and a column that scrolls."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QScrollArea,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QVBoxLayout,
+    QWidget,
+)
 
-__all__ = ["Entries", "NarrowChoice", "choice", "keep_narrow", "offer", "put_before"]
+__all__ = ["Entries", "NarrowChoice", "choice", "keep_narrow", "offer", "put_before", "stack_up"]
 
 # What can be chosen: values, each with what it is called and what it is.
 Entries = Mapping[Any, tuple[str, str]]
@@ -70,3 +80,24 @@ def offer(box: QComboBox, entries: Entries) -> None:
         box.setItemData(box.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
     box.setToolTip("\n".join(f"{text}: {tooltip}" for text, tooltip in entries.values()))
     box.blockSignals(False)
+
+
+def stack_up(widget: QWidget, parts: Sequence[QWidget]) -> None:
+    """Lay the parts of `widget` out one below the other, to be scrolled where the dock is low."""
+    content = QWidget()
+    inner = QVBoxLayout(content)
+    inner.setContentsMargins(6, 6, 6, 6)
+    inner.setSpacing(8)
+    # A form layout would give a label of several lines too little room when other rows come and go.
+    for part in parts:
+        inner.addWidget(part)
+    inner.addStretch()
+    scroll = QScrollArea()
+    scroll.setWidget(content)
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QFrame.Shape.NoFrame)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it scrolls to what the Tab key comes to
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    outer = QVBoxLayout(widget)
+    outer.setContentsMargins(0, 0, 0, 0)
+    outer.addWidget(scroll)

@@ -11,6 +11,7 @@ from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_dip.viewer.runs import Run
+from napari_dip.viewer.sight import PART
 from napari_dip.viewer.uncertainty import typical
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.detail import DetailChoice
@@ -21,13 +22,12 @@ from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import ending, how_sure, time_left, whereabouts
 
-__all__ = ["PART", "RunControls"]
+__all__ = ["RunControls"]
 
 # While the focus is in the widget; none of them is napari's.
 START, STOP, PAUSE = "Ctrl+Return", "Ctrl+.", "Ctrl+P"
 
-# What is tried alone where planes are large, and what is said of it.
-PART = "part"
+# What is said of what is tried alone.
 TRY_PART = (
     "{verb} only what you see now, or the middle of it where that is much: to know soon what it will be "
     "like. Zoom in on what matters, or draw a rectangle around it on a Shapes layer and select it."
@@ -168,7 +168,7 @@ class RunControls(QWidget):
 
     def follow(self, run: Run) -> None:
         """Show and control `run` from now on."""
-        self.let_go()
+        self._leave()
         self.run, self._news = run, ""
         self.plot.clear_curves()
         self.strip.follow(run.planes)
@@ -182,7 +182,12 @@ class RunControls(QWidget):
         self._show_curves()  # of a run that is done already there will be no news
 
     def let_go(self) -> None:
-        """Stop following the run, which goes on."""
+        """Stop following the viewer, and the run, which goes on."""
+        self._leave()
+        for part in (self.strip, self.detail, self.more):
+            part.let_go()
+
+    def _leave(self) -> None:
         if self.run is not None:
             self.run.updated.disconnect(self._on_updated, missing_ok=True)
             self.run.finished.disconnect(self._on_finished, missing_ok=True)

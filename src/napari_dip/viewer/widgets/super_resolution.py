@@ -92,7 +92,7 @@ class SuperResolutionWidget(TaskWidget):
         return plan_super_resolve(layer, **settings)
 
     def presets(self) -> str:
-        return "super-resolve volumes" if self.volumes() else self.TASK
+        return "super-resolve volumes" if self.form.volumes() else self.TASK
 
     def obstacle(self) -> str:
         return self._ahead.why_not
@@ -130,8 +130,8 @@ class SuperResolutionWidget(TaskWidget):
         widths = {"Z": self.axial.value(), "Y": self.lateral.value(), "X": self.lateral.value()}
         return {"factor": factor, "psf": tuple(widths[letter] for letter in letters)}
 
-    def _description(self) -> str:
-        sentence, layer = super()._description(), self.layer.layer
+    def description(self) -> str:
+        sentence, layer = super().description(), self.layer.layer
         if not sentence or layer is None:
             return sentence
         if self._ahead.why_not:
