@@ -9,6 +9,15 @@ def choose(box, value):
     box.setCurrentIndex(at)
 
 
+def leave_to_preset(widget):
+    """Leave every field of a task's *Advanced* to the preset."""
+    for field in widget.advanced.inputs.values():
+        if hasattr(field, "findData"):
+            field.setCurrentIndex(0)
+        else:
+            field.setValue(field.minimum())
+
+
 def set_advanced(widget, **settings):
     """Fill in fields of a task's *Advanced*."""
     for name, value in settings.items():

@@ -62,13 +62,13 @@ def test_a_guide_is_asked_for_where_there_is_another_image_and_chosen_by_keys(
 
     widget.guide.setCurrentIndex(0)
     more = widget.controls.more
-    widget.run_again(more._recent[0])
+    widget.run_again(more.recent[0])
     again = widget.controls.run
     wait_until(lambda: again.done)
     same_image(again.layer.data, run.layer.data)
-    assert len(more._recent) == 2
+    assert len(more.recent) == 2
     viewer.layers.remove(bright)
-    assert len(more._recent) == 1 and widget.guide.isHidden()
+    assert len(more.recent) == 1 and widget.guide.isHidden()
 
 
 def test_what_cannot_be_a_guide_is_said_until_it_is_moved_into_place(viewer, noisy, open_task):

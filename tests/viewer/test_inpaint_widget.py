@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from forms import set_advanced
+from forms import choose, set_advanced
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -248,6 +248,29 @@ def test_nothing_found_is_told_too(viewer, open_inpaint, click, wait_until):
     wait_until(lambda: widget.suggest.text() == "Suggest")
     assert widget.controls.status.text() == "Nothing that looks damaged was found."
     assert len(viewer.layers) == 1
+
+
+def test_a_run_of_another_image_is_done_again_with_its_own_mask(viewer, noisy, open_inpaint, wait_until):
+    widget = open_inpaint()
+    set_advanced(widget, **SHORT | {"iterations": 2})
+
+    def open_stack(name, masked):
+        labels = np.zeros((2, *noisy.shape), "uint8")
+        labels[masked, 10] = 1
+        layer = viewer.add_image(np.stack([noisy, noisy]), name=name)
+        viewer.add_labels(labels, name=f"{name} mask")
+        return layer
+
+    first = open_stack("first", masked=0)
+    viewer.dims.set_current_step(0, 0)
+    choose(widget.stacks.planes, "current")
+    run = widget.start()
+    wait_until(lambda: run.done)
+    second = open_stack("second", masked=1)
+    assert widget.layer.layer is second and widget.mask_layer.layer is viewer.layers["second mask"]
+    again = widget.run_again(widget.controls.more.recent[0])
+    assert again is not None and again.source is first
+    np.testing.assert_array_equal(again.wait().image, run.result.image)
 
 
 # ----------------------------------------------------------------------------------------- edits during a run

@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 from napari_dip.given import KEY
 from napari_dip.job import Job
 from napari_dip.restoration import Restoration
-from napari_dip.viewer.compare import show_before_on_key
+from napari_dip.viewer.before import show_before_on_key
 from napari_dip.viewer.layers import provenance, result_layer, result_name
 from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.unsaved import EVERY, keep

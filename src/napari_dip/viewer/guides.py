@@ -15,7 +15,7 @@ from napari_dip.viewer.layers import image_layers, unwrap
 from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.words import sentence
 
-__all__ = ["guide_in", "guide_problem", "guided", "same_part"]
+__all__ = ["guide_problem", "guided", "same_part"]
 
 
 def same_part(region: Region, guide: Image) -> Region | None:

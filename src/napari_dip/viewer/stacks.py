@@ -19,7 +19,7 @@ from napari_dip.viewer.layers import axes_of, unwrap
 from napari_dip.viewer.sight import in_sight
 from napari_dip.viewer.words import place, unfinished
 
-__all__ = ["VISIBLE", "Part", "Planes", "PlanesToDo", "Region", "position", "show_planes"]
+__all__ = ["Part", "Planes", "PlanesToDo", "Region", "kind_of", "position"]
 
 # What can be chosen of a stack: all of it, what the slider shows, or a number or slice for each of its axes.
 Planes = str | int | slice | tuple[int | slice, ...] | None

@@ -25,6 +25,7 @@ __all__ = [
     "place",
     "sentence",
     "sharpened",
+    "status",
     "steps",
     "time_left",
     "unfinished",
@@ -251,6 +252,28 @@ def how_far(run: Run) -> str:
     parts += [] if run.paused else [time_left(run.seconds_left, *bounds)]
     parts += [run.spares] if run.spares else []
     return ", ".join(parts)
+
+
+def status(run: Run) -> str:
+    """Return where a run stands, in a line below its controls."""
+    if run.error is not None:
+        return f"Not finished: {run.error}"
+    if run.result is not None and run.done:
+        return " ".join(part for part in (ending(run.result), run.planes.unfinished()) if part)
+    if run.stopping:
+        return "Stopping after the iteration under way…"
+    if run.step is None:
+        return "Waiting for another run to end…" if run.waiting else "Preparing…"
+    iteration, planes = run.step.iterate.iteration, run.planes
+    if len(planes) > 1 and planes.under_way is not None:
+        where = whereabouts(planes.say(planes.under_way), sum(planes.done), len(planes), iteration)
+    else:
+        where = f"Iteration {iteration}"
+    bounds = run.past_its_usual_length, run.will_be_quicker
+    left = "paused" if run.paused else time_left(run.seconds_left, *bounds)
+    again = "" if run.of is None else "Once more, to see how sure it is"
+    spares = "" if run.paused else run.spares
+    return " · ".join(part for part in (again, where, left, spares) if part)
 
 
 def ending(result: Restoration) -> str:

@@ -264,11 +264,6 @@ class AdvancedForm(QWidget):
                 self.device.addItem(called, name)
                 self.device.setItemData(self.device.count() - 1, called, Qt.ItemDataRole.ToolTipRole)
 
-    def reset(self) -> None:
-        """Leave everything to the preset again."""
-        for field in self.inputs.values():
-            field.reset()
-
 
 class _Choice(NarrowChoice):
     """A setting with names; the first entry leaves it to the preset."""
@@ -289,9 +284,6 @@ class _Choice(NarrowChoice):
     def show_default(self, value: object) -> None:
         if not self._field.default and isinstance(value, str):
             self.setItemText(0, f"{self._names.get(value, value)} (preset)")
-
-    def reset(self) -> None:
-        self.setCurrentIndex(0)
 
     def wheelEvent(self, event: Any) -> None:
         """Scroll the form rather than change a setting by accident."""
@@ -315,7 +307,7 @@ class _Number(QDoubleSpinBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(60)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.reset()
+        self.setValue(self._preset)
 
     def chosen(self) -> float | int | None:
         value = self.value()
@@ -334,9 +326,6 @@ class _Number(QDoubleSpinBox):
             self.setValue(self._default)
         else:
             super().stepBy(steps)
-
-    def reset(self) -> None:
-        self.setValue(self._preset)
 
     def wheelEvent(self, event: Any) -> None:
         """Scroll the form rather than change a setting by accident."""

@@ -15,7 +15,7 @@ from napari_dip.viewer.widgets.lengths import length, show_length
 from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.words import NARROW
 
-__all__ = ["BLURS", "MICROSCOPES", "BlurChoice"]
+__all__ = ["BlurChoice"]
 
 WIDTH, OPTICS, LAYER = "width", "optics", "layer"
 BLURS: Entries = {
@@ -70,6 +70,18 @@ class BlurChoice:
         # Until the user types, or chooses, another.
         self._aperture_is_proposed = self._bead_is_proposed = True
         self.how = choice(BLURS)
+        self._make_rows(viewer)
+        self._propose_aperture()
+        for field in (self.how, self.microscope, self.bead):
+            field.currentIndexChanged.connect(self._on_changed)
+        for number in (self.lateral, self.axial, self.light, self.pixel, self.step):
+            number.valueChanged.connect(self._on_changed)
+        self.bead.listed.connect(self._on_listed)
+        self.bead.activated.connect(self._on_bead_chosen)
+        self.medium.currentIndexChanged.connect(self._on_medium)
+        self.aperture.valueChanged.connect(self._on_aperture)
+
+    def _make_rows(self, viewer: Any) -> None:
         about = "\nFull width at half maximum."
         self.lateral = length("How wide the image of a point is in X and Y." + about)
         self.axial = length("How long the image of a point is in Z." + about)
@@ -118,15 +130,6 @@ class BlurChoice:
             "step": ("Z step", self.step),
             "bead": ("Bead", self.bead),
         }
-        self._propose_aperture()
-        for field in (self.how, self.microscope, self.bead):
-            field.currentIndexChanged.connect(self._on_changed)
-        for number in (self.lateral, self.axial, self.light, self.pixel, self.step):
-            number.valueChanged.connect(self._on_changed)
-        self.bead.listed.connect(self._on_listed)
-        self.bead.activated.connect(self._on_bead_chosen)
-        self.medium.currentIndexChanged.connect(self._on_medium)
-        self.aperture.valueChanged.connect(self._on_aperture)
 
     def add_to(self, form: QFormLayout) -> None:
         """Put the rows into a form."""

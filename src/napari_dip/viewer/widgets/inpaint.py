@@ -133,14 +133,12 @@ class InpaintWidget(TaskWidget):
         return str(self.damage.currentData() or self._seen or "scratches")
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
-        if (
-            self._mask is not None
-            and not region.whole
-            and not self._mask[region.where[: self._mask.ndim]].any()
-        ):
+        mask, _ = read_mask(settings["mask"], layer, settings["labels"])  # perhaps not what is chosen now
+        if mask is not None and not region.whole and not mask[region.where[: mask.ndim]].any():
             raise ValueError(NOT_IN_PART if region.cut else NOT_HERE)
-        if region.cut:  # what the whole mask is, to which these settings are to be applied
-            settings = settings | {"damage": settings["damage"] or self._seen}
+        if mask is not None and region.cut and not settings["damage"]:
+            # What the whole mask is, to which these settings are to be applied.
+            settings = settings | {"damage": damage_in(mask, region.axes)}
         run = super().begin(layer, settings, region)
         follow_mask(run, settings["mask"], settings["labels"])
         return run

@@ -94,10 +94,9 @@ class PlaneStrip(QWidget):
         with QPainter(self) as painter:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.fillRect(QRectF(0, 0, self.width(), CELL), QColor(colours.background))
-            for number, done in enumerate(planes.done):
-                painter.fillRect(
-                    self.cell(number), QColor(colours.accent_bright if done else colours.surface)
-                )
+            for first, last in self._alike(planes.done):
+                colour = colours.accent_bright if planes.done[first] else colours.surface
+                painter.fillRect(self.cell(first).united(self.cell(last)), QColor(colour))
             if planes.under_way is not None:
                 painter.fillRect(self._mark(planes.under_way), QColor(colours.signal))
             shown = planes.looked_at(self._viewer)

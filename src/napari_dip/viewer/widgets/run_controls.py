@@ -20,7 +20,7 @@ from napari_dip.viewer.widgets.narrow import put_before
 from napari_dip.viewer.widgets.planes import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
-from napari_dip.viewer.words import ending, how_sure, time_left, whereabouts
+from napari_dip.viewer.words import how_sure, status
 
 __all__ = ["RunControls"]
 
@@ -108,6 +108,15 @@ class RunControls(QWidget):
         self._plotted.setSingleShot(True)
         self._plotted.setInterval(PLOT_EVERY)
 
+        self._lay_out()
+        self.main.clicked.connect(self._on_main)
+        self.pause.clicked.connect(self._on_pause)
+        self.trial.clicked.connect(self.trial_requested.emit)
+        self.rest.clicked.connect(self.rest_requested.emit)
+        self.set_colours(Colours.of(viewer))
+        self._show_state()
+
+    def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.addWidget(self.main, 3)
         buttons.addWidget(self.pause, 2)
@@ -124,13 +133,6 @@ class RunControls(QWidget):
         afterwards.addWidget(self.more, 0, Qt.AlignmentFlag.AlignRight)
         layout.addLayout(afterwards)
         layout.addWidget(self.plot)
-
-        self.main.clicked.connect(self._on_main)
-        self.pause.clicked.connect(self._on_pause)
-        self.trial.clicked.connect(self.trial_requested.emit)
-        self.rest.clicked.connect(self.rest_requested.emit)
-        self.set_colours(Colours.of(viewer))
-        self._show_state()
 
     # ----------------------------------------------------------------------------------- what the owner says
 
@@ -322,27 +324,9 @@ class RunControls(QWidget):
 
     def _sentence(self) -> str:
         run = self.run
-        if not self._live and (run is None or self._news or self._obstacle):
+        if run is None or (not self._live and (self._news or self._obstacle)):
             return self._news or self._obstacle
-        assert run is not None
-        if run.error is not None:
-            return "Not finished: " + str(run.error)
-        if run.result is not None and run.done:
-            return " ".join(part for part in (ending(run.result), run.planes.unfinished()) if part)
-        if run.stopping:
-            return "Stopping after the iteration under way…"
-        if run.step is None:
-            return "Waiting for another run to end…" if run.waiting else "Preparing…"
-        iteration, planes = run.step.iterate.iteration, run.planes
-        if len(planes) > 1 and planes.under_way is not None:
-            where = whereabouts(planes.say(planes.under_way), sum(planes.done), len(planes), iteration)
-        else:
-            where = f"Iteration {iteration}"
-        bounds = run.past_its_usual_length, run.will_be_quicker
-        left = "paused" if run.paused else time_left(run.seconds_left, *bounds)
-        again = "" if run.of is None else "Once more, to see how sure it is"
-        spares = "" if run.paused else run.spares
-        return " · ".join(part for part in (again, where, left, spares) if part)
+        return status(run)
 
     def _show_curves(self) -> None:
         run = self.run

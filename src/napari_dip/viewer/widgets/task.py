@@ -35,7 +35,7 @@ from napari_dip.viewer.widgets.run_controls import RunControls
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import sentence
 
-__all__ = ["LOADING", "NO_IMAGE", "OPEN", "TaskWidget"]
+__all__ = ["NO_IMAGE", "OPEN", "TaskWidget"]
 
 NO_IMAGE = "Open an image, or try File > Open Sample > Deep Image Prior."
 LOADING = "Getting ready…"
