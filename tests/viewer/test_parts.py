@@ -14,8 +14,8 @@ from napari.layers import Image
 import napari_dip as dip
 from napari_dip.images.axes import Axes
 from napari_dip.viewer import denoise, sight
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.sight import in_sight, is_large
-from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 
 SHORT = {"iterations": 2, "stopping": "fixed", "finish": 0, "device": "cpu", "precision": "float32"}

@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QApplication
 import napari_dip as dip
 from napari_dip.api import plan_denoise
 from napari_dip.viewer import denoise
-from napari_dip.viewer.stacks import PlanesToDo, Region
+from napari_dip.viewer.planes_to_do import PlanesToDo
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.widgets.planes import NARROWEST, PlaneStrip
 from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 

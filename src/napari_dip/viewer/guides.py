@@ -12,7 +12,7 @@ from napari_dip.given import pixels_of
 from napari_dip.images.axes import Axes
 from napari_dip.images.guides import layer_guide, pixel_on_pixel
 from napari_dip.viewer.layers import image_layers, unwrap
-from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.words import sentence
 
 __all__ = ["guide_problem", "guided", "same_part"]

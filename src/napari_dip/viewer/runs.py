@@ -21,7 +21,9 @@ from napari_dip.viewer.busy import BusyWindow
 from napari_dip.viewer.growing import Growing, Unseen
 from napari_dip.viewer.known_runs import has_begun, has_ended, has_made
 from napari_dip.viewer.layers import AFTERWARDS, unwrap
-from napari_dip.viewer.stacks import PlanesToDo, Region, position
+from napari_dip.viewer.planes_to_do import PlanesToDo
+from napari_dip.viewer.regions import Region
+from napari_dip.viewer.sliders import position
 from napari_dip.viewer.time_left import TimeLeft
 from napari_dip.viewer.troubles import tell
 from napari_dip.viewer.uncertainty import show_uncertainty

@@ -14,8 +14,8 @@ from napari_dip.viewer.guides import guided
 from napari_dip.viewer.jpegs import file_table, on_blocks
 from napari_dip.viewer.layers import find_image, find_mask, image_layers
 from napari_dip.viewer.mask_edits import follow_mask
+from napari_dip.viewer.regions import Part, Planes, Region
 from napari_dip.viewer.runs import Run
-from napari_dip.viewer.stacks import Part, Planes, Region
 
 __all__ = ["deblock", "deconvolve", "denoise", "inpaint", "super_resolve"]
 

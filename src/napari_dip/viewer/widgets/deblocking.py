@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFormLayout, QSizePolicy, QSpinBox
 from napari_dip.images.jpeg import quality_of, quantisation_at
 from napari_dip.job import Job
 from napari_dip.viewer.jpegs import file_table, is_grey, on_blocks
-from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.widgets.narrow import Entries, choice, offer
 from napari_dip.viewer.widgets.task import TaskWidget
 

@@ -9,8 +9,8 @@ from napari.layers import Layer
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_dip.viewer.layers import axes_of
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.sight import FLAT, PART, in_sight, is_large
-from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.guide_choice import GuideChoice
 from napari_dip.viewer.widgets.layer_choice import LayerChoice

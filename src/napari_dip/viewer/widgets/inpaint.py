@@ -22,8 +22,8 @@ from napari_dip.viewer.masks import (
     paint_on,
     read_mask,
 )
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.runs import Run
-from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.suggested_masks import Suggestion, found, suggestion_layer, when_suggested
 from napari_dip.viewer.widgets.denoise import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.layer_choice import LayerChoice

@@ -14,9 +14,9 @@ from psygnal import Signal
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu, QMessageBox, QPushButton, QWidget
 
 from napari_dip.viewer.how_sure import ask_how_sure
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.removed import show_removed
 from napari_dip.viewer.runs import Run
-from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.troubles import EXPECTED
 
 __all__ = ["MoreMenu", "Recent", "copy"]

@@ -10,7 +10,7 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QMouseEvent, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_dip.viewer.stacks import PlanesToDo
+from napari_dip.viewer.planes_to_do import PlanesToDo
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import capital
 

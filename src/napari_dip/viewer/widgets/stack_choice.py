@@ -19,8 +19,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dip.images.axes import COUNTED, Axes
+from napari_dip.viewer.regions import Region
+from napari_dip.viewer.sliders import position
 from napari_dip.viewer.stacking import ALL, BESIDE, CURRENT, Stacking
-from napari_dip.viewer.stacks import Region, position
 from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, offer, put_before
 
 __all__ = ["StackChoice"]

@@ -19,8 +19,8 @@ from napari_dip.viewer.context_menu import put_entries
 from napari_dip.viewer.guides import guided
 from napari_dip.viewer.known_runs import RUNS, live_run
 from napari_dip.viewer.layers import unwrap
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.runs import Run
-from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.troubles import EXPECTED
 from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
