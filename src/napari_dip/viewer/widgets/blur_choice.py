@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 from napari.layers import Image
 from psygnal import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QWidget
 
 from napari_dip.images.axes import Axes
 from napari_dip.viewer.blurs import MEDIA, Grid, bead_problem, likely_bead, optics, widths
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.lengths import length, show_length
-from napari_dip.viewer.widgets.narrow import Entries, choice
+from napari_dip.viewer.widgets.narrow import Entries, choice, let_shrink, silently
 from napari_dip.viewer.words import NARROW
 
 __all__ = ["BlurChoice"]
@@ -96,8 +96,7 @@ class BlurChoice:
         self.light.setValue(USUAL_LIGHT)
         self.light.setToolTip("Wavelength of the light that is seen: of the emission, about 520 nm for GFP.")
         for box in (self.aperture, self.light):
-            box.setMinimumWidth(60)
-            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            let_shrink(box)
         self.medium = choice(
             {
                 name: (f"{name} ({medium.index:g})", f"Refractive index {medium.index:g}.")
@@ -205,13 +204,10 @@ class BlurChoice:
         self._show_rows()
 
     def _propose(self, grid: Grid) -> None:
-        for box in (self.lateral, self.axial):
-            box.blockSignals(True)
-        show_length(self.lateral, grid.lateral, grid.units[-1], zero=True)
-        if grid.deep:
-            show_length(self.axial, grid.axial, grid.units[0], zero=True)
-        for box in (self.lateral, self.axial):
-            box.blockSignals(False)
+        with silently(self.lateral, self.axial):
+            show_length(self.lateral, grid.lateral, grid.units[-1], zero=True)
+            if grid.deep:
+                show_length(self.axial, grid.axial, grid.units[0], zero=True)
         if grid.micrometres is not None:
             for label, size in (
                 (self.known_pixel, grid.micrometres[-1]),
@@ -243,14 +239,12 @@ class BlurChoice:
             return
         beads = [self.bead.itemData(index) for index in range(self.bead.count())]
         fit = likely_bead(beads, layer, grid)
-        self.bead.blockSignals(True)
-        self.bead.setCurrentIndex(next((i for i, bead in enumerate(beads) if bead is fit), -1))
-        self.bead.blockSignals(False)
+        with silently(self.bead):
+            self.bead.setCurrentIndex(next((i for i, bead in enumerate(beads) if bead is fit), -1))
 
     def _propose_aperture(self) -> None:
-        self.aperture.blockSignals(True)
-        self.aperture.setValue(MEDIA[self.medium.currentData()].aperture)
-        self.aperture.blockSignals(False)
+        with silently(self.aperture):
+            self.aperture.setValue(MEDIA[self.medium.currentData()].aperture)
 
     # ------------------------------------------------------------------------------------------ connections
 

@@ -25,9 +25,9 @@ from napari_dip.viewer.masks import (
 from napari_dip.viewer.regions import Region
 from napari_dip.viewer.runs import Run
 from napari_dip.viewer.suggested_masks import Suggestion, found, suggestion_layer, when_suggested
-from napari_dip.viewer.widgets.denoise import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
-from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow
+from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, silently
+from napari_dip.viewer.widgets.preset_choice import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.task import TaskWidget
 
 __all__ = ["InpaintWidget"]
@@ -258,14 +258,13 @@ class InpaintWidget(TaskWidget):
             return
         entries = label_entries(mask)
         chosen = self.labels.currentData()
-        self.labels.blockSignals(True)
-        self.labels.clear()
-        self.labels.addItem("Every label", None)
-        for label, text in entries.items():
-            self.labels.addItem(text, label)
         several = len(entries) > 1
-        self.labels.setCurrentIndex(max(0, self.labels.findData(chosen)) if several else 0)
-        self.labels.blockSignals(False)
+        with silently(self.labels):
+            self.labels.clear()
+            self.labels.addItem("Every label", None)
+            for label, text in entries.items():
+                self.labels.addItem(text, label)
+            self.labels.setCurrentIndex(max(0, self.labels.findData(chosen)) if several else 0)
         self.rows.setRowVisible(self.labels, several)
 
     def _show_damage(self) -> None:

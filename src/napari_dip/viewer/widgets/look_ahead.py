@@ -9,11 +9,12 @@ from psygnal import Signal
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_dip.job import Job
 from napari_dip.viewer.background import Work
 from napari_dip.viewer.troubles import EXPECTED
-from napari_dip.viewer.words import sentence
+from napari_dip.viewer.words import need, sentence
 
-__all__ = ["LookAhead"]
+__all__ = ["LookAhead", "takes"]
 
 # Milliseconds from the last change of the form to a look at what it would take.
 PLAN_AFTER = 200
@@ -81,6 +82,11 @@ class LookAhead(QObject):
 
     def _on_looked(self) -> None:
         self.worker = None
+
+
+def takes(job: Job) -> str:
+    """Return what a run would take, in words."""
+    return need(job.memory, len(job.parts) // len(job.axes.runs(job.image.shape)))
 
 
 def _answer(question: Question) -> tuple[str, str]:

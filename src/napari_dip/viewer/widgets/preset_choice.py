@@ -8,7 +8,17 @@ from psygnal import Signal
 
 from napari_dip.viewer.widgets.narrow import Entries, NarrowChoice, offer
 
-__all__ = ["PresetChoice"]
+__all__ = ["ORIGINAL", "TO_COMPARE_WITH", "PresetChoice"]
+
+# What presets that several tasks have are called, and what they are.
+ORIGINAL = ("Original (2018)", "Ulyanov, Vedaldi and Lempitsky, to the letter, for comparison: slow.")
+TO_COMPARE_WITH: Entries = {
+    "tv": (
+        "Total variation",
+        "No deep image prior: the picture with the fewest edges, to compare with. Quick.",
+    ),
+    "tikhonov": ("Tikhonov", "No deep image prior: the smoothest picture, to compare with. Quick."),
+}
 
 
 class PresetChoice(NarrowChoice):

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox
 
 from napari_dip.job import Job
 from napari_dip.viewer.layers import axes_of
 from napari_dip.viewer.voxels import Voxels
 from napari_dip.viewer.widgets.denoise import PRESETS
 from napari_dip.viewer.widgets.lengths import length, show_length
-from napari_dip.viewer.widgets.look_ahead import LookAhead
+from napari_dip.viewer.widgets.look_ahead import LookAhead, takes
 from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.widgets.task import TaskWidget
-from napari_dip.viewer.words import becomes, need, steps
+from napari_dip.viewer.words import becomes, steps
 
 __all__ = ["SuperResolutionWidget"]
 
@@ -75,9 +75,9 @@ class SuperResolutionWidget(TaskWidget):
         self.finer.currentIndexChanged.connect(self.show_preset)
         self.stacks.changed.connect(self._on_stack)
         self.measured.activated.connect(self._on_kernel_chosen)
-        for field in (self.finer, self.measured, self.preset, *self.advanced.inputs.values()):
-            changed = field.currentIndexChanged if isinstance(field, QComboBox) else field.valueChanged
-            changed.connect(self.refresh)
+        self.advanced.changed.connect(self.refresh)
+        for field in (self.finer, self.measured, self.preset):
+            field.currentIndexChanged.connect(self.refresh)
         for number in (self.factor, self.lateral, self.axial):
             number.valueChanged.connect(self.refresh)
 
@@ -218,9 +218,7 @@ def _needs(layer: Image, settings: dict[str, Any]) -> str:
     """Return what a run would take."""
     from napari_dip.api import plan_super_resolve
 
-    job = plan_super_resolve(layer, **settings)
-    tiles = len(job.parts) // len(job.axes.runs(job.image.shape))
-    return ", " + need(job.memory, tiles)
+    return ", " + takes(plan_super_resolve(layer, **settings))
 
 
 def _width(tooltip: str) -> QDoubleSpinBox:
