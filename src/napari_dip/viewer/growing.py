@@ -14,8 +14,8 @@ from napari_dip.given import KEY
 from napari_dip.job import Job
 from napari_dip.restoration import Restoration
 from napari_dip.viewer.before import show_before_on_key
-from napari_dip.viewer.layers import provenance, result_layer, result_name
 from napari_dip.viewer.regions import Region
+from napari_dip.viewer.result_layers import provenance, result_layer, result_name
 from napari_dip.viewer.unsaved import EVERY, keep
 
 __all__ = ["Growing", "Unseen"]

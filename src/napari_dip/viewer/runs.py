@@ -20,9 +20,10 @@ from napari_dip.viewer.background import Steps
 from napari_dip.viewer.busy import BusyWindow
 from napari_dip.viewer.growing import Growing, Unseen
 from napari_dip.viewer.known_runs import has_begun, has_ended, has_made
-from napari_dip.viewer.layers import AFTERWARDS, unwrap
+from napari_dip.viewer.layers import unwrap
 from napari_dip.viewer.planes_to_do import PlanesToDo
 from napari_dip.viewer.regions import Region
+from napari_dip.viewer.result_layers import AFTERWARDS
 from napari_dip.viewer.sliders import position
 from napari_dip.viewer.time_left import TimeLeft
 from napari_dip.viewer.troubles import tell
@@ -53,7 +54,8 @@ class Run:
     guide
         The layer that guides it, or None.
     then
-        What to do with the window when it has finished, a key of `napari_dip.viewer.layers.AFTERWARDS`.
+        What to do with the window when it has finished, a key of
+        `napari_dip.viewer.result_layers.AFTERWARDS`.
     of
         The run whose result is looked at again: what comes of this one is the uncertainty of that. None for
         a run with a result of its own.
