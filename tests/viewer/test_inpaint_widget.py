@@ -271,6 +271,8 @@ def test_a_run_of_another_image_is_done_again_with_its_own_mask(viewer, noisy, o
     again = widget.run_again(widget.controls.more.recent[0])
     assert again is not None and again.source is first
     np.testing.assert_array_equal(again.wait().image, run.result.image)
+    viewer.layers.remove("first mask")
+    assert not widget.controls.more.recent
 
 
 # ----------------------------------------------------------------------------------------- edits during a run

@@ -357,7 +357,8 @@ class Run:
             tell(self.error)
         if job.warning:
             show_warning(job.warning)
-        if self.result is not None and job.last is not None:
+        # There may be no step where another run to the same file has done all; or it was stopped before one.
+        if self.result is not None and (job.last is not None or job.finished):
             if self.of is None:
                 layer = self._growing.finish(self.result)
                 self._then(self._viewer, self.source, layer)

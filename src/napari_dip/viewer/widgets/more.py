@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu, QMessageBox, QPushButton, QWidget
@@ -42,6 +42,11 @@ class Recent:
     source: Image
     region: Region
     settings: Mapping[str, Any]
+
+    @property
+    def layers(self) -> set[Layer]:
+        """The layers that it takes."""
+        return {self.source, *(value for value in self.settings.values() if isinstance(value, Layer))}
 
 
 class MoreMenu(QPushButton):
@@ -216,11 +221,8 @@ class MoreMenu(QPushButton):
             self.presets_changed.emit()
 
     def _on_removed(self, event: Any = None) -> None:
-        """Runs of a layer or with a guide that is gone can't be done again, and must not keep its pixels."""
-        there = self._viewer.layers
-        self.recent = [
-            one for one in self.recent if one.source in there and one.settings.get("guide") in (None, *there)
-        ]
+        """Runs that take a layer that is gone can't be done again, and must not keep its pixels."""
+        self.recent = [one for one in self.recent if one.layers <= set(self._viewer.layers)]
 
 
 def _try(do: Callable[[], object]) -> None:
