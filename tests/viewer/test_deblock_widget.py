@@ -90,7 +90,7 @@ def test_what_no_file_says_is_chosen_by_hand_and_of_colours_not_at_all(
     assert choices(widget) == ["unknown"] and widget.quality.isHidden()
     stack = viewer.add_image(np.stack([pixels] * 3), name="stack", axis_labels=("z", "y", "x"))
     assert choices(widget) == ["quality", "unknown"]
-    assert widget.controls.main.isEnabled() and widget.stack.currentData() == 0
+    assert widget.controls.main.isEnabled() and widget.stacks.how.currentData() == 0
     widget.stacks.chosen.neighbours = None
     widget.stacks.refresh()
     widget.refresh()

@@ -50,7 +50,7 @@ def test_what_is_asked_for_and_proposed_becomes_the_argument_of_the_call(stack, 
     blur.axial.setValue(600)
     assert blur.psf() == (600, 250, 250)
     assert _asked(widget, stack) == {"name": "gaussian", "fwhm": [2.0, 2.5, 2.5]}
-    choose(widget.stack, 0)  # plane by plane
+    choose(widget.stacks.how, 0)  # plane by plane
     assert _shown(widget) == {"lateral"}
     assert blur.psf() == (250, 250)
 
@@ -58,7 +58,7 @@ def test_what_is_asked_for_and_proposed_becomes_the_argument_of_the_call(stack, 
     asked = {"numerical_aperture": 1.4, "wavelength": 0.52, "refractive_index": 1.515}
     assert blur.psf() == asked | {"microscope": "widefield"}
     assert _shown(widget) == {"aperture", "light", "medium", "microscope", "known_pixel"}
-    choose(widget.stack, None)
+    choose(widget.stacks.how, None)
     assert "known_step" in _shown(widget)
     assert blur.known_pixel.text().startswith("0.1\xa0µm") and blur.known_step.text().startswith("0.3\xa0µm")
     blur.light.setValue(610)
@@ -126,7 +126,7 @@ def test_what_cannot_be_used_is_told_in_a_sentence_and_mended(viewer, stack, ope
     told("can't be the image itself")
     _pick(blur.bead, flat)
     told("'flat' has 2 axes, but the image is restored in volumes, of 3 axes")
-    choose(widget.stack, 0)
+    choose(widget.stacks.how, 0)
     assert widget.controls.main.isEnabled()
     _pick(blur.bead, viewer.add_image(np.ones((30, 30)), name="wide"))
     told("'wide' has 30 x 30 pixels in X and Y and is larger than the image, of 16 x 18")

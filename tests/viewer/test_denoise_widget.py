@@ -179,19 +179,19 @@ def test_a_stack_can_be_taken_plane_by_plane_or_as_a_volume(viewer, open_denoise
     stack = np.random.default_rng(0).random((4, 16, 16)).astype("float32")
     viewer.add_image(stack, axis_labels=("z", "y", "x"))
     widget = open_denoise()
-    assert not widget.stack.isHidden()
-    assert widget.stack.currentText() == "With neighbours"
-    widget.stack.setCurrentIndex(2)
-    assert widget.stack.currentText() == "Volumes (3-D)"
+    assert not widget.stacks.how.isHidden()
+    assert widget.stacks.how.currentText() == "With neighbours"
+    widget.stacks.how.setCurrentIndex(2)
+    assert widget.stacks.how.currentText() == "Volumes (3-D)"
     assert widget.what.text() == "A volume of 4 x 16 x 16 voxels"
-    widget.stack.setCurrentIndex(0)
+    widget.stacks.how.setCurrentIndex(0)
     assert widget.what.text() == "4 slices, each a plane of 16 x 16 pixels"
     set_advanced(widget, iterations=2)
     run = widget.start()
     wait_until(lambda: run.done)
     assert run.result.iterations == 8
     viewer.add_image(stack[0])
-    assert widget.stack.isHidden()
+    assert widget.stacks.how.isHidden()
 
 
 def test_a_colour_image_stays_one(viewer, open_denoise, wait_until):

@@ -16,7 +16,7 @@ from napari_dip.api import plan_denoise
 from napari_dip.viewer import denoise
 from napari_dip.viewer.planes_to_do import PlanesToDo
 from napari_dip.viewer.regions import Region
-from napari_dip.viewer.widgets.planes import NARROWEST, PlaneStrip
+from napari_dip.viewer.widgets.plane_strip import NARROWEST, PlaneStrip
 from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 
 SHORT = {"iterations": 2, "stopping": "fixed", "finish": 0, "device": "cpu", "precision": "float32"}
@@ -58,10 +58,10 @@ def test_the_axes_can_be_corrected_and_the_sentence_follows_at_once(viewer, open
     choose(kinds[2], "Z")
     planes = "4 time points x 2 channels x 3 slices, each a plane of 8 x 8 pixels"
     assert widget.what.text() == f"{planes}, along with 2 neighbours on each side"
-    choose(widget.stack, None)
+    choose(widget.stacks.how, None)
     assert widget.what.text() == "4 time points x 2 channels, each a volume of 3 x 8 x 8 voxels"
     assert plan_denoise(layer, **widget.settings()).axes.spatial == (2, 3, 4)
-    choose(widget.stack, 0)
+    choose(widget.stacks.how, 0)
     assert widget.what.text() == planes
     axes = plan_denoise(layer, **widget.settings()).axes
     assert axes.names == "TCZYX" and axes.spatial == (3, 4)
@@ -79,11 +79,11 @@ def test_what_cannot_be_is_told_in_a_sentence_and_cannot_be_started(viewer, open
     assert widget.controls.trial.isHidden()
     choose(widget.stacks.kinds[1], "P")
     assert main.isEnabled()
-    choose(widget.stack, None)
+    choose(widget.stacks.how, None)
     assert status.text().startswith("No axis is depth")
     assert not main.isEnabled()
     choose(widget.stacks.kinds[1], "Q")  # what has no name may be depth
-    choose(widget.stack, None)
+    choose(widget.stacks.how, None)
     assert main.isEnabled()
     assert widget.stacks.kinds[1].currentText() == "3 slices (depth)"
 
@@ -127,7 +127,7 @@ def test_z_is_made_finer_only_where_the_user_lets_an_axis_be_depth(viewer, open_
     viewer.add_image(np.zeros((6, 8, 8), "uint16"), scale=(4, 1, 1), axis_labels=("z", "y", "x"))
     widget = open_task(SuperResolutionWidget, viewer)
     assert widget.finer.currentData() == "Z"
-    assert widget.stack.isHidden()
+    assert widget.stacks.how.isHidden()
     choose(widget.stacks.kinds[0], "T")
     assert widget.finer.currentData() == "YX"
     assert widget.finer.isHidden()
@@ -210,7 +210,7 @@ def test_volumes_are_tried_as_volumes(viewer, open_denoise, choose, click, wait_
     viewer.add_image(movie, name="cells", axis_labels=("t", "z", "y", "x"))
     widget = open_denoise()
     set_advanced(widget, **SHORT)
-    choose(widget.stack, None)
+    choose(widget.stacks.how, None)
     viewer.dims.set_point((0, 1), (1, 1))
     assert widget.controls.trial.text() == "Try this volume"
     click(widget.controls.trial)

@@ -34,8 +34,10 @@ def stack(viewer):
 
 
 def _shown(widget):
-    rows = ("finer", "factor", "hint", "measured", "lateral", "axial", "stack")
-    return {name for name in rows if not getattr(widget, name).isHidden()}
+    rows = {
+        name: getattr(widget, name) for name in ("finer", "factor", "hint", "measured", "lateral", "axial")
+    }
+    return {name for name, row in (rows | {"stack": widget.stacks.how}).items() if not row.isHidden()}
 
 
 # ---------------------------------------------------------------------------------------------- proposals
@@ -113,7 +115,7 @@ def test_slices_are_taken_as_seen_through_optics_unless_the_user_knows_better(
 
 def test_choices_that_contradict_one_another_cannot_be_made(stack, open_super_resolution):
     widget = open_super_resolution()
-    choose(widget.stack, 0)
+    choose(widget.stacks.how, 0)
     for finer in FINER:
         choose(widget.finer, finer)
         assert ("stack" in _shown(widget)) == ("Z" not in finer)
@@ -148,7 +150,7 @@ def test_z_is_offered_where_an_axis_can_be_depth(viewer, open_super_resolution):
 )
 def test_the_plan_is_what_the_form_says(stack, open_super_resolution, finer, volumes, axes, factor, widths):
     widget = open_super_resolution()
-    choose(widget.stack, volumes)
+    choose(widget.stacks.how, volumes)
     choose(widget.finer, finer)
     widget.factor.setValue(3)
     widget.lateral.setValue(0.3)

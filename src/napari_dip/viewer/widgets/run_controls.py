@@ -14,10 +14,10 @@ from napari_dip.viewer.runs import Run
 from napari_dip.viewer.sight import PART
 from napari_dip.viewer.uncertainty import typical
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
-from napari_dip.viewer.widgets.detail import DetailChoice
+from napari_dip.viewer.widgets.detail_choice import DetailChoice
 from napari_dip.viewer.widgets.more import MoreMenu
 from napari_dip.viewer.widgets.narrow import put_before
-from napari_dip.viewer.widgets.planes import PlaneStrip
+from napari_dip.viewer.widgets.plane_strip import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import how_sure, status

@@ -109,8 +109,7 @@ class TaskWidget(QWidget):
         self.left_behind = LeftBehind(self.viewer)
         self.form = form = TaskForm(self.viewer, self.TASK, self.PRESETS, self.NEIGHBOURS)
         self.rows, self.layer, self.guide, self.preset = form.rows, form.layer, form.guide, form.preset
-        self.stacks, self.stack = form.stacks, form.stacks.how
-        self.destination, self.afterwards = form.destination, form.afterwards
+        self.stacks, self.destination, self.afterwards = form.stacks, form.destination, form.afterwards
         self.what = QLabel()
         self.what.setTextFormat(Qt.TextFormat.PlainText)
         self.what.setWordWrap(True)
