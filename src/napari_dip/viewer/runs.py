@@ -76,7 +76,7 @@ class Run:
     mask
         For inpainting, the layer with the mask and which of its labels count, where the run follows one.
     task
-        What is done, ``"denoise"``, ``"inpaint"`` or ``"super-resolve"``.
+        What is done, the `name` of one of `napari_dip.tasks`.
     rule
         The stopping rule's name.
     step
