@@ -159,8 +159,8 @@ def held() -> Iterator[threading.Event]:
     said = time_left(12, at_least=False)
     with (
         patch.object(Job, "__iter__", steps),
-        patch("napari_dip.viewer.runs.NEWS_EVERY", 0.0),
-        patch("napari_dip.viewer.widgets.run_controls.time_left", lambda *_: said),
+        patch("napari_dip.viewer.walk.NEWS_EVERY", 0.0),
+        patch("napari_dip.viewer.words.time_left", lambda *_: said),
     ):
         yield go_on
         go_on.set()

@@ -95,6 +95,7 @@ def run(code: str) -> str:
 def test_importing_the_package_is_quick_and_loads_nothing_heavy():
     code = (
         "import sys, time; start = time.perf_counter(); import napari_dip; dir(napari_dip);"
+        "dir(napari_dip.viewer);"
         "print(time.perf_counter() - start);"
         "print([m for m in "
         "('torch', 'numpy', 'napari', 'qtpy', 'skimage', 'scipy', 'dask', 'zarr', 'tifffile')"

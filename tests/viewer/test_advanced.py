@@ -66,8 +66,6 @@ def test_every_value_that_can_be_chosen_can_be_used(form, field):
             assert kept["read_noise"] == pytest.approx(value)
         else:
             assert (kept["name"] if isinstance(kept, dict) else kept) == value or value == "auto"
-    form.reset()
-    assert form.settings() == {}
 
 
 def test_the_presets_values_are_shown(form):

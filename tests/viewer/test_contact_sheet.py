@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from forms import set_advanced
 from napari.layers import Image
 from qtpy.QtCore import Qt
 
@@ -19,15 +20,6 @@ def small(monkeypatch):
     monkeypatch.setattr(sight, "SMALLEST", 8)
 
 
-def _set(widget, **settings):
-    for name, value in settings.items():
-        field = widget.advanced.inputs[name]
-        if hasattr(field, "findData"):
-            field.setCurrentIndex(field.findData(value))
-        else:
-            field.setValue(value)
-
-
 def test_what_is_chosen_from_the_sheet_is_shown_and_applied_to_the_whole(
     viewer, noisy, open_denoise, click, qtbot, wait_until
 ):
@@ -35,7 +27,7 @@ def test_what_is_chosen_from_the_sheet_is_shown_and_applied_to_the_whole(
     widget = open_denoise()
     sheet, controls = widget.sheet, widget.controls
     assert not sheet.isHidden()
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     click(sheet.compare)
     assert not any(button.isEnabled() for button in sheet.pictures)
     comparison = sheet.comparison
@@ -69,7 +61,7 @@ def test_what_is_chosen_from_the_sheet_is_shown_and_applied_to_the_whole(
 def test_to_stop_a_run_ends_the_comparison(viewer, noisy, open_denoise, click, wait_until):
     viewer.add_image(noisy)
     widget = open_denoise()
-    _set(widget, **SHORT | {"iterations": 100_000})
+    set_advanced(widget, **SHORT | {"iterations": 100_000})
     click(widget.sheet.compare)
     run = widget.controls.run
     wait_until(lambda: run.step is not None)

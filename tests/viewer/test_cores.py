@@ -127,7 +127,7 @@ def test_a_run_on_battery_says_so_until_it_is_plugged_in(
     assert status.text().endswith("on battery: uses 1 of 2 cores")
     assert repr(run).endswith("on battery: uses 1 of 2 cores>")
     click(widget.controls.pause)
-    wait_until(lambda: not run._has_turn)
+    wait_until(lambda: not run.computes)
     assert status.text().endswith("paused")
     battery(True)
     click(widget.controls.pause)

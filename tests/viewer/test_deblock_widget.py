@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from forms import choose, set_advanced
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 from skimage import data
@@ -19,9 +20,7 @@ SHORT = {"iterations": 3, "device": "cpu", "precision": "float32"}
 def open_deblock(viewer, open_task):
     def open_it():
         widget = open_task(DeblockWidget, viewer)
-        for name, value in SHORT.items():
-            field = widget.advanced.inputs[name]
-            field.setValue(value) if name == "iterations" else field.setCurrentIndex(field.findData(value))
+        set_advanced(widget, **SHORT)
         return widget
 
     return open_it
@@ -36,10 +35,6 @@ def grey(tmp_path):
 
 def choices(widget):
     return [widget.compression.itemData(at) for at in range(widget.compression.count())]
-
-
-def choose(widget, compression):
-    widget.compression.setCurrentIndex(widget.compression.findData(compression))
 
 
 def test_tables_and_qualities_are_one_another_s(tmp_path, grey):
@@ -84,7 +79,7 @@ def test_what_no_file_says_is_chosen_by_hand_and_of_colours_not_at_all(
     assert choices(widget) == ["quality", "unknown"] and widget.compression.currentData() == "unknown"
     assert widget.what.text().endswith("pixels, compression not known")
     assert widget.settings()["table"] is None
-    choose(widget, "quality")
+    choose(widget.compression, "quality")
     assert not widget.quality.isHidden()
     widget.quality.setValue(12)
     QApplication.processEvents()
@@ -95,7 +90,7 @@ def test_what_no_file_says_is_chosen_by_hand_and_of_colours_not_at_all(
     assert choices(widget) == ["unknown"] and widget.quality.isHidden()
     stack = viewer.add_image(np.stack([pixels] * 3), name="stack", axis_labels=("z", "y", "x"))
     assert choices(widget) == ["quality", "unknown"]
-    assert widget.controls.main.isEnabled() and widget.stack.currentData() == 0
+    assert widget.controls.main.isEnabled() and widget.stacks.how.currentData() == 0
     widget.stacks.chosen.neighbours = None
     widget.stacks.refresh()
     widget.refresh()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from forms import choose, set_advanced
 from qtpy.QtWidgets import QApplication
 
 import napari_dip as dip
@@ -24,19 +25,6 @@ def stack(viewer):
     voxels = np.random.default_rng(0).poisson(30, (5, 16, 18)).astype("uint16")
     place = {"scale": (300, 100, 100), "translate": (5, -3, 7), "units": ("nm",) * 3}
     return viewer.add_image(voxels, name="cell", axis_labels=("z", "y", "x"), **place)
-
-
-def _set(widget, **settings):
-    for name, value in settings.items():
-        field = widget.advanced.inputs[name]
-        if hasattr(field, "findData"):
-            field.setCurrentIndex(field.findData(value))
-        else:
-            field.setValue(value)
-
-
-def _choose(box, value):
-    box.setCurrentIndex(box.findData(value))
 
 
 def _pick(box, layer):
@@ -62,19 +50,19 @@ def test_what_is_asked_for_and_proposed_becomes_the_argument_of_the_call(stack, 
     blur.axial.setValue(600)
     assert blur.psf() == (600, 250, 250)
     assert _asked(widget, stack) == {"name": "gaussian", "fwhm": [2.0, 2.5, 2.5]}
-    _choose(widget.stack, 0)  # plane by plane
+    choose(widget.stacks.how, 0)  # plane by plane
     assert _shown(widget) == {"lateral"}
     assert blur.psf() == (250, 250)
 
-    _choose(blur.how, "optics")
+    choose(blur.how, "optics")
     asked = {"numerical_aperture": 1.4, "wavelength": 0.52, "refractive_index": 1.515}
     assert blur.psf() == asked | {"microscope": "widefield"}
     assert _shown(widget) == {"aperture", "light", "medium", "microscope", "known_pixel"}
-    _choose(widget.stack, None)
+    choose(widget.stacks.how, None)
     assert "known_step" in _shown(widget)
     assert blur.known_pixel.text().startswith("0.1\xa0µm") and blur.known_step.text().startswith("0.3\xa0µm")
     blur.light.setValue(610)
-    _choose(blur.microscope, "confocal")
+    choose(blur.microscope, "confocal")
     asked |= {"wavelength": 0.61, "microscope": "confocal"}
     assert blur.psf() == asked
     stack.scale = (600, 200, 200)
@@ -85,15 +73,15 @@ def test_what_is_asked_for_and_proposed_becomes_the_argument_of_the_call(stack, 
 def test_a_usual_objective_is_proposed_for_a_medium_until_another_is_typed(stack, open_deconvolution):
     widget = open_deconvolution()
     blur = widget.blur
-    _choose(blur.how, "optics")
+    choose(blur.how, "optics")
     for medium, aperture in [("Oil", 1.4), ("Water", 1.2), ("Air", 0.8), ("Glycerol", 1.3)]:
-        _choose(blur.medium, medium)
+        choose(blur.medium, medium)
         assert blur.aperture.value() == aperture
         assert widget.controls.main.isEnabled()
     blur.aperture.setValue(1.1)
-    _choose(blur.medium, "Oil")
+    choose(blur.medium, "Oil")
     assert blur.aperture.value() == 1.1
-    _choose(blur.medium, "Air")
+    choose(blur.medium, "Air")
     assert "must be below 1, the refractive index of air, but is 1.1" in widget.controls.status.text()
     assert not widget.controls.main.isEnabled()
 
@@ -102,7 +90,7 @@ def test_a_pixel_size_that_the_layer_does_not_say_is_asked_for(viewer, noisy, op
     layer = viewer.add_image(noisy)
     widget = open_deconvolution()
     assert widget.blur.lateral.text() == "2.50 pixel"
-    _choose(widget.blur.how, "optics")
+    choose(widget.blur.how, "optics")
     assert {"pixel"} == _shown(widget) & {"pixel", "step", "known_pixel", "known_step"}
     assert "doesn't say its pixel size" in widget.controls.status.text()
     assert not widget.controls.main.isEnabled()
@@ -127,7 +115,7 @@ def test_what_cannot_be_used_is_told_in_a_sentence_and_mended(viewer, stack, ope
     told("A width of 0 is no blur")
     blur.lateral.setValue(200)
     assert widget.controls.main.isEnabled()
-    _choose(blur.how, "layer")
+    choose(blur.how, "layer")
     told("Choose the layer that shows a single bead")
     small = viewer.add_image(np.ones((3, 3, 3)), name="small")
     assert blur.bead.layer is small
@@ -138,11 +126,11 @@ def test_what_cannot_be_used_is_told_in_a_sentence_and_mended(viewer, stack, ope
     told("can't be the image itself")
     _pick(blur.bead, flat)
     told("'flat' has 2 axes, but the image is restored in volumes, of 3 axes")
-    _choose(widget.stack, 0)
+    choose(widget.stacks.how, 0)
     assert widget.controls.main.isEnabled()
     _pick(blur.bead, viewer.add_image(np.ones((30, 30)), name="wide"))
     told("'wide' has 30 x 30 pixels in X and Y and is larger than the image, of 16 x 18")
-    _choose(blur.how, "width")
+    choose(blur.how, "width")
     assert widget.controls.main.isEnabled()
 
 
@@ -154,9 +142,9 @@ def test_a_click_sharpens_by_the_bead_and_the_result_lies_over_the_image(
     widget = open_deconvolution()
     assert widget.layer.layer is bead
     widget.layer.layer = image
-    _choose(widget.blur.how, "layer")
+    choose(widget.blur.how, "layer")
     assert widget.blur.bead.layer is bead
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     wait_until(lambda: "sharpened by a point spread of 5 x 5 pixels" in widget.what.text())
     click(widget.controls.main)
     run = widget.controls.run
@@ -190,11 +178,11 @@ def test_nothing_is_wider_than_a_narrow_dock_and_all_is_reached_by_tab(make_napa
     for units in ("m", "pixel"):
         layer.units = (units,) * 3
         for how in ("width", "optics", "layer"):
-            _choose(widget.blur.how, how)
+            choose(widget.blur.how, how)
             QApplication.processEvents()
             assert widget.controls.parentWidget().minimumSizeHint().width() <= 260
             assert widget.minimumSizeHint().width() <= 280
-    _choose(widget.blur.how, "optics")
+    choose(widget.blur.how, "optics")
     chain = [widget.blur.how]
     while chain[-1] is not widget.preset and len(chain) < 60:
         chain.append(chain[-1].nextInFocusChain())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from forms import set_advanced
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -14,18 +15,10 @@ from napari_dip.viewer.widgets.task import NO_IMAGE
 LONG = {"iterations": 100_000, "stopping": "fixed"}
 
 
-def _set(widget, name, value):
-    field = widget.advanced.inputs[name]
-    if hasattr(field, "findData"):
-        field.setCurrentIndex(field.findData(value))
-    else:
-        field.setValue(value)
-
-
 def test_a_click_denoises_the_selected_layer_as_the_call_does(viewer, noisy, open_denoise, click, wait_until):
     layer = viewer.add_image(noisy, name="cell", scale=(0.1, 0.1), units=("um", "um"), colormap="viridis")
     widget = open_denoise()
-    _set(widget, "iterations", 12)
+    set_advanced(widget, iterations=12)
     click(widget.controls.main)
     run = widget.controls.run
     wait_until(lambda: run.done)
@@ -43,8 +36,7 @@ def test_the_buttons_stop_pause_and_continue(viewer, noisy, open_denoise, click,
     viewer.add_image(noisy)
     widget = open_denoise()
     controls = widget.controls
-    for name, value in LONG.items():
-        _set(widget, name, value)
+    set_advanced(widget, **LONG)
     assert not controls.pause.isEnabled()
     click(controls.main)
     run = controls.run
@@ -84,7 +76,7 @@ def test_a_second_run_follows_the_first_and_the_source_stays_chosen(
 ):
     viewer.add_image(noisy, name="cell")
     widget = open_denoise()
-    _set(widget, "iterations", 3)
+    set_advanced(widget, iterations=3)
     for _ in range(2):
         click(widget.controls.main)
         wait_until(lambda: widget.controls.run.done)
@@ -120,7 +112,7 @@ def test_a_wrong_setting_is_told_in_a_sentence_and_the_button_is_ready_again(
     assert widget.controls.main.text() == "Denoise"
     assert widget.controls.main.isEnabled()
     viewer.add_image(noisy)
-    _set(widget, "iterations", 2)
+    set_advanced(widget, iterations=2)
     click(widget.controls.main)
     wait_until(lambda: widget.controls.run.done)
     assert widget.controls.run.result.iterations == 2
@@ -146,8 +138,7 @@ def test_too_little_memory_is_told_and_the_button_is_ready_again(
 def test_closing_the_viewer_during_a_run_ends_it(viewer, noisy, open_denoise, wait_until):
     viewer.add_image(noisy)
     widget = open_denoise()
-    for name, value in LONG.items():
-        _set(widget, name, value)
+    set_advanced(widget, **LONG)
     run = widget.start()
     wait_until(lambda: run.step is not None)
     viewer.close()
@@ -160,8 +151,7 @@ def test_a_closed_widget_lets_its_run_go_on_and_a_new_one_takes_it_up(
 ):
     viewer.add_image(noisy)
     widget = open_denoise()
-    for name, value in LONG.items():
-        _set(widget, name, value)
+    set_advanced(widget, **LONG)
     run = widget.start()
     wait_until(lambda: run.step is not None)
     viewer.window.remove_dock_widget(widget)
@@ -189,19 +179,19 @@ def test_a_stack_can_be_taken_plane_by_plane_or_as_a_volume(viewer, open_denoise
     stack = np.random.default_rng(0).random((4, 16, 16)).astype("float32")
     viewer.add_image(stack, axis_labels=("z", "y", "x"))
     widget = open_denoise()
-    assert not widget.stack.isHidden()
-    assert widget.stack.currentText() == "With neighbours"
-    widget.stack.setCurrentIndex(2)
-    assert widget.stack.currentText() == "Volumes (3-D)"
+    assert not widget.stacks.how.isHidden()
+    assert widget.stacks.how.currentText() == "With neighbours"
+    widget.stacks.how.setCurrentIndex(2)
+    assert widget.stacks.how.currentText() == "Volumes (3-D)"
     assert widget.what.text() == "A volume of 4 x 16 x 16 voxels"
-    widget.stack.setCurrentIndex(0)
+    widget.stacks.how.setCurrentIndex(0)
     assert widget.what.text() == "4 slices, each a plane of 16 x 16 pixels"
-    _set(widget, "iterations", 2)
+    set_advanced(widget, iterations=2)
     run = widget.start()
     wait_until(lambda: run.done)
     assert run.result.iterations == 8
     viewer.add_image(stack[0])
-    assert widget.stack.isHidden()
+    assert widget.stacks.how.isHidden()
 
 
 def test_a_colour_image_stays_one(viewer, open_denoise, wait_until):
@@ -209,7 +199,7 @@ def test_a_colour_image_stays_one(viewer, open_denoise, wait_until):
     viewer.add_image(rgb, name="histology", rgb=True)
     widget = open_denoise()
     assert widget.what.text() == "An RGB plane of 16 x 16 pixels"
-    _set(widget, "iterations", 2)
+    set_advanced(widget, iterations=2)
     run = widget.start()
     wait_until(lambda: run.done)
     assert run.layer.rgb
@@ -220,7 +210,7 @@ def test_hiding_the_original_happens_at_the_end(viewer, noisy, open_denoise, wai
     layer = viewer.add_image(noisy)
     widget = open_denoise()
     widget.afterwards.setCurrentIndex(1)
-    _set(widget, "iterations", 5)
+    set_advanced(widget, iterations=5)
     run = widget.start()
     assert layer.visible
     wait_until(lambda: run.done)
@@ -236,7 +226,7 @@ def test_the_plot_shows_the_data_term_and_marks_the_best(make_napari_viewer, noi
     widget = DenoiseWidget(viewer)
     viewer.window.add_dock_widget(widget)
     wait_until(widget.controls.main.isEnabled)
-    _set(widget, "iterations", 40)
+    set_advanced(widget, iterations=40)
     run = widget.start()
     wait_until(lambda: run.done)
     plot = widget.controls.plot

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from forms import set_advanced
 from qtpy.QtWidgets import QFileDialog
 
 import napari_dip as dip
+from napari_dip.api import plan_denoise
+from napari_dip.job import Job
 from napari_dip.viewer import denoise
 from napari_dip.viewer.widgets.destination import FILE, MEMORY
 
@@ -57,16 +60,28 @@ def test_a_result_grows_in_a_file_and_in_a_layer_that_lies_where_it_should(viewe
     assert opened.metadata["napari_dip"]["settings"] == result.settings
 
 
+def test_a_file_that_lacked_its_end_alone_is_shown_too(viewer, layer, stack, tmp_path, monkeypatch):
+    settings = SHORT | {"iterations": 2, "out": tmp_path / "e.ome.zarr"}
+
+    def crash(job):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(Job, "_record", crash)
+        with pytest.raises(KeyboardInterrupt):
+            list(plan_denoise(layer, **settings))
+    run = denoise(viewer, layer, **settings)
+    result = run.wait()
+    assert run.step is None  # nothing was left to be done
+    np.testing.assert_array_equal(run.layer.data, result.image)
+    assert run.layer in viewer.layers and run.layer.name == "cells [denoised]"
+
+
 def test_a_file_is_chosen_in_the_widget_and_what_was_stopped_goes_on(
     viewer, layer, stack, open_denoise, choose_file, click, wait_until, tmp_path
 ):
     widget = open_denoise()
-    for name, value in SHORT.items():
-        field = widget.advanced.inputs.get(name)
-        if field is not None and hasattr(field, "findData"):
-            field.setCurrentIndex(field.findData(value))
-        elif field is not None:
-            field.setValue(value)
+    set_advanced(widget, **SHORT)
     choose_file(widget, "b")
     assert widget.destination.path == tmp_path / "b.ome.zarr"
     assert widget.destination.currentText() == "b.ome.zarr"
@@ -112,7 +127,7 @@ def test_only_stacks_are_offered_a_file(viewer, noisy, layer, open_denoise):
 
 def test_planes_with_neighbours_are_a_choice_that_a_trial_keeps(viewer, layer, open_denoise, wait_until):
     widget = open_denoise()
-    widget.stack.setCurrentIndex(1)
+    widget.stacks.how.setCurrentIndex(1)
     assert widget.settings()["neighbours"] == 2
     widget.advanced.inputs["iterations"].setValue(2)
     run = widget.try_one()

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from forms import set_advanced
 from napari.layers import Image
 from qtpy.QtCore import Qt
 
@@ -15,12 +16,6 @@ from napari_dip.viewer.as_code import command_of, python_of
 from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 
 SHORT = {"iterations": 2, "device": "cpu", "precision": "float32"}
-
-
-def shorten(widget):
-    for name, value in SHORT.items():
-        field = widget.advanced.inputs[name]
-        field.setValue(value) if name == "iterations" else field.setCurrentIndex(field.findData(value))
 
 
 def pixels(*shape):
@@ -36,7 +31,7 @@ def test_a_guide_is_asked_for_where_there_is_another_image_and_chosen_by_keys(
 ):
     cell = viewer.add_image(noisy, name="cell", translate=(2, 3))
     widget = open_denoise()
-    shorten(widget)
+    set_advanced(widget, **SHORT)
     assert widget.guide.isHidden()
     click(widget.controls.main)
     wait_until(lambda: widget.controls.run.done)
@@ -67,13 +62,13 @@ def test_a_guide_is_asked_for_where_there_is_another_image_and_chosen_by_keys(
 
     widget.guide.setCurrentIndex(0)
     more = widget.controls.more
-    widget.run_again(more._recent[0])
+    widget.run_again(more.recent[0])
     again = widget.controls.run
     wait_until(lambda: again.done)
     same_image(again.layer.data, run.layer.data)
-    assert len(more._recent) == 2
+    assert len(more.recent) == 2
     viewer.layers.remove(bright)
-    assert len(more._recent) == 1 and widget.guide.isHidden()
+    assert len(more.recent) == 1 and widget.guide.isHidden()
 
 
 def test_what_cannot_be_a_guide_is_said_until_it_is_moved_into_place(viewer, noisy, open_task):
@@ -101,7 +96,7 @@ def test_a_plane_with_a_guide_says_itself_as_a_script(viewer, noisy, open_denois
         write(path, planes, Description.plain("TYX"))
     (faint,), (bright,) = (viewer.open(path, plugin="napari-dip") for path in paths)
     widget = open_denoise()
-    shorten(widget)
+    set_advanced(widget, **SHORT)
     widget.layer.layer = faint
     widget.guide.layer = bright
     viewer.dims.set_current_step(0, 1)

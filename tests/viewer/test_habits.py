@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QApplication, QDockWidget
 
 import napari_dip as dip
 from napari_dip.viewer import context_menu
+from napari_dip.viewer.known_runs import run_of
 from napari_dip.viewer.remembered import file, recall, remember
-from napari_dip.viewer.runs import run_of
 from napari_dip.viewer.widgets.opening import DOCK, WIDGETS
 from napari_dip.viewer.widgets.task import OPEN
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from forms import choose, set_advanced
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 import napari_dip as dip
 from napari_dip.engine.presets import preset
 from napari_dip.viewer import inpaint
-from napari_dip.viewer.masks import _FOLLOWERS
+from napari_dip.viewer.mask_edits import _FOLLOWERS
 from napari_dip.viewer.widgets.inpaint import DAMAGES, NO_MASK, InpaintWidget
 from napari_dip.viewer.widgets.task import NO_IMAGE
 
@@ -19,17 +20,8 @@ LONG = {"iterations": 100_000, "stopping": "fixed"}
 SQUARE = np.array([[2, 2], [2, 9], [9, 9], [9, 2]])
 
 
-def _set(widget, **settings):
-    for name, value in settings.items():
-        field = widget.advanced.inputs[name]
-        if hasattr(field, "findData"):
-            field.setCurrentIndex(field.findData(value))
-        else:
-            field.setValue(value)
-
-
 def _start(widget, wait_until, **settings):
-    _set(widget, **settings)
+    set_advanced(widget, **settings)
     wait_until(widget.controls.main.isEnabled)
     return widget.start()
 
@@ -151,7 +143,7 @@ def test_a_click_fills_in_as_the_call_does_and_keeps_the_rest(
 ):
     image, mask = scratched
     widget = open_inpaint()
-    _set(widget, iterations=12)
+    set_advanced(widget, iterations=12)
     click(widget.controls.main)
     run = widget.controls.run
     assert run.task == "inpaint"
@@ -258,11 +250,36 @@ def test_nothing_found_is_told_too(viewer, open_inpaint, click, wait_until):
     assert len(viewer.layers) == 1
 
 
+def test_a_run_of_another_image_is_done_again_with_its_own_mask(viewer, noisy, open_inpaint, wait_until):
+    widget = open_inpaint()
+    set_advanced(widget, **SHORT | {"iterations": 2})
+
+    def open_stack(name, masked):
+        labels = np.zeros((2, *noisy.shape), "uint8")
+        labels[masked, 10] = 1
+        layer = viewer.add_image(np.stack([noisy, noisy]), name=name)
+        viewer.add_labels(labels, name=f"{name} mask")
+        return layer
+
+    first = open_stack("first", masked=0)
+    viewer.dims.set_current_step(0, 0)
+    choose(widget.stacks.planes, "current")
+    run = widget.start()
+    wait_until(lambda: run.done)
+    second = open_stack("second", masked=1)
+    assert widget.layer.layer is second and widget.mask_layer.layer is viewer.layers["second mask"]
+    again = widget.run_again(widget.controls.more.recent[0])
+    assert again is not None and again.source is first
+    np.testing.assert_array_equal(again.wait().image, run.result.image)
+    viewer.layers.remove("first mask")
+    assert not widget.controls.more.recent
+
+
 # ----------------------------------------------------------------------------------------- edits during a run
 
 
 def _mask_of(run):
-    return np.asarray((run._job._asked or run._job.task).mask)
+    return np.asarray((run._walk.job._asked or run._walk.job.task).mask)
 
 
 def test_a_mask_is_edited_while_it_is_filled_in(scratched, open_inpaint, wait_until):
@@ -356,14 +373,14 @@ def test_the_mask_stays_in_sight_and_in_hand_and_at_the_end_the_result_is_on_top
 
 def test_a_mask_out_of_hand_leaves_the_result_selected(scratched, viewer, open_inpaint, wait_until):
     _, mask = scratched
-    mask.contour = 3
+    mask.contour = 1
     run = _start(open_inpaint(), wait_until, **LONG)
     wait_until(lambda: run.layer is not None)
     assert viewer.layers.selection.active is run.layer
     viewer.layers.remove(run.layer)
     run.stop()
     run.wait()
-    assert mask.contour == 3
+    assert mask.contour == 1
     assert viewer.layers[-1] is run.layer
 
 

@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 from napari_dip.api import plan_denoise, plan_super_resolve
-from napari_dip.viewer.layers import (
-    AFTERWARDS,
-    axes_of,
-    find_image,
-    find_mask,
-    image_layers,
-    is_result,
-    result_layer,
-)
+from napari_dip.viewer.layers import axes_of, find_image, find_mask, image_layers, is_result
+from napari_dip.viewer.result_layers import AFTERWARDS, result_layer
 
 
 def _result(source):

@@ -8,18 +8,17 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import FINDINGS, suggest_mask
+from napari_dip.viewer.mask_edits import MaskWatch
 from napari_dip.viewer.masks import (
-    MaskWatch,
     damage_in,
     filled_in,
-    found,
     label_entries,
     mask_over,
     new_mask,
     paint_on,
     read_mask,
-    suggestion_layer,
 )
+from napari_dip.viewer.suggested_masks import found, suggestion_layer
 
 SQUARE = np.array([[2, 2], [2, 9], [9, 9], [9, 2]])
 

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from forms import leave_to_preset, set_advanced
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QInputDialog, QMessageBox
 
@@ -42,8 +43,7 @@ def done(viewer, open_denoise, wait_until):
     def done(layer, **settings):
         widget = open_denoise()
         widget.layer.layer = layer
-        for name, value in ({"iterations": 4} | settings).items():
-            widget.advanced.inputs[name].setValue(value)
+        set_advanced(widget, **{"iterations": 4} | settings)
         assert widget.controls.more.isHidden()
         run = widget.start()
         wait_until(lambda: run.done)
@@ -97,7 +97,7 @@ def test_own_presets_are_saved_offered_used_and_deleted(
     assert presets.load("Soft cells")["tv"] == 25
     at = widget.preset.findData("Soft cells")
     assert widget.preset.itemText(at) == "Soft cells (own)"
-    widget.advanced.reset()
+    leave_to_preset(widget)
     widget.preset.setCurrentIndex(at)
     assert "25 (preset)" in widget.advanced.inputs["tv"].specialValueText()
     again = widget.start()
@@ -152,10 +152,12 @@ def test_planes_of_a_stack_are_said(viewer, noisy, tmp_path):
     np.testing.assert_array_equal(np.asarray(names["restored"].image), run.layer.data)
 
 
-def test_runs_are_done_again(viewer, noisy, done, wait_until, qtbot):
+def test_runs_are_done_again_and_what_can_not_be_done_is_told(
+    viewer, noisy, done, wait_until, monkeypatch, notifications
+):
     layer = viewer.add_image(noisy, name="R&D")
     widget, run = done(layer, seed=2)
-    widget.advanced.reset()
+    leave_to_preset(widget)
     more = widget.controls.more
     again = [text for text in entries(more.menu()) if text.startswith("Run again > ")]
     assert len(again) == 1
@@ -171,3 +173,12 @@ def test_runs_are_done_again(viewer, noisy, done, wait_until, qtbot):
     assert more.focusPolicy() & Qt.FocusPolicy.TabFocus
     viewer.layers.remove(layer)
     assert "Run again" not in entries(more.menu())
+
+    def fail(run, runs):
+        raise MemoryError("A run would take 9 GiB.")
+
+    monkeypatch.setattr(type(second), "again", fail)
+    entries(more.menu())["How sure is it?"].trigger()
+    assert [(n.severity.value, n.message) for n in notifications[-1:]] == [
+        ("error", "A run would take 9 GiB.")
+    ]

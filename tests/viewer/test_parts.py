@@ -7,14 +7,15 @@ import json
 import dask.array as da
 import numpy as np
 import pytest
+from forms import set_advanced
 from napari.components import ViewerModel
 from napari.layers import Image
 
 import napari_dip as dip
 from napari_dip.images.axes import Axes
 from napari_dip.viewer import denoise, sight
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.sight import in_sight, is_large
-from napari_dip.viewer.stacks import Region
 from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 
 SHORT = {"iterations": 2, "stopping": "fixed", "finish": 0, "device": "cpu", "precision": "float32"}
@@ -42,15 +43,6 @@ def _look(viewer, centre, pixels):
     size = viewer._canvas_size if canvas is None else canvas.viewbox_size(viewer.layers)
     camera.center = (0, *centre)
     camera.zoom = size[0] / pixels
-
-
-def _set(widget, **settings):
-    for name, value in settings.items():
-        field = widget.advanced.inputs[name]
-        if hasattr(field, "findData"):
-            field.setCurrentIndex(field.findData(value))
-        else:
-            field.setValue(value)
 
 
 def _size(part):
@@ -153,7 +145,7 @@ def test_a_part_is_tried_and_then_the_whole_image_restored_with_the_same_setting
     layer = viewer.add_image(image, name="cells", scale=(0.5, 0.5), translate=(6, 0))
     widget = open_denoise()
     controls = widget.controls
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     widget.afterwards.setCurrentIndex(1)
     _look(viewer, layer.data_to_world((30.2, 20)), 5)
     assert controls.trial.text() == "Try this part"
@@ -172,7 +164,7 @@ def test_a_part_is_tried_and_then_the_whole_image_restored_with_the_same_setting
     assert made["part"] == [[24, 38], [columns.start, columns.stop]]
     assert layer.visible  # around the part
 
-    _set(widget, iterations=7)
+    set_advanced(widget, iterations=7)
     assert controls.rest.text() == "Apply to the whole image"
     click(controls.rest)
     rest = controls.run
@@ -190,7 +182,7 @@ def test_of_a_lazy_stack_of_large_planes_the_part_of_the_one_that_is_shown(
     movie = da.from_array(np.stack([image, image[::-1], image[:, ::-1]]), chunks=(1, 64, 48))
     viewer.add_image(movie, name="cells", axis_labels=("t", "y", "x"))
     widget = open_denoise()
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     viewer.dims.set_point(0, 2)
     assert widget.controls.trial.text() == "Try this part"
     click(widget.controls.trial)
@@ -228,7 +220,7 @@ def test_of_a_mask_the_part_counts_that_lies_there(viewer, image, open_inpaint, 
     dust = [np.add([[0, 0], [0, 1], [1, 1], [1, 0]], corner) for corner in ((5, 5), (33, 22))]
     mask = viewer.add_shapes(dust, edge_width=0.1)
     widget = open_inpaint()
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     viewer.layers.selection.active = mask
     mask.selected_data = {1}
     _look(viewer, (60, 40), 5)
@@ -249,7 +241,7 @@ def test_of_a_mask_the_part_counts_that_lies_there(viewer, image, open_inpaint, 
 def test_a_part_is_made_finer_where_it_lies(viewer, image, open_task, click, wait_until):
     layer = viewer.add_image(image[:24, :24], name="cells", scale=(0.5, 0.5))
     widget = open_task(SuperResolutionWidget, viewer)
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     assert widget.controls.trial.text() == "Try this part"  # the result is large
     _look(viewer, layer.data_to_world((10, 10)), 400)
     click(widget.controls.trial)

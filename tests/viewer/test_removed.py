@@ -16,6 +16,7 @@ def test_it_is_the_image_less_the_result_and_follows_the_detail(viewer, noisy, n
     source = viewer.add_image(noisy, name="cell", scale=(0.5, 0.25), translate=(3, 4), units="um")
     run = denoise(viewer, source, **SHORT)
     result = run.wait()
+    listeners = len(run.updated)
     layer = show_removed(viewer, run)
     assert layer.name == "cell [removed]"
     np.testing.assert_array_equal(layer.data, noisy.astype("f4") - result.image)
@@ -31,6 +32,7 @@ def test_it_is_the_image_less_the_result_and_follows_the_detail(viewer, noisy, n
     viewer.layers.remove(layer)
     run.adjust(0)
     assert layer.data is shown
+    assert len(run.updated) == listeners  # the run does not keep what is gone
 
 
 def test_of_colours_the_mean_is_shown(viewer, noisy):

@@ -78,10 +78,10 @@ def test_pause_stops_the_iterations_and_resume_continues_them(viewer, noisy, qtb
     run.pause()
     assert run.paused
     qtbot.wait(300)
-    iteration, steps = run.step.iterate.iteration, run._job.last.iterate.iteration
+    iteration, steps = run.step.iterate.iteration, run._walk.job.last.iterate.iteration
     qtbot.wait(400)
     assert run.step.iterate.iteration == iteration
-    assert run._job.last.iterate.iteration == steps
+    assert run._walk.job.last.iterate.iteration == steps
     run.resume()
     wait_until(lambda: run.step.iterate.iteration > iteration)
     run.stop()
@@ -347,3 +347,22 @@ def test_a_window_that_is_closed_knows_what_is_running(viewer, noisy, wait_until
     run.stop()
     run.wait()
     assert viewer.window._task_status_manager.get_status() == []
+
+
+def test_a_run_ends_though_what_listens_to_a_layer_fails(viewer, noisy, qtbot):
+    from napari_dip.api import plan_denoise
+    from napari_dip.viewer.runs import Run
+
+    def fail(event):
+        raise RuntimeError("of another plugin's")
+
+    layer = viewer.add_image(noisy)
+    layer.events.visible.connect(fail)
+    run = Run(viewer, layer, plan_denoise(noisy, **SHORT), then="hide the original")
+    ended = []
+    run.finished.connect(lambda: ended.append(run.result))
+    with qtbot.captureExceptions() as caught:
+        result = run.wait()
+    assert ended == [result]
+    assert "of another plugin's" in str(caught[0][1])
+    np.testing.assert_array_equal(run.layer.data, result.image)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dask.array as da
 import numpy as np
 import pytest
+from forms import set_advanced
 from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
@@ -13,8 +14,9 @@ from qtpy.QtWidgets import QApplication
 import napari_dip as dip
 from napari_dip.api import plan_denoise
 from napari_dip.viewer import denoise
-from napari_dip.viewer.stacks import PlanesToDo, Region
-from napari_dip.viewer.widgets.planes import NARROWEST, PlaneStrip
+from napari_dip.viewer.planes_to_do import PlanesToDo
+from napari_dip.viewer.regions import Region
+from napari_dip.viewer.widgets.plane_strip import NARROWEST, PlaneStrip
 from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 
 SHORT = {"iterations": 2, "stopping": "fixed", "finish": 0, "device": "cpu", "precision": "float32"}
@@ -41,15 +43,6 @@ def choose(qtbot):
     return choose
 
 
-def _set(widget, **settings):
-    for name, value in settings.items():
-        field = widget.advanced.inputs[name]
-        if hasattr(field, "findData"):
-            field.setCurrentIndex(field.findData(value))
-        else:
-            field.setValue(value)
-
-
 # ---------------------------------------------------------------------------------------------------- axes
 
 
@@ -65,10 +58,10 @@ def test_the_axes_can_be_corrected_and_the_sentence_follows_at_once(viewer, open
     choose(kinds[2], "Z")
     planes = "4 time points x 2 channels x 3 slices, each a plane of 8 x 8 pixels"
     assert widget.what.text() == f"{planes}, along with 2 neighbours on each side"
-    choose(widget.stack, None)
+    choose(widget.stacks.how, None)
     assert widget.what.text() == "4 time points x 2 channels, each a volume of 3 x 8 x 8 voxels"
     assert plan_denoise(layer, **widget.settings()).axes.spatial == (2, 3, 4)
-    choose(widget.stack, 0)
+    choose(widget.stacks.how, 0)
     assert widget.what.text() == planes
     axes = plan_denoise(layer, **widget.settings()).axes
     assert axes.names == "TCZYX" and axes.spatial == (3, 4)
@@ -86,11 +79,11 @@ def test_what_cannot_be_is_told_in_a_sentence_and_cannot_be_started(viewer, open
     assert widget.controls.trial.isHidden()
     choose(widget.stacks.kinds[1], "P")
     assert main.isEnabled()
-    choose(widget.stack, None)
+    choose(widget.stacks.how, None)
     assert status.text().startswith("No axis is depth")
     assert not main.isEnabled()
     choose(widget.stacks.kinds[1], "Q")  # what has no name may be depth
-    choose(widget.stack, None)
+    choose(widget.stacks.how, None)
     assert main.isEnabled()
     assert widget.stacks.kinds[1].currentText() == "3 slices (depth)"
 
@@ -134,7 +127,7 @@ def test_z_is_made_finer_only_where_the_user_lets_an_axis_be_depth(viewer, open_
     viewer.add_image(np.zeros((6, 8, 8), "uint16"), scale=(4, 1, 1), axis_labels=("z", "y", "x"))
     widget = open_task(SuperResolutionWidget, viewer)
     assert widget.finer.currentData() == "Z"
-    assert widget.stack.isHidden()
+    assert widget.stacks.how.isHidden()
     choose(widget.stacks.kinds[0], "T")
     assert widget.finer.currentData() == "YX"
     assert widget.finer.isHidden()
@@ -150,7 +143,7 @@ def test_a_trial_and_then_the_rest_with_the_same_settings(
     layer = viewer.add_image(stack, name="cells", scale=(3, 0.5, 0.5), translate=(6, 0, 0))
     widget = open_denoise()
     choose(widget.stacks.kinds[0], "T")
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     viewer.dims.set_current_step(0, 2)
     click(widget.controls.trial)
     run = widget.controls.run
@@ -161,7 +154,7 @@ def test_a_trial_and_then_the_rest_with_the_same_settings(
     assert run.layer.metadata["napari_dip"]["planes"] == "time 2"
     assert run.layer.metadata["napari_dip"]["source"] == "cells"
 
-    _set(widget, iterations=7, seed=3)
+    set_advanced(widget, iterations=7, seed=3)
     widget.afterwards.setCurrentIndex(1)
     assert widget.controls.rest.text() == "Apply to all planes"
     click(widget.controls.rest)
@@ -187,7 +180,7 @@ def test_a_range_of_planes_is_restored_where_it_lies(
         box.selectAll()
         qtbot.keyClicks(box, str(value))
     assert widget.what.text() == "Time 2 to 3 of 2 channels x 5 time points, each a plane of 16 x 16 pixels"
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     viewer.dims.set_current_step(1, 3)
     click(widget.controls.main)
     run = widget.controls.run
@@ -216,8 +209,8 @@ def test_volumes_are_tried_as_volumes(viewer, open_denoise, choose, click, wait_
     movie = np.random.default_rng(0).random((3, 2, 8, 8)).astype("float32")
     viewer.add_image(movie, name="cells", axis_labels=("t", "z", "y", "x"))
     widget = open_denoise()
-    _set(widget, **SHORT)
-    choose(widget.stack, None)
+    set_advanced(widget, **SHORT)
+    choose(widget.stacks.how, None)
     viewer.dims.set_point((0, 1), (1, 1))
     assert widget.controls.trial.text() == "Try this volume"
     click(widget.controls.trial)
@@ -247,7 +240,7 @@ def test_a_part_of_a_stack_is_filled_in_under_its_part_of_the_mask(
     viewer.dims.set_current_step(0, 3)
     assert widget.what.text().startswith("Plane 3 of 5 images")
     assert widget.what.text().endswith(" 7.0\xa0% of it to be filled in")
-    _set(widget, **{**SHORT, "iterations": 15})
+    set_advanced(widget, **{**SHORT, "iterations": 15})
     click(widget.controls.main)
     run = widget.controls.run
     wait_until(lambda: run.layer is not None)
@@ -312,7 +305,7 @@ def test_the_window_says_how_many_planes_are_done_and_a_cell_moves_the_slider(
     viewer.add_image(stack, name="cells", axis_labels=("t", "y", "x"), scale=(3, 1, 1))
     widget = open_task(DenoiseWidget, viewer)
     controls, strip = widget.controls, widget.controls.strip
-    _set(widget, **{**LONG, "iterations": 60})
+    set_advanced(widget, **{**LONG, "iterations": 60})
     viewer.dims.set_current_step(0, 1)
     click(controls.main)
     run = controls.run
@@ -380,7 +373,9 @@ def test_a_plane_in_tiles_is_done_when_all_of_them_are():
 
 
 @pytest.mark.parametrize("count", [3, 1000])
-def test_the_strip_can_be_read_for_few_planes_and_for_many(qtbot, count):
+def test_the_strip_can_be_read_for_few_planes_and_for_many_and_is_soon_drawn(qtbot, monkeypatch, count):
+    drawn, cell = [], PlaneStrip.cell
+    monkeypatch.setattr(PlaneStrip, "cell", lambda strip, number: drawn.append(number) or cell(strip, number))
     viewer = ViewerModel()
     job = plan_denoise(np.zeros((count, 4, 4), "uint16"))
     region = Region(viewer.add_image(np.zeros((count, 4, 4))), job.axes, (count, 4, 4), (slice(None),) * 3)
@@ -392,6 +387,7 @@ def test_the_strip_can_be_read_for_few_planes_and_for_many(qtbot, count):
     half = count // 2
     planes.update(range(half), half)
     picture = strip.grab().toImage()
+    assert len(drawn) < 20  # what is alike is drawn as one
     ratio = picture.width() / 260
     seen = [picture.pixelColor(int((x + 0.5) * ratio), 4).name() for x in range(260)]
     colours = strip._colours

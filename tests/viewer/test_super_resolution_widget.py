@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from forms import choose, set_advanced
 from qtpy.QtWidgets import QApplication
 
 import napari_dip.job
@@ -32,22 +33,11 @@ def stack(viewer):
     )
 
 
-def _set(widget, **settings):
-    for name, value in settings.items():
-        field = widget.advanced.inputs[name]
-        if hasattr(field, "findData"):
-            field.setCurrentIndex(field.findData(value))
-        else:
-            field.setValue(value)
-
-
-def _choose(box, value):
-    box.setCurrentIndex(box.findData(value))
-
-
 def _shown(widget):
-    rows = ("finer", "factor", "hint", "measured", "lateral", "axial", "stack")
-    return {name for name in rows if not getattr(widget, name).isHidden()}
+    rows = {
+        name: getattr(widget, name) for name in ("finer", "factor", "hint", "measured", "lateral", "axial")
+    }
+    return {name for name, row in (rows | {"stack": widget.stacks.how}).items() if not row.isHidden()}
 
 
 # ---------------------------------------------------------------------------------------------- proposals
@@ -59,7 +49,7 @@ def test_a_plane_is_made_twice_as_fine_and_is_asked_nothing_about_z(viewer, nois
     assert _shown(widget) == {"factor", "measured"}
     assert widget.finer.currentData() == "YX"
     assert widget.factor.value() == 2
-    _choose(widget.measured, "gaussian")
+    choose(widget.measured, "gaussian")
     assert _shown(widget) == {"factor", "measured", "lateral"}
     assert widget.lateral.text() == "1.00 pixel"
 
@@ -69,12 +59,12 @@ def test_the_z_factor_and_the_widths_are_proposed_from_the_scale(stack, open_sup
     assert widget.finer.currentData() == "Z"
     assert widget.factor.value() == 4
     assert widget.hint.text().replace("\xa0", " ") == "Z step is 4 × the pixel size."
-    _choose(widget.measured, "gaussian")
+    choose(widget.measured, "gaussian")
     assert widget.axial.text() == "0.800 µm"
-    _choose(widget.finer, "ZYX")
+    choose(widget.finer, "ZYX")
     assert widget.factor.value() == 2
     assert widget.lateral.text() == "0.200 µm"
-    _choose(widget.finer, "Z")
+    choose(widget.finer, "Z")
     assert widget.factor.value() == 4
 
 
@@ -84,7 +74,7 @@ def test_a_factor_is_whole_and_in_range(viewer, open_super_resolution):
     for step, factor in [(1, 2), (2.6, 3), (3.4, 3), (40, 16), (-5, 5)]:
         layer.scale = (step, 1, 1)
         assert widget.finer.currentData() == "YX"  # nothing says that the stack is one in depth
-        _choose(widget.finer, "Z")
+        choose(widget.finer, "Z")
         assert widget.factor.value() == factor
 
 
@@ -111,11 +101,11 @@ def test_slices_are_taken_as_seen_through_optics_unless_the_user_knows_better(
 ):
     widget = open_super_resolution()
     assert widget.measured.currentData() == "gaussian"
-    _choose(widget.finer, "YX")
+    choose(widget.finer, "YX")
     assert widget.measured.currentData() == "lanczos"
-    _choose(widget.measured, "box")
+    choose(widget.measured, "box")
     widget.measured.activated.emit(widget.measured.currentIndex())  # as a click does
-    _choose(widget.finer, "Z")
+    choose(widget.finer, "Z")
     viewer.add_image(noisy)
     assert widget.measured.currentData() == "box"
 
@@ -125,12 +115,12 @@ def test_slices_are_taken_as_seen_through_optics_unless_the_user_knows_better(
 
 def test_choices_that_contradict_one_another_cannot_be_made(stack, open_super_resolution):
     widget = open_super_resolution()
-    _choose(widget.stack, 0)
+    choose(widget.stacks.how, 0)
     for finer in FINER:
-        _choose(widget.finer, finer)
+        choose(widget.finer, finer)
         assert ("stack" in _shown(widget)) == ("Z" not in finer)
         assert ("hint" in _shown(widget)) == ("Z" in finer)
-        assert widget.volumes() == ("Z" in finer)
+        assert widget.form.volumes() == ("Z" in finer)
 
 
 def test_z_is_offered_where_an_axis_can_be_depth(viewer, open_super_resolution):
@@ -160,13 +150,13 @@ def test_z_is_offered_where_an_axis_can_be_depth(viewer, open_super_resolution):
 )
 def test_the_plan_is_what_the_form_says(stack, open_super_resolution, finer, volumes, axes, factor, widths):
     widget = open_super_resolution()
-    _choose(widget.stack, volumes)
-    _choose(widget.finer, finer)
+    choose(widget.stacks.how, volumes)
+    choose(widget.finer, finer)
     widget.factor.setValue(3)
     widget.lateral.setValue(0.3)
     widget.axial.setValue(0.4)
     for kernel in KERNELS:
-        _choose(widget.measured, kernel)
+        choose(widget.measured, kernel)
         job = widget.plan(stack, widget.settings())
         assert job.axes.names == axes
         assert job.settings["factor"] == factor
@@ -195,7 +185,7 @@ def test_the_sentence_tells_size_memory_and_tiles(
     job = widget.plan(large, widget.settings())
     assert f"in {len(job.parts) // 2} overlapping tiles" in widget.what.text()
     monkeypatch.undo()
-    _set(widget, tile=150)
+    set_advanced(widget, tile=150)
     wait_until(lambda: "in 4 overlapping tiles" in widget.what.text())
 
 
@@ -240,7 +230,7 @@ def test_bad_input_gives_a_sentence_and_the_widget_stays_usable(
     widget.factor.setValue(4)
     wait_until(lambda: "memory" in widget.what.text())
     assert widget.controls.status.text() == ""
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     run = widget.start()
     wait_until(lambda: run.done)
     assert run.result.image.shape == (128, 128)
@@ -272,7 +262,7 @@ def test_a_click_makes_the_slices_finer_and_the_bead_stays_in_its_place(
     viewer, stack, open_super_resolution, click, wait_until
 ):
     widget = open_super_resolution()
-    _set(widget, **SHORT | {"iterations": 40, "stopping": "fixed"})
+    set_advanced(widget, **SHORT | {"iterations": 40, "stopping": "fixed"})
     wait_until(lambda: "memory" in widget.what.text())
     click(widget.controls.main)
     run = widget.controls.run
@@ -295,7 +285,7 @@ def test_a_time_series_is_made_finer_plane_by_plane(viewer, open_super_resolutio
     layer = viewer.add_image(series, scale=(1, 0.2, 0.2), axis_labels=("t", "y", "x"))
     widget = open_super_resolution()
     assert widget.finer.currentData() == "YX"
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     run = widget.start()
     wait_until(lambda: run.done)
     assert run.layer.data.shape == (2, 32, 36)
@@ -308,7 +298,7 @@ def test_a_colour_image_stays_one(viewer, open_super_resolution, wait_until):
     viewer.add_image(rgb, rgb=True)
     widget = open_super_resolution()
     assert widget.what.text() == "An RGB plane of 16 x 18 pixels becomes 32 x 36"
-    _set(widget, **SHORT)
+    set_advanced(widget, **SHORT)
     run = widget.start()
     wait_until(lambda: run.done)
     assert run.layer.rgb
@@ -329,8 +319,8 @@ def test_nothing_is_wider_than_a_narrow_dock(make_napari_viewer, open_task, them
         name="a rather long name of a layer in a stack (1).ome.tif",
     )
     widget = open_task(SuperResolutionWidget, viewer)
-    _choose(widget.finer, "ZYX")
-    _choose(widget.measured, "gaussian")
+    choose(widget.finer, "ZYX")
+    choose(widget.measured, "gaussian")
     widget.fold.expand(animate=False)
     QApplication.processEvents()
     assert widget.controls.parentWidget().minimumSizeHint().width() <= 260

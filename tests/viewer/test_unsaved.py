@@ -56,6 +56,33 @@ def test_what_a_crash_left_is_offered_and_opened_as_it_was(state, viewer, open_t
     assert unsaved.left_behind() == []
 
 
+def test_a_copy_says_where_a_layer_lies_whatever_its_axes_are_without_a_warning(state, viewer, recwarn):
+    pixels = np.arange(24, dtype="u2").reshape(2, 3, 4)
+    place = {"scale": (3, 2, 0.5), "translate": (1, 5, 7), "axis_labels": ("c", "y", "x")}
+    layers = [
+        viewer.add_image(pixels, name="channels", units=("pixel", "um", "um"), **place),
+        viewer.add_image(pixels, name="no names", scale=(3, 2, 0.5)),
+    ]
+    for layer in layers:
+        unsaved.keep(layer).join()
+    viewer.layers.clear()
+    unsaved.reopen(list(state.rglob("*.tif")), viewer)
+    assert not recwarn
+    for layer in layers:
+        again = viewer.layers[layer.name]
+        np.testing.assert_array_equal(again.data, pixels)
+        np.testing.assert_array_equal(again.extent.world, layer.extent.world)
+        assert (again.units, again.axis_labels) == (layer.units, layer.axis_labels)
+
+
+def test_a_copy_that_another_program_has_taken_meanwhile_is_not_offered(state):
+    gone = state / "unsaved" / "1-1" / "cell 1f.ome.tif"
+    gone.parent.mkdir(parents=True)
+    gone.symlink_to(state / "nothing")
+    assert unsaved.left_behind() == []
+    assert unsaved.name_of(gone).startswith("cell, ")
+
+
 def test_it_can_be_discarded_and_then_nothing_is_left(state, viewer, open_task, click):
     end(state, "crash")
     widgets = [open_task(DenoiseWidget, viewer) for _ in range(2)]

@@ -102,7 +102,6 @@ class Comparison:
     def _on_finished(self) -> None:
         run, self._run = self._run, None
         assert run is not None
-        run.finished.disconnect(self._on_finished)
         if run.result is None or run.result.stopped_by == "user":
             self.over = True
         numbers = [

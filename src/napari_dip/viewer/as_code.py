@@ -17,8 +17,8 @@ from napari_dip.images.files import ending_for, is_path, read, stem_of
 from napari_dip.restoration import PAST, Restoration, origin
 from napari_dip.script import Pixels, as_command, as_python
 from napari_dip.viewer.guides import same_part
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.runs import Run
-from napari_dip.viewer.stacks import Region
 
 __all__ = ["command_of", "python_of", "settings_of"]
 

@@ -8,8 +8,10 @@ import napari.viewer
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
 
+from napari_dip.viewer.known_runs import live_runs, run_of
 from napari_dip.viewer.layers import find_image, unwrap
-from napari_dip.viewer.runs import Run, live_runs, run_of
+from napari_dip.viewer.runs import Run
+from napari_dip.viewer.troubles import EXPECTED
 from napari_dip.viewer.widgets.opening import open_widget
 
 __all__ = [
@@ -78,7 +80,7 @@ def show_removed(viewer: napari.viewer.Viewer) -> None:
     if run is not None:
         try:
             show_removed(viewer, run)
-        except ValueError as error:
+        except EXPECTED as error:
             show_error(str(error))
 
 
@@ -90,7 +92,7 @@ def how_sure(viewer: napari.viewer.Viewer) -> None:
     if run is not None:
         try:
             ask_how_sure(viewer, run)
-        except (ValueError, MemoryError) as error:
+        except EXPECTED as error:
             show_error(str(error))
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 import psutil
 import torch
 
-__all__ = ["Cores", "on_battery", "wanted"]
+__all__ = ["Cores", "on_battery", "use_cores"]
 
 # Beside a run of this nice level the window's longest waits were shorter, on two cores with other work on
 # them, and the run made as many iterations. Linux alone has a level for each thread. torch's own threads take
@@ -19,8 +19,20 @@ NICE = 5
 _WANTED: int | None = None
 
 
-def wanted(number: int | None) -> None:
-    """Take note of what `napari_dip.viewer.use_cores` was told."""
+def use_cores(number: int | None) -> None:
+    """Say how many of the processor's cores runs in napari use from now on, on battery too.
+
+    Parameters
+    ----------
+    number
+        How many; None leaves it to the package again: all that torch would use, but one of more than two for
+        the window, and on battery half of them.
+
+    Raises
+    ------
+    ValueError
+        If it is not a whole number, 1 or more.
+    """
     global _WANTED
     if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 1):
         raise ValueError(f"use_cores takes a whole number of cores, 1 or more, or None, but got {number!r}.")
@@ -48,7 +60,8 @@ class Cores:
         """Have the thread that calls this compute with its part of the cores, from now on."""
         if sys.platform == "linux":
             with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+                this = threading.get_native_id()
+                os.setpriority(os.PRIO_PROCESS, this, max(NICE, os.getpriority(os.PRIO_PROCESS, this)))
         self._said = ""
         if torch.device(device).type != "cpu":
             return

@@ -13,12 +13,12 @@ from qtpy.QtCore import QTimer
 from napari_dip.given import KEY
 from napari_dip.job import Job
 from napari_dip.restoration import Restoration
-from napari_dip.viewer.compare import show_before_on_key
-from napari_dip.viewer.layers import provenance, result_layer, result_name
-from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.before import show_before_on_key
+from napari_dip.viewer.regions import Region
+from napari_dip.viewer.result_layers import provenance, result_layer, result_name
 from napari_dip.viewer.unsaved import EVERY, keep
 
-__all__ = ["Growing"]
+__all__ = ["Growing", "Unseen"]
 
 # Seconds from one picture to the next, at least.
 PICTURE_EVERY = 0.25
@@ -146,3 +146,13 @@ class Growing:
     def let_go(self) -> None:
         """Forget the viewer and the job: a run's handle may outlive them, and must not keep them."""
         self._viewer = self._job = None
+
+
+class Unseen(Growing):
+    """Of a run that has no picture of its own: nothing to see until it is done."""
+
+    def wants_picture(self, now: float) -> bool:
+        return False
+
+    def adjust(self, result: Restoration) -> None:
+        pass

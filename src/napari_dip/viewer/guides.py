@@ -12,9 +12,10 @@ from napari_dip.given import pixels_of
 from napari_dip.images.axes import Axes
 from napari_dip.images.guides import layer_guide, pixel_on_pixel
 from napari_dip.viewer.layers import image_layers, unwrap
-from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.regions import Region
+from napari_dip.viewer.words import sentence
 
-__all__ = ["guide_in", "guide_problem", "guided", "same_part"]
+__all__ = ["guide_problem", "guided", "same_part"]
 
 
 def same_part(region: Region, guide: Image) -> Region | None:
@@ -63,5 +64,5 @@ def _problem(image: Image, guide: Image, axes: Axes) -> str:
     try:
         layer_guide(guide, image, axes, (1,) * len(axes.names))
     except (ValueError, TypeError) as error:
-        return str(error)[:1].upper() + str(error)[1:]
+        return sentence(error)
     return ""

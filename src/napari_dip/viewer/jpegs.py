@@ -11,7 +11,7 @@ from napari.layers import Image
 from napari_dip.given import pixels_of
 from napari_dip.images.files import is_path, read
 from napari_dip.images.jpeg import BLOCK, quantisation_of
-from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.regions import Region
 
 __all__ = ["file_table", "is_grey", "on_blocks"]
 

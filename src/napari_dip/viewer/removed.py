@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from napari.layers import Image
@@ -49,7 +50,7 @@ def show_removed(viewer: Any, run: Run) -> Image:
         )
     layer = Image(name=f"{run.source.name} [removed]", **_look(run), **same_place(run.layer))
     viewer.add_layer(layer)
-    run.updated.connect(lambda: _follow(viewer, run, layer), check_nargs=False)
+    _follow(viewer, run, layer)
     show_info(looks_like_noise(run.result.structure))
     return layer
 
@@ -74,6 +75,16 @@ def _look(run: Run) -> dict[str, Any]:
 
 
 def _follow(viewer: Any, run: Run, layer: Image) -> None:
-    if layer in viewer.layers and run.result is not None:
-        look = _look(run)
-        layer.data, layer.metadata = look["data"], look["metadata"]
+    """Have a layer show what was removed, whatever detail is chosen, for as long as it is in the viewer."""
+    # The run's handle may outlive both, and must not keep them.
+    its_viewer, its_layer = weakref.ref(viewer), weakref.ref(layer)
+
+    def follow() -> None:
+        viewer, layer = its_viewer(), its_layer()
+        if viewer is None or layer is None or layer not in viewer.layers:
+            run.updated.disconnect(follow)
+        elif run.result is not None:
+            look = _look(run)
+            layer.data, layer.metadata = look["data"], look["metadata"]
+
+    run.updated.connect(follow)

@@ -1,6 +1,6 @@
-"""*File > Open Sample > Deep Image Prior*: two noisy captures, and two synthetic images with their truth.
+"""*File > Open Sample > Deep Image Prior*: noisy captures, synthetic images with their truth, a JPEG.
 
-The captures travel inside scikit-image, so nothing is downloaded.
+The captures and the photograph travel inside scikit-image, so nothing is downloaded.
 """
 
 from __future__ import annotations

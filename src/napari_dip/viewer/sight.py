@@ -14,7 +14,7 @@ from napari_dip.given import pixels_of
 from napari_dip.images.axes import Axes
 from napari_dip.viewer.layers import unwrap
 
-__all__ = ["FLAT", "in_sight", "is_large"]
+__all__ = ["FLAT", "PART", "in_sight", "is_large"]
 
 # What can be tried soon: the largest side of a part, in pixels of the result, for planes and for volumes; and
 # the smallest side, below which there is little to see and to learn from.
@@ -26,6 +26,9 @@ SMALLEST = 32
 MARGIN = 16
 # Slices of a volume.
 DEEPEST = 16
+
+# What is tried alone where planes are large; else it is a plane or a volume.
+PART = "part"
 
 FLAT = "To try a part, let napari show the image in 2-D."
 OUT_OF_SIGHT = "Nothing of '{name}' is in view. Bring what you want to try into view."

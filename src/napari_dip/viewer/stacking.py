@@ -9,7 +9,7 @@ from napari.layers import Image
 
 from napari_dip.images.axes import Axes
 from napari_dip.viewer.layers import axes_of, with_depth
-from napari_dip.viewer.stacks import Planes, kind_of
+from napari_dip.viewer.regions import Planes, kind_of
 
 __all__ = ["ALL", "BESIDE", "CURRENT", "Stacking"]
 
@@ -129,7 +129,7 @@ class Stacking:
 
     @property
     def wanted(self) -> Planes:
-        """Which planes, as `napari_dip.viewer.stacks.Region.of` takes them."""
+        """Which planes, as `napari_dip.viewer.regions.Region.of` takes them."""
         if isinstance(self.planes, str) or self.planes not in self.along:
             return CURRENT if self.planes == CURRENT else None
         some = slice(self.first, self.last + 1)

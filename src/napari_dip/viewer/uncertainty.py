@@ -10,11 +10,10 @@ from napari.utils.notifications import show_info
 
 from napari_dip.given import KEY
 from napari_dip.restoration import Restoration, origin
-from napari_dip.viewer.growing import Growing
 from napari_dip.viewer.layers import same_place
 from napari_dip.viewer.words import how_sure
 
-__all__ = ["USUAL", "Awaited", "show_uncertainty", "typical"]
+__all__ = ["USUAL", "show_uncertainty", "typical"]
 
 # That tell it where nobody says a number, the result's own among them.
 USUAL = 3
@@ -72,13 +71,3 @@ def typical(uncertainty: Any) -> tuple[float, float]:
         return 0.0, 0.0
     middle, most = np.percentile(told, (50, SHOWN))
     return float(middle), float(most)
-
-
-class Awaited(Growing):
-    """Of a run that has no picture of its own: nothing to see until it is done."""
-
-    def wants_picture(self, now: float) -> bool:
-        return False
-
-    def adjust(self, result: Restoration) -> None:
-        pass

@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,16 +18,19 @@ import psutil
 from napari.layers import Image
 from psygnal import Signal
 
-from napari_dip.given import description_of, pixels_of
-from napari_dip.images.files import write
+from napari_dip.given import KEY, description_of, pixels_of
+from napari_dip.images.description import Description
+from napari_dip.images.files import read, write
 
-__all__ = ["EVERY", "OFFERS", "discard", "keep", "left_behind", "reopen"]
+__all__ = ["EVERY", "OFFERS", "discard", "keep", "left_behind", "name_of", "reopen"]
 
 # Seconds from one copy of what a long run has so far to the next.
 EVERY = 300.0
 # A larger result is not copied, nor one that would take more than this part of what is free on the disk.
 LARGEST, PART = 2**30, 0.25
 ENDING = ".ome.tif"
+# Where a copy's record says how the layer lay.
+PLACE = "layer"
 
 
 class Offers:
@@ -61,7 +65,7 @@ def keep(layer: Image) -> threading.Thread | None:
     if not isinstance(pixels, np.ndarray) or pixels.nbytes > LARGEST:
         return None
     try:
-        description = description_of(layer)
+        description = _described(layer)
     except ValueError:  # turned by the user: no file could say so
         return None
     name = re.sub(r"[^\w()\[\] -]", "_", layer.name)[:80]
@@ -79,13 +83,13 @@ def left_behind() -> list[Path]:
         if folder != _own() and not _is_running(folder.name)
         for copy in folder.glob(f"[!.]*{ENDING}")
     ]
-    return sorted(copies, key=lambda copy: copy.stat().st_mtime)
+    made = {copy: _when_made(copy) for copy in copies}
+    return sorted((copy for copy in copies if made[copy]), key=made.__getitem__)
 
 
 def name_of(copy: Path) -> str:
     """Return what a result was called whose copy this is, and when the copy was made."""
-    called = copy.name.removesuffix(ENDING).rpartition(" ")[0]
-    return f"{called}, {time.strftime('%d %b %H:%M', time.localtime(copy.stat().st_mtime))}"
+    return f"{_called(copy)}, {time.strftime('%d %b %H:%M', time.localtime(_when_made(copy)))}"
 
 
 def reopen(copies: list[Path], viewer: Any) -> None:
@@ -96,23 +100,63 @@ def reopen(copies: list[Path], viewer: Any) -> None:
     OSError, ValueError
         If one can't be read; it stays where it is.
     """
-    from napari_dip.viewer.files import read_layers
-
     try:
         for copy in copies:
-            ((data, attributes, _),) = read_layers(str(copy))
-            attributes["name"] = copy.name.removesuffix(ENDING).rpartition(" ")[0]
-            keep(viewer.add_image(np.asarray(data), **attributes))
+            array, said = read(copy)
+            record = dict(said.record or {})
+            place = record.pop(PLACE, {})
+            keep(
+                viewer.add_image(
+                    np.asarray(array),
+                    name=_called(copy),
+                    rgb="S" in said.axes,
+                    metadata={KEY: record} if record else {},
+                    **place,
+                )
+            )
             _remove(copy)
     finally:
         OFFERS.changed.emit()
 
 
 def discard(copies: list[Path]) -> None:
-    """Remove copies for good."""
-    for copy in copies:
-        _remove(copy)
-    OFFERS.changed.emit()
+    """Remove copies for good.
+
+    Raises
+    ------
+    OSError
+        If one can't be removed.
+    """
+    try:
+        for copy in copies:
+            _remove(copy)
+    finally:
+        OFFERS.changed.emit()
+
+
+def _described(layer: Image) -> Description:
+    """Return what the copy says of a layer: where it lies in its record, because OME has no words for all."""
+    said = description_of(layer)
+    place = {
+        "scale": list(said.scale[: layer.ndim]),
+        "translate": list(said.translate[: layer.ndim]),
+        "units": [str(unit) for unit in layer.units],
+        "axis_labels": list(layer.axis_labels),
+    }
+    plain = Description.plain(said.axes)
+    return replace(plain, name=said.name, record=dict(said.record or {}) | {PLACE: place})
+
+
+def _called(copy: Path) -> str:
+    return copy.name.removesuffix(ENDING).rpartition(" ")[0]
+
+
+def _when_made(copy: Path) -> float:
+    """Return when a copy was made, 0 if another program has opened or discarded it meanwhile."""
+    try:
+        return copy.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _copy(path: Path, pixels: np.ndarray, description: Any) -> None:

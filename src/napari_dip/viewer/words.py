@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "becomes",
+    "capital",
     "duration",
     "ending",
     "how_detailed",
@@ -22,7 +23,9 @@ __all__ = [
     "need",
     "number",
     "place",
+    "sentence",
     "sharpened",
+    "status",
     "steps",
     "time_left",
     "unfinished",
@@ -54,6 +57,17 @@ NARROW = "\N{NO-BREAK SPACE}"
 
 # From here on what was removed has structure in it: where no more than noise is, it stays below 0.
 STRUCTURE = 0.05
+
+
+def capital(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence(error: Exception) -> str:
+    """Return an error's words as a sentence that stands by itself."""
+    words = capital(str(error))
+    return words if words.endswith(".") else f"{words}."
 
 
 def duration(seconds: float) -> str:
@@ -113,7 +127,7 @@ def place(named: Sequence[tuple[str, int | slice]], kind: str) -> str:
 
 def whereabouts(where: str, done: int, of: int, iteration: int) -> str:
     """Return how far the run of a stack is: at which plane, how many of how many are done."""
-    return f"{where[:1].upper()}{where[1:]} · {done} of {of} done · iteration{NARROW}{iteration}"
+    return f"{capital(where)} · {done} of {of} done · iteration{NARROW}{iteration}"
 
 
 def unfinished(done: int, of: int, kind: str, under_way: str) -> str:
@@ -134,7 +148,7 @@ def unfinished(done: int, of: int, kind: str, under_way: str) -> str:
     others = "the others are" if of - done - bool(under_way) > 1 else "the other one is"
     rest = f"; {others} the original's" if of - done > bool(under_way) else ""
     if not done and partly:
-        return f"{under_way[:1].upper()}{under_way[1:]} is restored as far as it got{rest}."
+        return f"{capital(under_way)} is restored as far as it got{rest}."
     are = "is" if done == 1 else "are"
     return f"{done} of {of} {kind}s {are} restored{', ' + partly if partly else ''}{rest}."
 
@@ -238,6 +252,28 @@ def how_far(run: Run) -> str:
     parts += [] if run.paused else [time_left(run.seconds_left, *bounds)]
     parts += [run.spares] if run.spares else []
     return ", ".join(parts)
+
+
+def status(run: Run) -> str:
+    """Return where a run stands, in a line below its controls."""
+    if run.error is not None:
+        return f"Not finished: {run.error}"
+    if run.result is not None and run.done:
+        return " ".join(part for part in (ending(run.result), run.planes.unfinished()) if part)
+    if run.stopping:
+        return "Stopping after the iteration under way…"
+    if run.step is None:
+        return "Waiting for another run to end…" if run.waiting else "Preparing…"
+    iteration, planes = run.step.iterate.iteration, run.planes
+    if len(planes) > 1 and planes.under_way is not None:
+        where = whereabouts(planes.say(planes.under_way), sum(planes.done), len(planes), iteration)
+    else:
+        where = f"Iteration {iteration}"
+    bounds = run.past_its_usual_length, run.will_be_quicker
+    left = "paused" if run.paused else time_left(run.seconds_left, *bounds)
+    again = "" if run.of is None else "Once more, to see how sure it is"
+    spares = "" if run.paused else run.spares
+    return " · ".join(part for part in (again, where, left, spares) if part)
 
 
 def ending(result: Restoration) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -13,11 +14,10 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QLabel,
-    QSizePolicy,
     QWidget,
 )
 
-from napari_dip.viewer.widgets.narrow import NarrowChoice
+from napari_dip.viewer.widgets.narrow import NarrowChoice, let_shrink
 
 __all__ = ["FIELDS", "AdvancedForm", "Field"]
 
@@ -219,7 +219,15 @@ PRESETS_ALONE: dict[Any, str] = {"rounding": "As it was rounded"}
 
 
 class AdvancedForm(QWidget):
-    """The form; each field leaves its setting to the preset until the user changes it."""
+    """The form; each field leaves its setting to the preset until the user changes it.
+
+    Attributes
+    ----------
+    changed : psygnal.Signal
+        A setting is another now.
+    """
+
+    changed: ClassVar[Signal] = Signal()
 
     def __init__(self, fields: tuple[Field, ...] = FIELDS, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -238,6 +246,8 @@ class AdvancedForm(QWidget):
             label.setToolTip(field.tooltip)
             layout.addRow(label, made)
             self.inputs[field.name] = made
+            changed = made.currentIndexChanged if isinstance(made, _Choice) else made.valueChanged
+            changed.connect(self._on_changed)
 
     @property
     def device(self) -> QComboBox:
@@ -264,10 +274,8 @@ class AdvancedForm(QWidget):
                 self.device.addItem(called, name)
                 self.device.setItemData(self.device.count() - 1, called, Qt.ItemDataRole.ToolTipRole)
 
-    def reset(self) -> None:
-        """Leave everything to the preset again."""
-        for field in self.inputs.values():
-            field.reset()
+    def _on_changed(self, value: object) -> None:
+        self.changed.emit()
 
 
 class _Choice(NarrowChoice):
@@ -290,9 +298,6 @@ class _Choice(NarrowChoice):
         if not self._field.default and isinstance(value, str):
             self.setItemText(0, f"{self._names.get(value, value)} (preset)")
 
-    def reset(self) -> None:
-        self.setCurrentIndex(0)
-
     def wheelEvent(self, event: Any) -> None:
         """Scroll the form rather than change a setting by accident."""
         event.ignore()
@@ -312,10 +317,9 @@ class _Number(QDoubleSpinBox):
         self.setRange(self._preset, high)
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self.setSpecialValueText(field.default or "as the preset")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMinimumWidth(60)
+        let_shrink(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.reset()
+        self.setValue(self._preset)
 
     def chosen(self) -> float | int | None:
         value = self.value()
@@ -334,9 +338,6 @@ class _Number(QDoubleSpinBox):
             self.setValue(self._default)
         else:
             super().stepBy(steps)
-
-    def reset(self) -> None:
-        self.setValue(self._preset)
 
     def wheelEvent(self, event: Any) -> None:
         """Scroll the form rather than change a setting by accident."""

@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 from napari.layers import Image
 from psygnal import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QWidget
 
 from napari_dip.images.axes import Axes
 from napari_dip.viewer.blurs import MEDIA, Grid, bead_problem, likely_bead, optics, widths
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.lengths import length, show_length
-from napari_dip.viewer.widgets.narrow import Entries, choice
+from napari_dip.viewer.widgets.narrow import Entries, choice, let_shrink, silently
 from napari_dip.viewer.words import NARROW
 
-__all__ = ["BLURS", "MICROSCOPES", "BlurChoice"]
+__all__ = ["BlurChoice"]
 
 WIDTH, OPTICS, LAYER = "width", "optics", "layer"
 BLURS: Entries = {
@@ -70,6 +70,18 @@ class BlurChoice:
         # Until the user types, or chooses, another.
         self._aperture_is_proposed = self._bead_is_proposed = True
         self.how = choice(BLURS)
+        self._make_rows(viewer)
+        self._propose_aperture()
+        for field in (self.how, self.microscope, self.bead):
+            field.currentIndexChanged.connect(self._on_changed)
+        for number in (self.lateral, self.axial, self.light, self.pixel, self.step):
+            number.valueChanged.connect(self._on_changed)
+        self.bead.listed.connect(self._on_listed)
+        self.bead.activated.connect(self._on_bead_chosen)
+        self.medium.currentIndexChanged.connect(self._on_medium)
+        self.aperture.valueChanged.connect(self._on_aperture)
+
+    def _make_rows(self, viewer: Any) -> None:
         about = "\nFull width at half maximum."
         self.lateral = length("How wide the image of a point is in X and Y." + about)
         self.axial = length("How long the image of a point is in Z." + about)
@@ -84,8 +96,7 @@ class BlurChoice:
         self.light.setValue(USUAL_LIGHT)
         self.light.setToolTip("Wavelength of the light that is seen: of the emission, about 520 nm for GFP.")
         for box in (self.aperture, self.light):
-            box.setMinimumWidth(60)
-            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            let_shrink(box)
         self.medium = choice(
             {
                 name: (f"{name} ({medium.index:g})", f"Refractive index {medium.index:g}.")
@@ -118,15 +129,6 @@ class BlurChoice:
             "step": ("Z step", self.step),
             "bead": ("Bead", self.bead),
         }
-        self._propose_aperture()
-        for field in (self.how, self.microscope, self.bead):
-            field.currentIndexChanged.connect(self._on_changed)
-        for number in (self.lateral, self.axial, self.light, self.pixel, self.step):
-            number.valueChanged.connect(self._on_changed)
-        self.bead.listed.connect(self._on_listed)
-        self.bead.activated.connect(self._on_bead_chosen)
-        self.medium.currentIndexChanged.connect(self._on_medium)
-        self.aperture.valueChanged.connect(self._on_aperture)
 
     def add_to(self, form: QFormLayout) -> None:
         """Put the rows into a form."""
@@ -202,13 +204,10 @@ class BlurChoice:
         self._show_rows()
 
     def _propose(self, grid: Grid) -> None:
-        for box in (self.lateral, self.axial):
-            box.blockSignals(True)
-        show_length(self.lateral, grid.lateral, grid.units[-1], zero=True)
-        if grid.deep:
-            show_length(self.axial, grid.axial, grid.units[0], zero=True)
-        for box in (self.lateral, self.axial):
-            box.blockSignals(False)
+        with silently(self.lateral, self.axial):
+            show_length(self.lateral, grid.lateral, grid.units[-1], zero=True)
+            if grid.deep:
+                show_length(self.axial, grid.axial, grid.units[0], zero=True)
         if grid.micrometres is not None:
             for label, size in (
                 (self.known_pixel, grid.micrometres[-1]),
@@ -240,14 +239,12 @@ class BlurChoice:
             return
         beads = [self.bead.itemData(index) for index in range(self.bead.count())]
         fit = likely_bead(beads, layer, grid)
-        self.bead.blockSignals(True)
-        self.bead.setCurrentIndex(next((i for i, bead in enumerate(beads) if bead is fit), -1))
-        self.bead.blockSignals(False)
+        with silently(self.bead):
+            self.bead.setCurrentIndex(next((i for i, bead in enumerate(beads) if bead is fit), -1))
 
     def _propose_aperture(self) -> None:
-        self.aperture.blockSignals(True)
-        self.aperture.setValue(MEDIA[self.medium.currentData()].aperture)
-        self.aperture.blockSignals(False)
+        with silently(self.aperture):
+            self.aperture.setValue(MEDIA[self.medium.currentData()].aperture)
 
     # ------------------------------------------------------------------------------------------ connections
 

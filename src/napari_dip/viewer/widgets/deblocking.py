@@ -5,23 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import QFormLayout, QSizePolicy, QSpinBox
+from qtpy.QtWidgets import QFormLayout, QSpinBox
 
 from napari_dip.images.jpeg import quality_of, quantisation_at
 from napari_dip.job import Job
 from napari_dip.viewer.jpegs import file_table, is_grey, on_blocks
-from napari_dip.viewer.stacks import Region
-from napari_dip.viewer.widgets.narrow import Entries, choice, offer
+from napari_dip.viewer.regions import Region
+from napari_dip.viewer.widgets.narrow import Entries, choice, let_shrink, offer
+from napari_dip.viewer.widgets.preset_choice import ORIGINAL
 from napari_dip.viewer.widgets.task import TaskWidget
 
 __all__ = ["DeblockWidget"]
 
 PRESETS: Entries = {
     "fast": ("Fast", "Ends by what the compression has rounded, where that is known: the quickest."),
-    "ulyanov2018": (
-        "Original (2018)",
-        "Ulyanov, Vedaldi and Lempitsky, to the letter, for comparison: slow.",
-    ),
+    "ulyanov2018": ORIGINAL,
 }
 FILE, QUALITY, UNKNOWN = "file", "quality", "unknown"
 COMPRESSIONS: Entries = {
@@ -53,8 +51,7 @@ class DeblockWidget(TaskWidget):
         self.quality = QSpinBox()
         self.quality.setRange(1, 100)
         self.quality.setValue(USUAL_QUALITY)
-        self.quality.setMinimumWidth(60)
-        self.quality.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        let_shrink(self.quality)
         self.quality.setToolTip("The quality at which the picture was saved, from 1 to 100.")
         form.addRow("Compression", self.compression)
         form.addRow("Quality", self.quality)

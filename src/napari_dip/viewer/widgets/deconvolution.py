@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Image
-from qtpy.QtWidgets import QComboBox, QFormLayout
+from qtpy.QtWidgets import QFormLayout
 
 from napari_dip.job import Job
 from napari_dip.viewer.widgets.blur_choice import BlurChoice
-from napari_dip.viewer.widgets.denoise import TO_COMPARE_WITH
-from napari_dip.viewer.widgets.look_ahead import LookAhead
+from napari_dip.viewer.widgets.look_ahead import LookAhead, takes
+from napari_dip.viewer.widgets.preset_choice import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.task import TaskWidget
-from napari_dip.viewer.words import need, sharpened
+from napari_dip.viewer.words import sharpened
 
 __all__ = ["DeconvolutionWidget"]
 
@@ -42,9 +42,8 @@ class DeconvolutionWidget(TaskWidget):
         self._ahead.answered.connect(self.describe)
         self.blur.changed.connect(self.refresh)
         self.stacks.changed.connect(self.show_preset)
-        for field in (self.preset, *self.advanced.inputs.values()):
-            changed = field.currentIndexChanged if isinstance(field, QComboBox) else field.valueChanged
-            changed.connect(self.refresh)
+        self.preset.currentIndexChanged.connect(self.refresh)
+        self.advanced.changed.connect(self.refresh)
         self.tie(self.blur.let_go)
 
     def settings(self) -> dict[str, Any]:
@@ -57,7 +56,7 @@ class DeconvolutionWidget(TaskWidget):
         return plan_deconvolve(layer, **settings)
 
     def presets(self) -> str:
-        return "deconvolve volumes" if self.volumes() else self.TASK
+        return "deconvolve volumes" if self.form.volumes() else self.TASK
 
     @property
     def asks_for_layers(self) -> bool:
@@ -82,7 +81,7 @@ class DeconvolutionWidget(TaskWidget):
         self.blur.show(layer, axes)
 
     def _ask(self) -> Callable[[], str] | None:
-        if self.layer.layer is None or not self.ready or self._obstacle():
+        if self.layer.layer is None or not self.ready or self.in_the_way:
             return None
         settings, part = self.settings(), self.stacks.region().layer
         return lambda: _look(part, settings)
@@ -95,11 +94,10 @@ def _look(layer: Image, settings: dict[str, Any]) -> str:
 
     job = plan_deconvolve(layer, **settings)
     assert isinstance(job.task, Deconvolve)
-    tiles = len(job.parts) // len(job.axes.runs(job.image.shape))
     spread = job.task.psf.array(len(job.axes.spatial)).shape
     if max(spread[-2:]) == 1:
         raise ValueError(
             "this point spread is narrower than a pixel, and there is no blur to be taken away: check the "
             "pixel size, or denoise the image instead."
         )
-    return f"{sharpened(spread)}, {need(job.memory, tiles)}"
+    return f"{sharpened(spread)}, {takes(job)}"

@@ -9,28 +9,15 @@ from napari.layers import Image
 from napari_dip.job import Job
 from napari_dip.viewer.alternatives import Alternative
 from napari_dip.viewer.stacking import BESIDE
+from napari_dip.viewer.widgets.preset_choice import ORIGINAL, TO_COMPARE_WITH
 from napari_dip.viewer.widgets.task import TaskWidget
 
 __all__ = ["DenoiseWidget"]
 
-# For every task.
-TO_COMPARE_WITH = {
-    "tv": (
-        "Total variation",
-        "No deep image prior: the picture with the fewest edges, to compare with. Quick.",
-    ),
-    "tikhonov": (
-        "Tikhonov",
-        "No deep image prior: the smoothest picture, to compare with. Quick.",
-    ),
-}
 PRESETS = {
     "fast": ("Fast", "Half resolution inside: the quickest."),
     "best": ("Best", "Full resolution inside: finer detail, several times slower."),
-    "ulyanov2018": (
-        "Original (2018)",
-        "Ulyanov, Vedaldi and Lempitsky, to the letter, for comparison: slow.",
-    ),
+    "ulyanov2018": ORIGINAL,
     **TO_COMPARE_WITH,
 }
 

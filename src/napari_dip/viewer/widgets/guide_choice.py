@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_dip.viewer.guides import guide_problem
 from napari_dip.viewer.layers import PLACE
-from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 
 __all__ = ["GuideChoice"]

@@ -11,27 +11,23 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QSizePolicy
 
 from napari_dip.job import Job
+from napari_dip.viewer.mask_edits import MaskWatch, follow_mask
 from napari_dip.viewer.masks import (
     MASKS,
-    MaskWatch,
-    Suggestion,
     damage_in,
     filled_in,
-    follow_mask,
-    found,
     label_entries,
     mask_over,
     new_mask,
     paint_on,
     read_mask,
-    suggestion_layer,
-    when_suggested,
 )
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.runs import Run
-from napari_dip.viewer.stacks import Region
-from napari_dip.viewer.widgets.denoise import TO_COMPARE_WITH
+from napari_dip.viewer.suggested_masks import Suggestion, found, suggestion_layer, when_suggested
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
-from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow
+from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, silently
+from napari_dip.viewer.widgets.preset_choice import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.task import TaskWidget
 
 __all__ = ["InpaintWidget"]
@@ -137,14 +133,12 @@ class InpaintWidget(TaskWidget):
         return str(self.damage.currentData() or self._seen or "scratches")
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
-        if (
-            self._mask is not None
-            and not region.whole
-            and not self._mask[region.where[: self._mask.ndim]].any()
-        ):
+        mask, _ = read_mask(settings["mask"], layer, settings["labels"])  # perhaps not what is chosen now
+        if mask is not None and not region.whole and not mask[region.where[: mask.ndim]].any():
             raise ValueError(NOT_IN_PART if region.cut else NOT_HERE)
-        if region.cut:  # what the whole mask is, to which these settings are to be applied
-            settings = settings | {"damage": settings["damage"] or self._seen}
+        if mask is not None and region.cut and not settings["damage"]:
+            # What the whole mask is, to which these settings are to be applied.
+            settings = settings | {"damage": damage_in(mask, region.axes)}
         run = super().begin(layer, settings, region)
         follow_mask(run, settings["mask"], settings["labels"])
         return run
@@ -264,14 +258,13 @@ class InpaintWidget(TaskWidget):
             return
         entries = label_entries(mask)
         chosen = self.labels.currentData()
-        self.labels.blockSignals(True)
-        self.labels.clear()
-        self.labels.addItem("Every label", None)
-        for label, text in entries.items():
-            self.labels.addItem(text, label)
         several = len(entries) > 1
-        self.labels.setCurrentIndex(max(0, self.labels.findData(chosen)) if several else 0)
-        self.labels.blockSignals(False)
+        with silently(self.labels):
+            self.labels.clear()
+            self.labels.addItem("Every label", None)
+            for label, text in entries.items():
+                self.labels.addItem(text, label)
+            self.labels.setCurrentIndex(max(0, self.labels.findData(chosen)) if several else 0)
         self.rows.setRowVisible(self.labels, several)
 
     def _show_damage(self) -> None:

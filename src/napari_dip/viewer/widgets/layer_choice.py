@@ -9,7 +9,7 @@ from psygnal import Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_dip.viewer.layers import is_result
-from napari_dip.viewer.widgets.narrow import NarrowChoice
+from napari_dip.viewer.widgets.narrow import NarrowChoice, silently
 
 __all__ = ["LayerChoice"]
 
@@ -119,14 +119,13 @@ class LayerChoice(NarrowChoice):
         fresh = [layer for layer in layers if not is_result(layer)] or layers
         proposed = None if self._none else next(iter(fresh), None)
         chosen = before if any(layer is before for layer in layers) else proposed
-        self.blockSignals(True)
-        self.clear()
-        if self._none:
-            self.addItem(self._none, None)
-        for layer in layers:
-            self.addItem(layer.name, layer)
-        self.setCurrentIndex(self._index(chosen))
-        self.blockSignals(False)
+        with silently(self):
+            self.clear()
+            if self._none:
+                self.addItem(self._none, None)
+            for layer in layers:
+                self.addItem(layer.name, layer)
+            self.setCurrentIndex(self._index(chosen))
         if chosen is not before:
             self.currentIndexChanged.emit(self.currentIndex())
         self.listed.emit()

@@ -39,7 +39,7 @@ class LeftBehind(QWidget):
         layout.addWidget(self.says)
         layout.addLayout(buttons)
         self.open.clicked.connect(self._on_open)
-        self.discard.clicked.connect(lambda: discard(self._copies))
+        self.discard.clicked.connect(self._on_discard)
         OFFERS.changed.connect(self.look)
         self.look()
 
@@ -61,3 +61,9 @@ class LeftBehind(QWidget):
             reopen(self._copies, self._viewer)
         except (OSError, ValueError) as error:
             show_error(f"A result that was left behind can't be opened: {error}")
+
+    def _on_discard(self) -> None:
+        try:
+            discard(self._copies)
+        except OSError as error:
+            show_error(f"A result that was left behind can't be deleted: {error}")

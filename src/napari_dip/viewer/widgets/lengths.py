@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSizePolicy
+from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox
+
+from napari_dip.viewer.widgets.narrow import let_shrink
 
 __all__ = ["length", "show_length"]
 
@@ -14,8 +16,7 @@ def length(tooltip: str) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
     box.setToolTip(tooltip)
-    box.setMinimumWidth(60)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    let_shrink(box)
     return box
 
 

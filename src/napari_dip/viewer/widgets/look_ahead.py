@@ -9,10 +9,12 @@ from psygnal import Signal
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_dip.job import Job
 from napari_dip.viewer.background import Work
-from napari_dip.viewer.runs import EXPECTED
+from napari_dip.viewer.troubles import EXPECTED
+from napari_dip.viewer.words import need, sentence
 
-__all__ = ["LookAhead"]
+__all__ = ["LookAhead", "takes"]
 
 # Milliseconds from the last change of the form to a look at what it would take.
 PLAN_AFTER = 200
@@ -65,7 +67,7 @@ class LookAhead(QObject):
         try:
             question = self._ask()
         except EXPECTED as error:
-            self._on_answer(("", _sentence(error)))
+            self._on_answer(("", sentence(error)))
             return
         if question is not None:
             self.worker = Work(_answer, question)
@@ -82,12 +84,13 @@ class LookAhead(QObject):
         self.worker = None
 
 
+def takes(job: Job) -> str:
+    """Return what a run would take, in words."""
+    return need(job.memory, len(job.parts) // len(job.axes.runs(job.image.shape)))
+
+
 def _answer(question: Question) -> tuple[str, str]:
     try:
         return question(), ""
     except EXPECTED as error:
-        return "", _sentence(error)
-
-
-def _sentence(error: Exception) -> str:
-    return str(error)[:1].upper() + str(error)[1:]
+        return "", sentence(error)

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu, QMessageBox, QPushButton, QWidget
 
 from napari_dip.viewer.how_sure import ask_how_sure
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.removed import show_removed
 from napari_dip.viewer.runs import Run
-from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.troubles import EXPECTED
 
 __all__ = ["MoreMenu", "Recent", "copy"]
 
@@ -42,6 +43,11 @@ class Recent:
     region: Region
     settings: Mapping[str, Any]
 
+    @property
+    def layers(self) -> set[Layer]:
+        """The layers that it takes."""
+        return {self.source, *(value for value in self.settings.values() if isinstance(value, Layer))}
+
 
 class MoreMenu(QPushButton):
     """A button with a menu of what can be done with the run that was done last.
@@ -53,6 +59,8 @@ class MoreMenu(QPushButton):
 
     Attributes
     ----------
+    recent
+        What can be done again, the newest first.
     again_requested : psygnal.Signal(Recent)
         A run is to be done again.
     presets_changed : psygnal.Signal
@@ -66,7 +74,7 @@ class MoreMenu(QPushButton):
         super().__init__("More", parent)
         self._viewer = viewer
         self._run: Run | None = None
-        self._recent: list[Recent] = []
+        self.recent: list[Recent] = []
         self.setToolTip(
             "What was removed, how sure it is, this result as code, a preset of your own, runs to do again."
         )
@@ -86,7 +94,7 @@ class MoreMenu(QPushButton):
         """Offer what can be done with this run, when it is done."""
         self._run = run
         done = run is not None and run.done
-        self.setVisible((done and run is not None and run.result is not None) or bool(self._recent))
+        self.setVisible((done and run is not None and run.result is not None) or bool(self.recent))
         self.setEnabled(run is None or done)
 
     def remember(self, run: Run, settings: Mapping[str, Any]) -> None:
@@ -105,80 +113,88 @@ class MoreMenu(QPushButton):
         what = with_what(run.task, run.result.settings)
         label = f"{run.source.name}{planes}, {what}, {time.strftime('%H:%M')}"
         new = Recent(label, run.source, run.region, settings)
-        others = [one for one in self._recent if replace(one, label=label) != new]
-        self._recent = [new, *others][:MOST_RECENT]
+        others = [one for one in self.recent if replace(one, label=label) != new]
+        self.recent = [new, *others][:MOST_RECENT]
 
     # ----------------------------------------------------------------------------------------------- the menu
 
     def _fill(self) -> None:
         from napari_dip.presets import names
-        from napari_dip.viewer.as_code import command_of, python_of, settings_of
 
         menu, run = self._entries, self._run
         for one in (menu, self._deletions, self._again):
             one.clear()
         if run is not None and run.result is not None:
-            if run.adjustable:
-                self._add(
-                    menu,
-                    "Show what was removed",
-                    "A layer with what was taken away from the image: it should look like noise.",
-                    lambda: show_removed(self._viewer, run),
-                )
-            if run.assessable:
-                self._add(
-                    menu,
-                    "How sure is it?",
-                    "Restores it twice more, with other random numbers and other noise, and shows as a layer "
-                    "how far each pixel may be from the truth.",
-                    lambda: ask_how_sure(self._viewer, run),
-                )
-            if run.adjustable or run.assessable:
-                menu.addSeparator()
-            self._add(
-                menu,
-                "Copy as Python",
-                "A script that makes this result again, without napari.",
-                lambda: copy(python_of(run), "a script"),
-            )
-            command = command_of(run)
-            if command is not None:
-                self._add(
-                    menu,
-                    "Copy as a command",
-                    "A command for a terminal that makes this result again.",
-                    lambda: copy(command, "a command"),
-                )
-            self._add(
-                menu,
-                "Copy settings (JSON)",
-                "All settings of this result.",
-                lambda: copy(settings_of(run), "the settings"),
-            )
-            menu.addSeparator()
-            self._add(
-                menu,
-                "Save settings as a preset…",
-                "Keep how this was made under a name, for other images.",
-                lambda: self._save(run),
-            )
-        task = None if run is None else run.task
-        own = [] if task is None else names(task)
+            self._offer_pictures(run)
+            self._offer_code(run)
+        own = [] if run is None else names(run.task)
         if own:
             menu.addMenu(self._deletions)
             for name in own:
                 self._add(self._deletions, f"{name}…", "", partial(self._delete, name))
-        if self._recent:
+        if self.recent:
             menu.addSeparator()
             menu.addMenu(self._again)
-            for recent in self._recent:
+            for recent in self.recent:
                 self._add(self._again, recent.label, "", partial(self.again_requested.emit, recent))
+
+    def _offer_pictures(self, run: Run) -> None:
+        """Offer what can be shown of a result."""
+        if run.adjustable:
+            self._add(
+                self._entries,
+                "Show what was removed",
+                "A layer with what was taken away from the image: it should look like noise.",
+                lambda: show_removed(self._viewer, run),
+            )
+        if run.assessable:
+            self._add(
+                self._entries,
+                "How sure is it?",
+                "Restores it twice more, with other random numbers and other noise, and shows as a layer "
+                "how far each pixel may be from the truth.",
+                lambda: ask_how_sure(self._viewer, run),
+            )
+        if run.adjustable or run.assessable:
+            self._entries.addSeparator()
+
+    def _offer_code(self, run: Run) -> None:
+        """Offer what makes a result again."""
+        from napari_dip.viewer.as_code import command_of, python_of, settings_of
+
+        self._add(
+            self._entries,
+            "Copy as Python",
+            "A script that makes this result again, without napari.",
+            lambda: copy(python_of(run), "a script"),
+        )
+        command = command_of(run)
+        if command is not None:
+            self._add(
+                self._entries,
+                "Copy as a command",
+                "A command for a terminal that makes this result again.",
+                lambda: copy(command, "a command"),
+            )
+        self._add(
+            self._entries,
+            "Copy settings (JSON)",
+            "All settings of this result.",
+            lambda: copy(settings_of(run), "the settings"),
+        )
+        self._entries.addSeparator()
+        self._add(
+            self._entries,
+            "Save settings as a preset…",
+            "Keep how this was made under a name, for other images.",
+            lambda: self._save(run),
+        )
 
     def _add(self, menu: QMenu, text: str, tooltip: str, do: Callable[[], object]) -> None:
         action = menu.addAction(text.replace("&", "&&"))
         assert action is not None
         action.setToolTip(tooltip)
-        action.triggered.connect(lambda: do())
+        action.triggered.connect(lambda: _try(do))
 
     def _save(self, run: Run) -> None:
         from napari_dip.presets import save
@@ -188,11 +204,7 @@ class MoreMenu(QPushButton):
         )
         if not chosen or run.result is None:
             return
-        try:
-            save(name.strip(), run.result.settings, run.task)
-        except (ValueError, TypeError, OSError) as error:
-            show_error(str(error))
-            return
+        save(name.strip(), run.result.settings, run.task)
         self.presets_changed.emit()
         show_info(f"{name.strip()!r} is among the presets now.")
 
@@ -205,16 +217,19 @@ class MoreMenu(QPushButton):
             return
         try:
             delete(name, self._run.task)
-        except (ValueError, OSError) as error:
-            show_error(str(error))
-        self.presets_changed.emit()
+        finally:  # it may have been deleted elsewhere
+            self.presets_changed.emit()
 
     def _on_removed(self, event: Any = None) -> None:
-        """Runs of a layer or with a guide that is gone can't be done again, and must not keep its pixels."""
-        there = self._viewer.layers
-        self._recent = [
-            one for one in self._recent if one.source in there and one.settings.get("guide") in (None, *there)
-        ]
+        """Runs that take a layer that is gone can't be done again, and must not keep its pixels."""
+        self.recent = [one for one in self.recent if one.layers <= set(self._viewer.layers)]
+
+
+def _try(do: Callable[[], object]) -> None:
+    try:
+        do()
+    except EXPECTED as error:
+        show_error(str(error))
 
 
 def with_what(task: str, settings: Mapping[str, Any]) -> str:

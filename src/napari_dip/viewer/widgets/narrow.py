@@ -1,14 +1,36 @@
-"""Choices that fit in a narrow dock."""
+"""What fits in a narrow dock: choices, and a column that scrolls."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QFrame,
+    QScrollArea,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QVBoxLayout,
+    QWidget,
+)
 
-__all__ = ["Entries", "NarrowChoice", "choice", "keep_narrow", "offer", "put_before"]
+__all__ = [
+    "Entries",
+    "NarrowChoice",
+    "choice",
+    "keep_narrow",
+    "let_shrink",
+    "offer",
+    "put_before",
+    "silently",
+    "stack_up",
+]
 
 # What can be chosen: values, each with what it is called and what it is.
 Entries = Mapping[Any, tuple[str, str]]
@@ -43,6 +65,12 @@ def keep_narrow(box: QComboBox) -> None:
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
 
+def let_shrink(box: QAbstractSpinBox) -> None:
+    """Let a number be as narrow as it can be read, and as wide as the dock."""
+    box.setMinimumWidth(60)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+
 def put_before(field: QWidget, *widgets: QWidget) -> None:
     """Let the Tab key come to `widgets` just before `field`; else it goes as they were made."""
     before = field.previousInFocusChain()
@@ -54,6 +82,17 @@ def put_before(field: QWidget, *widgets: QWidget) -> None:
         before = widget
 
 
+@contextmanager
+def silently(*widgets: QWidget) -> Iterator[None]:
+    """Change what `widgets` show without a word to those who listen to them."""
+    before = [widget.blockSignals(True) for widget in widgets]
+    try:
+        yield
+    finally:
+        for widget, blocked in zip(widgets, before, strict=True):
+            widget.blockSignals(blocked)
+
+
 def choice(entries: Entries) -> QComboBox:
     """Return a choice of values, each with what it is called and what it is."""
     box = NarrowChoice()
@@ -63,10 +102,30 @@ def choice(entries: Entries) -> QComboBox:
 
 def offer(box: QComboBox, entries: Entries) -> None:
     """Let `box` be a choice of these values, without a word to those who listen to it."""
-    box.blockSignals(True)
-    box.clear()
-    for value, (text, tooltip) in entries.items():
-        box.addItem(text, value)
-        box.setItemData(box.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+    with silently(box):
+        box.clear()
+        for value, (text, tooltip) in entries.items():
+            box.addItem(text, value)
+            box.setItemData(box.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
     box.setToolTip("\n".join(f"{text}: {tooltip}" for text, tooltip in entries.values()))
-    box.blockSignals(False)
+
+
+def stack_up(widget: QWidget, parts: Sequence[QWidget]) -> None:
+    """Lay the parts of `widget` out one below the other, to be scrolled where the dock is low."""
+    content = QWidget()
+    inner = QVBoxLayout(content)
+    inner.setContentsMargins(6, 6, 6, 6)
+    inner.setSpacing(8)
+    # A form layout would give a label of several lines too little room when other rows come and go.
+    for part in parts:
+        inner.addWidget(part)
+    inner.addStretch()
+    scroll = QScrollArea()
+    scroll.setWidget(content)
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QFrame.Shape.NoFrame)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it scrolls to what the Tab key comes to
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    outer = QVBoxLayout(widget)
+    outer.setContentsMargins(0, 0, 0, 0)
+    outer.addWidget(scroll)

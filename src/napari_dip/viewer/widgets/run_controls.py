@@ -11,23 +11,23 @@ from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_dip.viewer.runs import Run
+from napari_dip.viewer.sight import PART
 from napari_dip.viewer.uncertainty import typical
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
-from napari_dip.viewer.widgets.detail import DetailChoice
+from napari_dip.viewer.widgets.detail_choice import DetailChoice
 from napari_dip.viewer.widgets.more import MoreMenu
 from napari_dip.viewer.widgets.narrow import put_before
-from napari_dip.viewer.widgets.planes import PlaneStrip
+from napari_dip.viewer.widgets.plane_strip import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
-from napari_dip.viewer.words import ending, how_sure, time_left, whereabouts
+from napari_dip.viewer.words import how_sure, status
 
-__all__ = ["PART", "RunControls"]
+__all__ = ["RunControls"]
 
 # While the focus is in the widget; none of them is napari's.
 START, STOP, PAUSE = "Ctrl+Return", "Ctrl+.", "Ctrl+P"
 
-# What is tried alone where planes are large, and what is said of it.
-PART = "part"
+# What is said of what is tried alone.
 TRY_PART = (
     "{verb} only what you see now, or the middle of it where that is much: to know soon what it will be "
     "like. Zoom in on what matters, or draw a rectangle around it on a Shapes layer and select it."
@@ -108,6 +108,15 @@ class RunControls(QWidget):
         self._plotted.setSingleShot(True)
         self._plotted.setInterval(PLOT_EVERY)
 
+        self._lay_out()
+        self.main.clicked.connect(self._on_main)
+        self.pause.clicked.connect(self._on_pause)
+        self.trial.clicked.connect(self.trial_requested.emit)
+        self.rest.clicked.connect(self.rest_requested.emit)
+        self.set_colours(Colours.of(viewer))
+        self._show_state()
+
+    def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.addWidget(self.main, 3)
         buttons.addWidget(self.pause, 2)
@@ -124,13 +133,6 @@ class RunControls(QWidget):
         afterwards.addWidget(self.more, 0, Qt.AlignmentFlag.AlignRight)
         layout.addLayout(afterwards)
         layout.addWidget(self.plot)
-
-        self.main.clicked.connect(self._on_main)
-        self.pause.clicked.connect(self._on_pause)
-        self.trial.clicked.connect(self.trial_requested.emit)
-        self.rest.clicked.connect(self.rest_requested.emit)
-        self.set_colours(Colours.of(viewer))
-        self._show_state()
 
     # ----------------------------------------------------------------------------------- what the owner says
 
@@ -168,7 +170,7 @@ class RunControls(QWidget):
 
     def follow(self, run: Run) -> None:
         """Show and control `run` from now on."""
-        self.let_go()
+        self._leave()
         self.run, self._news = run, ""
         self.plot.clear_curves()
         self.strip.follow(run.planes)
@@ -182,7 +184,12 @@ class RunControls(QWidget):
         self._show_curves()  # of a run that is done already there will be no news
 
     def let_go(self) -> None:
-        """Stop following the run, which goes on."""
+        """Stop following the viewer, and the run, which goes on."""
+        self._leave()
+        for part in (self.strip, self.detail, self.more):
+            part.let_go()
+
+    def _leave(self) -> None:
         if self.run is not None:
             self.run.updated.disconnect(self._on_updated, missing_ok=True)
             self.run.finished.disconnect(self._on_finished, missing_ok=True)
@@ -317,27 +324,9 @@ class RunControls(QWidget):
 
     def _sentence(self) -> str:
         run = self.run
-        if not self._live and (run is None or self._news or self._obstacle):
+        if run is None or (not self._live and (self._news or self._obstacle)):
             return self._news or self._obstacle
-        assert run is not None
-        if run.error is not None:
-            return "Not finished: " + str(run.error)
-        if run.result is not None and run.done:
-            return " ".join(part for part in (ending(run.result), run.planes.unfinished()) if part)
-        if run.stopping:
-            return "Stopping after the iteration under way…"
-        if run.step is None:
-            return "Waiting for another run to end…" if run.waiting else "Preparing…"
-        iteration, planes = run.step.iterate.iteration, run.planes
-        if len(planes) > 1 and planes.under_way is not None:
-            where = whereabouts(planes.say(planes.under_way), sum(planes.done), len(planes), iteration)
-        else:
-            where = f"Iteration {iteration}"
-        bounds = run.past_its_usual_length, run.will_be_quicker
-        left = "paused" if run.paused else time_left(run.seconds_left, *bounds)
-        again = "" if run.of is None else "Once more, to see how sure it is"
-        spares = "" if run.paused else run.spares
-        return " · ".join(part for part in (again, where, left, spares) if part)
+        return status(run)
 
     def _show_curves(self) -> None:
         run = self.run

@@ -19,9 +19,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dip.images.axes import COUNTED, Axes
+from napari_dip.viewer.regions import Region
+from napari_dip.viewer.sliders import position
 from napari_dip.viewer.stacking import ALL, BESIDE, CURRENT, Stacking
-from napari_dip.viewer.stacks import Region, position
-from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, offer, put_before
+from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, offer, put_before, silently
 
 __all__ = ["StackChoice"]
 
@@ -240,10 +241,9 @@ class StackChoice:
         _choose(self.planes, chosen.planes if chosen.planes in entries else ALL)
         if isinstance(chosen.planes, int):
             for box, value in ((self.first, chosen.first), (self.last, chosen.last)):
-                box.blockSignals(True)
-                box.setRange(0, chosen.shape[chosen.planes] - 1)
-                box.setValue(value)
-                box.blockSignals(False)
+                with silently(box):
+                    box.setRange(0, chosen.shape[chosen.planes] - 1)
+                    box.setValue(value)
 
     def _make_kinds(self, axes: list[int]) -> None:
         if list(self.kinds) == axes:
@@ -322,9 +322,8 @@ class StackChoice:
 
 def _choose(box: QComboBox, value: object) -> None:
     """Show the entry of `value`, without a word to those who listen."""
-    box.blockSignals(True)
-    box.setCurrentIndex(next((i for i in range(box.count()) if box.itemData(i) == value), -1))
-    box.blockSignals(False)
+    with silently(box):
+        box.setCurrentIndex(next((i for i in range(box.count()) if box.itemData(i) == value), -1))
 
 
 def _number(what: str) -> QSpinBox:

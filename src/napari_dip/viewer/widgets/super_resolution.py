@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from napari.layers import Image
-from psygnal import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox
 
 from napari_dip.job import Job
 from napari_dip.viewer.layers import axes_of
+from napari_dip.viewer.voxels import Voxels
 from napari_dip.viewer.widgets.denoise import PRESETS
 from napari_dip.viewer.widgets.lengths import length, show_length
-from napari_dip.viewer.widgets.look_ahead import LookAhead
+from napari_dip.viewer.widgets.look_ahead import LookAhead, takes
 from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.widgets.task import TaskWidget
-from napari_dip.viewer.words import becomes, need, steps
+from napari_dip.viewer.words import becomes, steps
 
 __all__ = ["SuperResolutionWidget"]
 
@@ -38,8 +38,6 @@ KERNELS: Entries = {
 USUAL_FACTOR = 2
 # Z steps that are larger than the pixels by this factor are to be mended in the first place.
 ANISOTROPIC = 1.5
-# Which of a layer's properties the proposals are made from.
-GRID = ("scale", "units")
 
 
 class SuperResolutionWidget(TaskWidget):
@@ -67,7 +65,7 @@ class SuperResolutionWidget(TaskWidget):
         form.addRow("Lateral FWHM", self.lateral)
         form.addRow("Axial FWHM", self.axial)
 
-        self._grid: _Grid | None = None  # of the layer that the proposals were made for
+        self._voxels: Voxels | None = None  # of the layer that the proposals were made for
         self._kernel_is_proposed = True  # until the user chooses another
         self._ahead = LookAhead(self._ask, self)
         self._ahead.answered.connect(self.describe)
@@ -77,9 +75,9 @@ class SuperResolutionWidget(TaskWidget):
         self.finer.currentIndexChanged.connect(self.show_preset)
         self.stacks.changed.connect(self._on_stack)
         self.measured.activated.connect(self._on_kernel_chosen)
-        for field in (self.finer, self.measured, self.preset, *self.advanced.inputs.values()):
-            changed = field.currentIndexChanged if isinstance(field, QComboBox) else field.valueChanged
-            changed.connect(self.refresh)
+        self.advanced.changed.connect(self.refresh)
+        for field in (self.finer, self.measured, self.preset):
+            field.currentIndexChanged.connect(self.refresh)
         for number in (self.factor, self.lateral, self.axial):
             number.valueChanged.connect(self.refresh)
 
@@ -92,7 +90,7 @@ class SuperResolutionWidget(TaskWidget):
         return plan_super_resolve(layer, **settings)
 
     def presets(self) -> str:
-        return "super-resolve volumes" if self.volumes() else self.TASK
+        return "super-resolve volumes" if self.form.volumes() else self.TASK
 
     def obstacle(self) -> str:
         return self._ahead.why_not
@@ -104,7 +102,7 @@ class SuperResolutionWidget(TaskWidget):
     def refresh(self) -> None:
         """Say anew what will be restored; what it takes is found out in the background, and follows."""
         layer = self.layer.layer
-        proposed = None if self._grid is None else self._grid.layer
+        proposed = None if self._voxels is None else self._voxels.layer
         if layer is not proposed and (self.ready or layer is None):
             self._follow(layer)
             self._propose()
@@ -130,8 +128,8 @@ class SuperResolutionWidget(TaskWidget):
         widths = {"Z": self.axial.value(), "Y": self.lateral.value(), "X": self.lateral.value()}
         return {"factor": factor, "psf": tuple(widths[letter] for letter in letters)}
 
-    def _description(self) -> str:
-        sentence, layer = super()._description(), self.layer.layer
+    def description(self) -> str:
+        sentence, layer = super().description(), self.layer.layer
         if not sentence or layer is None:
             return sentence
         if self._ahead.why_not:
@@ -146,7 +144,7 @@ class SuperResolutionWidget(TaskWidget):
 
     def _show_rows(self) -> None:
         finer, optics = self.finer.currentData(), self.measured.currentData() == "gaussian"
-        self.rows.setRowVisible(self.finer, self._grid is not None and self._grid.is_deep)
+        self.rows.setRowVisible(self.finer, self._voxels is not None and self._voxels.is_deep)
         self.rows.setRowVisible(self.hint, self.in_depth)
         self.rows.setRowVisible(self.lateral, optics and "X" in finer)
         self.rows.setRowVisible(self.axial, optics and "Z" in finer)
@@ -155,18 +153,18 @@ class SuperResolutionWidget(TaskWidget):
 
     def _propose(self) -> None:
         """Fill in what suits the image: Z alone is made finer where it is labelled as such and coarse."""
-        grid = self._grid
-        coarse = grid is not None and grid.is_called_deep and grid.step >= ANISOTROPIC * grid.pixel
+        voxels = self._voxels
+        coarse = voxels is not None and voxels.is_called_deep and voxels.step >= ANISOTROPIC * voxels.pixel
         self._letters = self._named
         self.finer.setCurrentIndex(self.finer.findData("Z" if coarse else "YX"))
         self._propose_rest()
-        if grid is not None:
-            show_length(self.lateral, grid.pixel, grid.unit("X"))
-            show_length(self.axial, grid.step, grid.unit("Z"))
+        if voxels is not None:
+            show_length(self.lateral, voxels.pixel, voxels.unit("X"))
+            show_length(self.axial, voxels.step, voxels.unit("Z"))
 
     def _propose_rest(self) -> None:
         """Fill in what suits the axes that are made finer."""
-        coarser = 1.0 if self._grid is None else self._grid.step / self._grid.pixel
+        coarser = 1.0 if self._voxels is None else self._voxels.step / self._voxels.pixel
         only_z = self.finer.currentData() == "Z"
         self.factor.setValue(max(USUAL_FACTOR, round(coarser)) if only_z else USUAL_FACTOR)
         self.hint.setText(steps(coarser))
@@ -178,15 +176,15 @@ class SuperResolutionWidget(TaskWidget):
         """Look at the voxels of another layer from now on."""
         self._follow_no_more()
         if layer is not None:
-            self._grid = _Grid(layer, lambda: self._named)
-            self._grid.changed.connect(self._on_grid)
+            self._voxels = Voxels(layer, lambda: self._named)
+            self._voxels.changed.connect(self._on_voxels)
 
     def _follow_no_more(self) -> None:
-        if self._grid is not None:
-            self._grid.let_go()
-            self._grid = None
+        if self._voxels is not None:
+            self._voxels.let_go()
+            self._voxels = None
 
-    def _on_grid(self) -> None:
+    def _on_voxels(self) -> None:
         self._propose()
         self.refresh()
 
@@ -220,70 +218,7 @@ def _needs(layer: Image, settings: dict[str, Any]) -> str:
     """Return what a run would take."""
     from napari_dip.api import plan_super_resolve
 
-    job = plan_super_resolve(layer, **settings)
-    tiles = len(job.parts) // len(job.axes.runs(job.image.shape))
-    return ", " + need(job.memory, tiles)
-
-
-class _Grid:
-    """The voxels of a layer, as its scale and units, and what the user says of its axes, are now.
-
-    Not the widget's own methods are called when those change: napari could not forget them any more when the
-    widget is gone.
-    """
-
-    changed: ClassVar[Signal] = Signal()
-
-    def __init__(self, layer: Image, named: Callable[[], str]) -> None:
-        self.layer, self._named = layer, named
-        for name in GRID:
-            getattr(layer.events, name).connect(self._on_changed)
-
-    def let_go(self) -> None:
-        """Hear of changes no more."""
-        for name in GRID:
-            getattr(self.layer.events, name).disconnect(self._on_changed)
-
-    def _on_changed(self, event: Any = None) -> None:
-        self.changed.emit()
-
-    @property
-    def is_deep(self) -> bool:
-        """Whether an axis can be depth."""
-        return "Z" in self._letters
-
-    @property
-    def is_called_deep(self) -> bool:
-        """Whether an axis is called so."""
-        return self.is_deep and "Z" in self._named()
-
-    @property
-    def pixel(self) -> float:
-        """The pixel size."""
-        return min(self._along(letter) for letter in "YX")
-
-    @property
-    def step(self) -> float:
-        """The Z step; without one, the pixel size."""
-        return self._along("Z") if self.is_deep else self.pixel
-
-    def unit(self, letter: str) -> str:
-        """Return the unit along an axis, in short."""
-        at = self._letters.find(letter)
-        return f"{self.layer.units[at]:~P}" if at >= 0 else ""
-
-    def _along(self, letter: str) -> float:
-        at = self._letters.find(letter)
-        return abs(float(self.layer.scale[at])) if at >= 0 else 1.0
-
-    @property
-    def _letters(self) -> str:
-        """A letter for each axis, Z where it can be depth."""
-        try:
-            axes, _ = axes_of(self.layer, True, self._named() or None)
-        except ValueError:  # which is told where the image is described
-            return ""
-        return str(axes.names if len(axes.spatial) == 3 else axes.names.replace("Z", "Q"))
+    return ", " + takes(plan_super_resolve(layer, **settings))
 
 
 def _width(tooltip: str) -> QDoubleSpinBox:

@@ -10,48 +10,37 @@ import napari.viewer
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 from superqt import QCollapsible
 
 from napari_dip.job import Job
 from napari_dip.viewer.alternatives import Alternative
 from napari_dip.viewer.context_menu import put_entries
 from napari_dip.viewer.guides import guided
-from napari_dip.viewer.layers import axes_of, unwrap
-from napari_dip.viewer.remembered import recall, remember
-from napari_dip.viewer.runs import RUNS, Run, live_run
-from napari_dip.viewer.sight import FLAT, in_sight, is_large
-from napari_dip.viewer.stacks import Region
+from napari_dip.viewer.known_runs import RUNS, live_run
+from napari_dip.viewer.layers import unwrap
+from napari_dip.viewer.regions import Region
+from napari_dip.viewer.runs import Run
+from napari_dip.viewer.troubles import EXPECTED
 from napari_dip.viewer.warmup import when_warm
 from napari_dip.viewer.widgets.advanced import AdvancedForm
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
-from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.docks import share_a_place
-from napari_dip.viewer.widgets.guide_choice import GuideChoice
-from napari_dip.viewer.widgets.layer_choice import LayerChoice
+from napari_dip.viewer.widgets.form import TaskForm
 from napari_dip.viewer.widgets.left_behind import LeftBehind
 from napari_dip.viewer.widgets.more import Recent
-from napari_dip.viewer.widgets.narrow import Entries, choice, offer
-from napari_dip.viewer.widgets.preset_choice import PresetChoice
-from napari_dip.viewer.widgets.run_controls import PART, RunControls
-from napari_dip.viewer.widgets.stack_choice import StackChoice
+from napari_dip.viewer.widgets.narrow import Entries, stack_up
+from napari_dip.viewer.widgets.remembering import Remembering
+from napari_dip.viewer.widgets.run_controls import RunControls
 from napari_dip.viewer.widgets.theme import Colours
+from napari_dip.viewer.words import sentence
 
-__all__ = ["LOADING", "NO_IMAGE", "OPEN", "TaskWidget"]
+__all__ = ["NO_IMAGE", "OPEN", "TaskWidget"]
 
 NO_IMAGE = "Open an image, or try File > Open Sample > Deep Image Prior."
 LOADING = "Getting ready…"
-
-AFTERWARDS: Entries = {
-    "keep both": (
-        "Keep both",
-        "The result lies on top of the original; hold B to see what was before.",
-    ),
-    "hide the original": ("Hide original", "Only the result stays visible. Nothing is deleted."),
-}
-
-
-UNDER_WAY = "A run is under way. Stop it, or wait for its end."
+BUSY = "A run is under way."
+UNDER_WAY = f"{BUSY} Stop it, or wait for its end."
 
 
 class TaskWidget(QWidget):
@@ -91,15 +80,36 @@ class TaskWidget(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = unwrap(napari_viewer)
+        self._not_ready = LOADING
+        self._shown = False
+        self._wanted: Image | None = None  # is to be restored as soon as that is possible
+        # What ties the widget to a viewer that outlives it. Qt holds a lambda, and not the object of a
+        # bound method.
+        self._ties: list[Callable[[], object]] = []
+        ties = self._ties
+        self.destroyed.connect(lambda: [cut() for cut in ties])
+        self._make_parts()
+        self.form.lay_out(self.add_rows)
+        stack_up(self, (self.left_behind, self.form, self.what, self.controls, self.fold))
+        self.setMinimumWidth(260)
+        self._connect()
+        put_entries()
+        OPEN.add(self)
+        self.tie(lambda: OPEN.discard(self))
+        self._on_theme()
+        self._on_layer()
+        self._remembering = Remembering(self.TASK, self.preset, self.advanced.device, self.fold)
+        self._remembering.recall()
+        self._warmup = when_warm(self._on_warm, self._on_cold)
+        run = live_run(self.viewer, self.TASK)
+        if run is not None:  # begun in the console, or in a widget that was closed
+            self._on_begun(run)
+
+    def _make_parts(self) -> None:
         self.left_behind = LeftBehind(self.viewer)
-        self.layer = LayerChoice(self.viewer)
-        self.layer.setToolTip(f"The image to {self.TASK}. It is not changed; the result is a new layer.")
-        self.guide = GuideChoice(self.viewer)
-        self.preset = PresetChoice(self.PRESETS)
-        self.stacks = StackChoice(self.viewer, self.NEIGHBOURS)
-        self.stack = self.stacks.how
-        self.destination = Destination()
-        self.afterwards = choice(AFTERWARDS)
+        self.form = form = TaskForm(self.viewer, self.TASK, self.PRESETS, self.NEIGHBOURS)
+        self.rows, self.layer, self.guide, self.preset = form.rows, form.layer, form.guide, form.preset
+        self.stacks, self.destination, self.afterwards = form.stacks, form.destination, form.afterwards
         self.what = QLabel()
         self.what.setTextFormat(Qt.TextFormat.PlainText)
         self.what.setWordWrap(True)
@@ -111,20 +121,15 @@ class TaskWidget(QWidget):
         self.advanced = AdvancedForm()
         self.fold = QCollapsible("Advanced")
         self.fold.setDuration(0)
-        self._not_ready = LOADING
-        self._shown = False
-        self._wanted: Image | None = None  # is to be restored as soon as that is possible
-        # What ties the widget to a viewer that outlives it. Qt holds a lambda, and not the object of a
-        # bound method.
-        self._ties: list[Callable[[], object]] = []
-        ties = self._ties
-        self.destroyed.connect(lambda: [cut() for cut in ties])
-        self._lay_out()
+        frame = self.fold.layout()
+        assert frame is not None
+        frame.setContentsMargins(0, 0, 0, 0)
+        self.fold.addWidget(self.advanced)
 
+    def _connect(self) -> None:
         self.layer.currentIndexChanged.connect(self._on_layer)
         self.stacks.changed.connect(self.refresh)
         self.guide.changed.connect(self._on_guide)
-        self.guide.listed.connect(self._show_guide)
         self.destination.changed.connect(self.describe)
         self.stacks.looked_at.connect(self.describe)
         self.preset.currentIndexChanged.connect(self.show_preset)
@@ -141,44 +146,25 @@ class TaskWidget(QWidget):
         self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         RUNS.begun.connect(self._on_begun)
         self.tie(self.left_behind.let_go)
-        self.tie(self.layer.let_go)
-        self.tie(self.guide.let_go)
-        self.tie(self.stacks.let_go)
+        self.tie(self.form.let_go)
         self.tie(self.controls.let_go)
-        self.tie(self.controls.strip.let_go)
         self.tie(self.sheet.forget)
-        self.tie(self.controls.detail.let_go)
-        self.tie(self.controls.more.let_go)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
-        put_entries()
-        OPEN.add(self)
-        self.tie(lambda: OPEN.discard(self))
-        self._on_theme()
-        self._on_layer()
-        self._recall()
-        self.preset.activated.connect(self._on_preset_chosen)
-        self.advanced.device.activated.connect(self._on_device_chosen)
-        self.fold.toggleButton().clicked.connect(self._on_folded)
-        self._warmup = when_warm(self._on_warm, self._on_cold)
-        run = live_run(self.viewer, self.TASK)
-        if run is not None:  # begun in the console, or in a widget that was closed
-            self._on_begun(run)
+
+    def tie(self, cut: Callable[[], object]) -> None:
+        """Have `cut` called when the widget is gone; its runs go on."""
+        self._ties.append(cut)
 
     # ------------------------------------------------------------------------------------ what a task says
 
     def add_rows(self, form: QFormLayout) -> None:
-        """Make what the task asks besides, in rows of its own between the image and the preset."""
+        """Make what the task asks besides, in rows of its own between the image and the guide."""
 
     def settings(self) -> dict[str, Any]:
-        """Return what the form says, as keywords of the task's call; a task adds what it asks besides."""
-        return {
-            "preset": self.preset.currentData(),
-            "axes": self.axes(),
-            "neighbours": self.stacks.neighbours,
-            "guide": self.guide.layer,
-        } | self.advanced.settings()
+        """Return what is chosen, as keywords of the task's call; a task adds what it asks besides."""
+        return self.form.settings() | self.advanced.settings()
 
     def settings_of(self, run: Run) -> dict[str, Any]:
         """Return the keywords of the task's call that make what `run`, which is done, has made."""
@@ -202,7 +188,7 @@ class TaskWidget(QWidget):
         raise NotImplementedError
 
     def obstacle(self) -> str:
-        """Return what stands in the way of a start, in a sentence, or nothing; an image is chosen."""
+        """Return what stands in the way of this task, in a sentence, or nothing; an image is chosen."""
         return ""
 
     def details(self) -> str:
@@ -228,14 +214,14 @@ class TaskWidget(QWidget):
         """The layer that says what is to be restored, where there is one."""
         return None
 
-    # ------------------------------------------------------------------------------------ what it can be told
+    # -------------------------------------------------------------------------------------- what it begins
 
     def start(self) -> Run | None:
         """Begin a run with what is chosen; a notification says why not, when that can't be."""
         layer = self.layer.layer
         if layer is None or not self.ready:
             return None
-        return self._begin(layer, lambda: self.settings() | self._out, self.stacks.region)
+        return self._begin(layer, lambda: self.settings() | self.form.out, self.stacks.region)
 
     def choose_layer(self, layer: Image) -> bool:
         """Choose an image, unless a run is under way; return whether it is chosen."""
@@ -267,9 +253,8 @@ class TaskWidget(QWidget):
             return
         try:
             region, settings = self._looked_at(), self.settings()
-        except (ValueError, TypeError) as error:
-            show_error(str(error))
-            self.controls.tell(str(error))
+        except EXPECTED as error:
+            self._refuse(error)
             return
         self.sheet.begin(
             lambda preset: self._begin(layer, lambda: settings | {"preset": preset}, lambda: region)
@@ -282,7 +267,7 @@ class TaskWidget(QWidget):
             return None
         axes = run.region.axes
         return self._begin(
-            run.source, lambda: self.settings_of(run) | self._out, lambda: Region.of(run.source, axes)
+            run.source, lambda: self.settings_of(run) | self.form.out, lambda: Region.of(run.source, axes)
         )
 
     def run_again(self, recent: Recent) -> Run | None:
@@ -307,43 +292,34 @@ class TaskWidget(QWidget):
     ) -> Run | None:
         try:
             return self.begin(layer, settings(), region())
-        except (ValueError, TypeError, MemoryError, OSError) as error:
-            show_error(str(error))
-            self.controls.tell(str(error))
+        except EXPECTED as error:
+            self._refuse(error)
             return None
 
+    def _refuse(self, error: Exception) -> None:
+        show_error(str(error))
+        self.controls.tell(str(error))
+
     def _looked_at(self) -> Region:
-        assert self.layer.layer is not None
-        region = self.stacks.region(current=True)
-        if not self._in_parts:
-            return region
-        axes = self.stacks.axes()
-        return region.within(
-            in_sight(self.viewer, self.layer.layer, axes, self.enlargement, self.mask_in_use)
-        )
+        return self.form.looked_at(self.enlargement, self.mask_in_use)
+
+    # ----------------------------------------------------------------------------------------- what it shows
 
     @property
-    def _in_parts(self) -> bool:
-        """Whether what can be tried is a part of a plane or volume."""
-        chosen = self.stacks.chosen
-        return (
-            chosen is not None
-            and not chosen.problem
-            and is_large(chosen.shape, chosen.axes, self.enlargement)
-        )
-
-    def _offer_trial(self) -> None:
-        if self._in_parts:
-            kind, obstacle = PART, "" if self.viewer.dims.ndisplay == 2 else FLAT
-        else:
-            kind, obstacle = self.stacks.trial, ""
-        self.controls.offer_trial(kind, obstacle)
-        busy = "" if self.form.isEnabled() else "A run is under way."
-        self.sheet.offer(bool(kind and self.ALTERNATIVES), self._obstacle() or obstacle or busy)
+    def ready(self) -> bool:
+        """Whether torch is there."""
+        return not self._not_ready
 
     @property
-    def _out(self) -> dict[str, Any]:
-        return {"out": self.destination.path}
+    def in_the_way(self) -> str:
+        """All that may stand in the way of a start: the first of it, in a sentence, or nothing."""
+        if self.layer.layer is None:
+            return NO_IMAGE
+        return self._not_ready or self.form.problem or self.obstacle()
+
+    def description(self) -> str:
+        """Return what will be restored, in words, or nothing while that is not known."""
+        return self.form.describe(self.details) if self.ready else ""
 
     def refresh(self) -> None:
         """Look anew at what is chosen, and say what will be restored, and what stands in the way."""
@@ -352,99 +328,38 @@ class TaskWidget(QWidget):
     def describe(self) -> None:
         """Say what will be restored, and what stands in the way."""
         self.layer.follow = not self.asks_for_layers
-        self.controls.allow(self._obstacle())
+        self.controls.allow(self.in_the_way)
         self._offer_trial()
-        description, guide = self._description(), self.guide.layer
-        guided = f", guided by '{guide.name}'" if description and guide is not None else ""
-        self.what.setText(description + guided)
+        description, guide = self.description(), self.guide.layer
+        by = f", guided by '{guide.name}'" if description and guide is not None else ""
+        self.what.setText(description + by)
+
+    def _offer_trial(self) -> None:
+        kind, obstacle = self.form.trial(self.enlargement)
+        self.controls.offer_trial(kind, obstacle)
+        busy = "" if self.form.isEnabled() else BUSY
+        self.sheet.offer(bool(kind and self.ALTERNATIVES), self.in_the_way or obstacle or busy)
 
     def show_preset(self) -> None:
         """Show in *Advanced* what the preset decides."""
-        if self.ready:
-            from napari_dip.engine import presets
-            from napari_dip.presets import choose_preset
+        if not self.ready:  # to know takes torch
+            return
+        from napari_dip.engine import presets
+        from napari_dip.presets import choose_preset
 
-            kind = self.presets() if self.guide.layer is None else presets.guided(self.presets())
-            try:
-                chosen = choose_preset(self.preset.currentData(), self.TASK, kind)
-            except ValueError as error:  # a file of the user's that is damaged
-                self.controls.tell(str(error)[:1].upper() + str(error)[1:])
-                return
-            self.advanced.show_preset({**chosen.rest, **chosen.engine.to_dict()})
+        kind = self.presets() if self.guide.layer is None else presets.guided(self.presets())
+        try:
+            chosen = choose_preset(self.preset.currentData(), self.TASK, kind)
+        except ValueError as error:  # a file of the user's that is damaged
+            self.controls.tell(sentence(error))
+            return
+        self.advanced.show_preset({**chosen.rest, **chosen.engine.to_dict()})
 
     def offer_presets(self) -> None:
         """Offer the package's presets and the user's own."""
-        if not self.ready:  # to look for them takes torch
-            return
-
-        from napari_dip.presets import names
-
-        chosen = self.preset.currentData()
-        own = {name: (f"{name} (own)", "A preset of yours.") for name in names(self.TASK)}
-        offer(self.preset, {**self.PRESETS, **own})
-        self.preset.setCurrentIndex(max(0, self.preset.findData(chosen)))
-        self.show_preset()
-
-    def tie(self, cut: Callable[[], object]) -> None:
-        """Have `cut` called when the widget is gone; its runs go on."""
-        self._ties.append(cut)
-
-    @property
-    def ready(self) -> bool:
-        """Whether torch is there."""
-        return not self._not_ready
-
-    def volumes(self) -> bool | None:
-        """Return whether a stack is taken as volumes; None where there is no stack."""
-        chosen = self.stacks.chosen
-        return None if chosen is None or not chosen.free else chosen.in_volumes
-
-    def axes(self) -> str | None:
-        """Return the axes, when the user wants them otherwise than the layer's labels say."""
-        layer = self.layer.layer
-        if layer is None:
-            return None
-        chosen, (own, _) = self.stacks.axes(), axes_of(layer)
-        return None if chosen.names == own.names else chosen.names
-
-    # ------------------------------------------------------------------------------------------------ layout
-
-    def _lay_out(self) -> None:
-        self.form = QWidget()
-        self.rows = QFormLayout(self.form)
-        self.rows.setContentsMargins(0, 0, 0, 0)
-        self.rows.setVerticalSpacing(4)
-        self.rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self.rows.addRow("Image", self.layer)
-        self.stacks.add_to(self.rows)
-        self.add_rows(self.rows)
-        self.rows.addRow("Guide", self.guide)
-        self.rows.addRow("Preset", self.preset)
-        self.rows.addRow("Result", self.destination)
-        self.rows.addRow("Then", self.afterwards)
-        frame = self.fold.layout()
-        assert frame is not None
-        frame.setContentsMargins(0, 0, 0, 0)
-        self.fold.addWidget(self.advanced)
-
-        content = QWidget()
-        inner = QVBoxLayout(content)
-        inner.setContentsMargins(6, 6, 6, 6)
-        inner.setSpacing(8)
-        # A form layout would give a label of several lines too little room when other rows come and go.
-        for part in (self.left_behind, self.form, self.what, self.controls, self.fold):
-            inner.addWidget(part)
-        inner.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it scrolls to what the Tab key comes to
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-        self.setMinimumWidth(260)
+        if self.ready:
+            self.preset.offer_own()
+            self.show_preset()
 
     # ------------------------------------------------------------------------------------------- connections
 
@@ -460,76 +375,24 @@ class TaskWidget(QWidget):
         self.advanced.show_devices(devices)
         self._on_layer()
         self.offer_presets()
-        self._recall()
+        self._remembering.recall()
         wanted, self._wanted = self._wanted, None
         if wanted is not None and wanted in self.viewer.layers:
             self.start_on(wanted)
-
-    def _recall(self) -> None:
-        """Choose what was chosen in the last session, as far as it is there."""
-        known = recall(self.TASK)
-        if known.get("advanced") and not self.fold.isExpanded():
-            self.fold.expand(animate=False)
-        for box, name in ((self.preset, "preset"), (self.advanced.device, "device")):
-            at = box.findData(known[name]) if name in known else -1
-            if at >= 0:
-                box.setCurrentIndex(at)
-
-    def _on_preset_chosen(self) -> None:
-        remember(self.TASK, preset=self.preset.currentData())
-
-    def _on_device_chosen(self) -> None:
-        remember(self.TASK, device=self.advanced.device.currentData())
-
-    def _on_folded(self) -> None:
-        remember(self.TASK, advanced=self.fold.isExpanded())
 
     def _on_cold(self, error: Exception) -> None:
         self._not_ready = f"PyTorch could not be loaded: {error}"
         self.refresh()
 
     def _on_layer(self) -> None:
-        layer = self.layer.layer
-        self.stacks.show(layer if self.ready else None)
-        stack = layer is not None and layer.ndim > 2
-        self.rows.setRowVisible(self.destination, stack)
-        if not stack:
-            self.destination.choose(None)
-        self.sheet.keep_for(layer)
-        self.guide.show_for(layer)
-        self._show_guide()
+        self.form.show_for(self.ready)
+        self.sheet.keep_for(self.layer.layer)
         self.refresh()
 
     def _on_guide(self) -> None:
         self.controls.tell("")  # of what was in the way before
         self.show_preset()
         self.refresh()
-
-    def _show_guide(self) -> None:
-        # Results of this image alone are no reason to ask.
-        self.rows.setRowVisible(self.guide, self.guide.offers_fresh)
-
-    def _obstacle(self) -> str:
-        if self.layer.layer is None:
-            return NO_IMAGE
-        return self._not_ready or self.stacks.problem or self._guide_problem() or self.obstacle()
-
-    def _guide_problem(self) -> str:
-        try:
-            return self.guide.problem(self.stacks.region())
-        except ValueError:  # the planes or axes make no sense, which is told
-            return ""
-
-    def _description(self) -> str:
-        layer = self.layer.layer
-        if layer is None or not self.ready or self.stacks.problem:
-            return ""
-        try:
-            parts = (self.stacks.describe(), self.details(), self.destination.details)
-            sentence = ", ".join(part for part in parts if part)
-        except ValueError as error:
-            sentence = str(error)
-        return sentence[:1].upper() + sentence[1:]
 
     def _on_begun(self, run: Run) -> None:
         """Follow a run in this window, also one that the console began, unless another is being followed."""
@@ -548,7 +411,7 @@ class TaskWidget(QWidget):
     def _on_chosen(self, run: Run, alternative: Alternative) -> None:
         """Go on from the alternative that was chosen, if no run is under way."""
         self.preset.setCurrentIndex(self.preset.findData(alternative.preset))
-        self._on_preset_chosen()
+        self._remembering.on_preset()
         if self.controls.run is not run and (self.controls.run is None or self.controls.run.done):
             self.controls.follow(run)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from napari.layers import Image
 
-__all__ = ["KEY_BEFORE", "show_before_on_key"]
+__all__ = ["show_before_on_key"]
 
 # Before. napari itself uses it for Labels and Shapes layers alone.
 KEY_BEFORE = "B"

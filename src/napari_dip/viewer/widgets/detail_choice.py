@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QWidget
 from napari_dip.detail import Detail
 from napari_dip.viewer.detail import END, detail_at, position_of, when_prepared
 from napari_dip.viewer.runs import Run
+from napari_dip.viewer.widgets.narrow import silently
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import how_detailed
 
@@ -94,9 +95,8 @@ class DetailChoice(QWidget):
             self.hide()
             return
         if detail_at(self.slider.value()) != run.detail:
-            self.slider.blockSignals(True)
-            self.slider.setValue(position_of(run.detail))
-            self.slider.blockSignals(False)
+            with silently(self.slider):
+                self.slider.setValue(position_of(run.detail))
         self.slider.setEnabled(self._prepared)
         self.automatic.setEnabled(self._prepared and run.detail != 0)
         self.said.setText(how_detailed(run.detail) if self._prepared else "getting ready…")

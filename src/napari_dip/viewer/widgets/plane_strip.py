@@ -10,8 +10,9 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QMouseEvent, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_dip.viewer.stacks import PlanesToDo
+from napari_dip.viewer.planes_to_do import PlanesToDo
 from napari_dip.viewer.widgets.theme import Colours
+from napari_dip.viewer.words import capital
 
 __all__ = ["PlaneStrip"]
 
@@ -70,7 +71,7 @@ class PlaneStrip(QWidget):
         else:
             how = "as it was" if planes.over else "to do"
             click = click if planes.over else "Click to look at it, and it is next."
-        return f"{where[:1].upper()}{where[1:]}: {how}.\n{click}"
+        return f"{capital(where)}: {how}.\n{click}"
 
     def plane_at(self, x: float) -> int:
         """Return the number of the plane whose cell is at `x`."""
@@ -93,10 +94,9 @@ class PlaneStrip(QWidget):
         with QPainter(self) as painter:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.fillRect(QRectF(0, 0, self.width(), CELL), QColor(colours.background))
-            for number, done in enumerate(planes.done):
-                painter.fillRect(
-                    self.cell(number), QColor(colours.accent_bright if done else colours.surface)
-                )
+            for first, last in self._alike(planes.done):
+                colour = colours.accent_bright if planes.done[first] else colours.surface
+                painter.fillRect(self.cell(first).united(self.cell(last)), QColor(colour))
             if planes.under_way is not None:
                 painter.fillRect(self._mark(planes.under_way), QColor(colours.signal))
             shown = planes.looked_at(self._viewer)
