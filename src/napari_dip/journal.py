@@ -144,7 +144,7 @@ class Journal:
             return [{}]  # no journal of ours
 
 
-# ------------------------------------------------------------------------- -------- what a line may say
+# ---------------------------------------------------------------------------------- what a line may say
 
 
 def _asked(said: Any) -> dict[str, Any]:
