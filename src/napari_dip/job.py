@@ -184,7 +184,8 @@ class Job:
         self._asked = asked = Inpaint.of(mask.copy(), self.axes, self.image.shape, task.damage, task.denoise)
         if self.last is None or asked.denoise:
             return False
-        self._piece.show_mask(asked, self._result[self._piece.part.goes])
+        piece = self._piece  # the thread of the run may go over to another one at any moment
+        piece.show_mask(asked, self._result[piece.part.goes])
         return True
 
     def __iter__(self) -> Generator[Step]:
