@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from napari_dip.engine.components import shown
 from napari_dip.engine.noise import Noise
+from napari_dip.engine.noises import Noises
 from napari_dip.engine.patches import nonlocal_bayes
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import Intensities, cast
 from napari_dip.images.noise import structure_in
+from napari_dip.images.stains import Stains
 from napari_dip.parts import Index
 
 __all__ = ["MOST_BYTES", "Detail", "Plane", "check_detail", "memory_of"]
@@ -103,8 +105,8 @@ class Plane:
     automatic: NDArray[Any] = field(repr=False)
     known: NDArray[np.bool_] = field(repr=False)
     axes: Axes
-    intensities: Intensities
-    noise: Noise
+    intensities: Intensities | Stains
+    noise: Noise | Noises
     device: str
     residual: float | None
 
@@ -128,10 +130,10 @@ class Plane:
         pilot = torch.from_numpy(intensities.normalise(result))[None].to(self.device)
         noisy = torch.from_numpy(intensities.normalise(image))[None].to(self.device)
         seen = torch.from_numpy(np.ascontiguousarray(known))[None].to(self.device)
-        noise = self.noise.rescaled(intensities.zero, intensities.unit).times(STRONGER)
+        noise = intensities.of_noise(self.noise).times(STRONGER)
         smooth = nonlocal_bayes(torch.where(seen, noisy, pilot), pilot, noise)[0].cpu().numpy()
         kind = _working(self.automatic.dtype)
-        change = intensities.restore(self.axes.from_engine(smooth), kind) - self.automatic.astype(kind)
+        change = self.axes.from_engine(intensities.restore(smooth, kind)) - self.automatic.astype(kind)
         return _Way.of(change, self._removed, self.known)
 
     def _way(self, detail: float) -> _Way:
@@ -166,7 +168,12 @@ class Plane:
             detail = 0
         parts = (self.removed_at(detail), self.automatic, self.known)
         stains = zip(*(self.axes.to_engine(part) for part in parts), strict=True)
-        return float(np.mean([structure_in(away, level, self.noise, known) for away, level, known in stains]))
+        found = [
+            structure_in(away, level, self.noise.of(channel), known)
+            for channel, (away, level, known) in enumerate(stains)
+            if known.any()
+        ]
+        return float(np.mean(found))
 
     def prepare(self) -> None:
         """Work out all pictures now."""

@@ -358,9 +358,8 @@ class Job:
         if not known.any() or not self.task.needed(known):
             self._result.as_it_was(part.where, part.goes)
             return None
-        values = block[known]
-        if values.min() == values.max():
-            flat = np.full(under.shape, values[0])
+        flat = self._flat(block, known, under)
+        if flat is not None:
             self._result[part.goes] = self.task.compose(block, cast(flat, self.dtype), known, part.where)
             return None
         if self._measured is None or self._measured.of != (part.index, self.task):
@@ -371,6 +370,19 @@ class Job:
             self._source, part, block, self.task, self._measured, self.guide, self.factors, self.dtype, under
         )
         return self._piece.problem()
+
+    def _flat(self, block: np.ndarray, known: np.ndarray, under: np.ndarray) -> np.ndarray | None:
+        """Return what stands in the result for a part of one intensity, None where there is something in it.
+
+        Each channel may have its own; one of which nothing is known stays as it is.
+        """
+        stains = [self.axes.to_engine(one) for one in (block, known, under)]
+        values = [one[seen] for one, seen in zip(*stains[:2], strict=True)]
+        if any(one.size and one.min() < one.max() for one in values):
+            return None
+        pairs = zip(values, stains[2], strict=True)
+        flat = [np.full(one.shape, own[0]) if own.size else one for own, one in pairs]
+        return self.axes.from_engine(np.stack(flat))
 
     def _warn_of_shift(self, measured: Measured) -> None:
         if measured.apart is not None:
@@ -395,7 +407,7 @@ class Job:
     def _judge(self, run: int) -> None:
         """Take down how well the run's result explains what was measured."""
         assert self.last is not None and self._measured is not None
-        residual = self.last.iterate.residual() * self._measured.intensities.unit
+        residual = self._piece.residual(self.last.iterate.residuals())
         past = self._history.of[run]
         past.residual, past.noise = residual, self._measured.level
 

@@ -90,9 +90,9 @@ def restore_lazily(plan: Plan) -> Restoration:
 
 def _refuse_cut(plan: Plan) -> None:
     """Refuse chunks that part planes from their neighbours, or channels from the others."""
-    source = Source(plan.image, plan.axes, plan.neighbours or 0, plan.together)
+    source = Source(plan.image, plan.axes, plan.neighbours or 0)
     along = [source.along] if plan.neighbours else []
-    along += [plan.axes.channel] if plan.together else []
+    along += [plan.axes.channel] if plan.axes.stains else []
     cut = [axis for axis in along if axis is not None and len(plan.image.chunks[axis]) > 1]
     if cut:
         what = f"neighbours={plan.neighbours}" if plan.neighbours else "channels='together'"

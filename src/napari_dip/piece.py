@@ -11,11 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from napari_dip.engine.filters import smooth_fill
+from napari_dip.engine.noises import Noises
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.uncertainty import Guess
 from napari_dip.images.guides import Guide
 from napari_dip.images.intensities import cast
-from napari_dip.parts import Index, Part
+from napari_dip.images.stains import Stains
+from napari_dip.parts import Part
 from napari_dip.source import Measured, Source
 from napari_dip.tasks import Inpaint, Task
 
@@ -68,6 +70,11 @@ class Piece:
         self.measured, self.guide, self.factors, self.dtype = measured, guide, factors, dtype
         self._under = under
         self.known = task.known(self.block, part.where)
+        planes = self.axes.to_engine(self.known)
+        self._known = planes.reshape(len(planes), -1).any(1)
+        self._there = np.ones_like(self._known)
+        if isinstance(measured.intensities, Stains):  # in which there is nothing, no run is made of them
+            self._there = self._known & measured.intensities.vary
 
     def asked(self, task: Task) -> Piece:
         """Return the same part of which something else is asked."""
@@ -90,50 +97,45 @@ class Piece:
         knowns = [self.known] + [
             self.task.known(block, other) for block, other in zip(blocks[1:], others, strict=True)
         ]
-        planes = [
-            self._normalised(index, self.axes.to_engine(block), bool(known.any()))
-            for index, block, known in zip((where, *others), blocks, knowns, strict=True)
-        ]
+        planes = np.concatenate([measured.intensities.normalise(self.axes.to_engine(one)) for one in blocks])
         known = np.concatenate([self.axes.to_engine(one) for one in knowns])
+        unit, noise = measured.intensities.unit, measured.intensities.of_noise(measured.noise)
         apart = self.source.apart(where, measured)
         if apart is not None:
-            apart = (apart / measured.intensities.unit).astype(np.float32)
+            apart = (apart / unit).astype(np.float32)
+        if isinstance(noise, Noises):
+            there = np.tile(self._there, len(blocks)) & known.reshape(len(known), -1).any(1)
+            planes, known = planes[there], known[there]
+            each = zip(noise.each * len(blocks), there, strict=True)
+            noise = Noises(tuple(one for one, is_there in each if is_there))
+            apart = None if apart is None else apart[there]
         return Problem(
-            torch.from_numpy(np.where(known, np.concatenate(planes), 0).astype(np.float32)),
+            torch.from_numpy(np.where(known, planes, 0).astype(np.float32)),
             None if known.all() else torch.from_numpy(known),
             self.task.operator(self.axes),
             None if self.guide is None else torch.from_numpy(self.guide[self.part.goes].copy()),
-            noise=measured.noise.rescaled(measured.intensities.zero, measured.intensities.unit),
-            quantised=self.task.quantised(measured.intensities.unit, where),
+            noise=noise,
+            quantised=self.task.quantised(unit, where) if isinstance(unit, float) else None,
             apart=None if apart is None else torch.from_numpy(apart),
         )
 
-    def _normalised(self, where: Index, planes: NDArray[Any], known: bool) -> NDArray[Any]:
-        """Return what goes with the part, or itself, in the engine's intensities."""
-        measured, channel = self.measured, self.axes.channel
-        another = channel is not None and where[channel] != self.part.where[channel]
-        if channel is None or not another or not known:  # what is not known has no brightness of its own
-            return measured.intensities.normalise(planes)
-        index = self.part.index
-        of_channel = (*index[:channel], where[channel], *index[channel + 1 :])
-        other = self.source.measure(of_channel, self.task, None)
-        # Another stain has its own brightness, and is shrunk until its noise is not above this one's.
-        noise = [one.level / one.intensities.unit for one in (measured, other)]
-        part = min(1.0, noise[0] / noise[1]) if noise[1] > 0 else 1.0
-        return np.asarray(0.5 + part * (other.intensities.normalise(planes) - 0.5), dtype=np.float32)
-
     def restored(self, estimate: torch.Tensor) -> NDArray[Any]:
         """Return what stands in the result for an estimate of the engine's."""
-        if self.source.company:
-            estimate = estimate[:1]
-        estimate = self._framed(estimate)
-        pixels = self.measured.intensities.restore(self.axes.from_engine(estimate.numpy()), self.dtype)
+        own = self._all(self._framed(estimate[: self._own]).numpy(), 0.5)
+        pixels = self.axes.from_engine(self.measured.intensities.restore(own, self.dtype))
         pixels = cast(self._laid(pixels, self._under), self.dtype)
+        pixels = self._known_or(pixels, self._under)
         return self.task.compose(self.block, pixels, self.known, self.part.where)
 
     def estimated(self, restored: NDArray[Any]) -> torch.Tensor:
         """Return the engine's estimate for which `restored` stands in the result."""
-        return torch.from_numpy(self.measured.intensities.normalise(self.axes.to_engine(restored)))
+        planes = self.measured.intensities.normalise(self.axes.to_engine(restored))
+        return torch.from_numpy(planes[self._there])
+
+    def residual(self, squares: Sequence[float]) -> float:
+        """Return the root mean square, in the image's units, for mean squares of the problem's channels."""
+        units = np.broadcast_to(np.ravel(self.measured.intensities.unit), self._there.shape)[self._there]
+        return float(np.sqrt(np.mean(units**2 * squares[: self._own])))
 
     def proper(
         self, problem: Problem, guesses: Sequence[Guess], anew: torch.Tensor | None
@@ -141,17 +143,19 @@ class Piece:
         """Return a problem and guesses at its solution without what only goes with the part."""
         if not self.source.company:
             return problem, list(guesses), anew
-        known = None if problem.known is None else problem.known[:1]
+        own = self._own
+        known = None if problem.known is None else problem.known[:own]
         alone = [
             replace(
                 one,
-                image=one.image[:1],
-                unseen=one.unseen and replace(one.unseen, errors=one.unseen.errors[:1]),
+                image=one.image[:own],
+                unseen=one.unseen and replace(one.unseen, errors=one.unseen.errors[:own]),
             )
             for one in guesses
         ]
-        problem = replace(problem, measurement=problem.measurement[:1], known=known)
-        return problem, alone, None if anew is None else anew[:1]
+        noise = None if problem.noise is None else problem.noise.first(own)
+        problem = replace(problem, measurement=problem.measurement[:own], known=known, noise=noise)
+        return problem, alone, None if anew is None else anew[:own]
 
     def show_mask(self, asked: Inpaint, shown: NDArray[Any]) -> None:
         """Let pixels of a result show a mask that no run has taken up yet; they are changed.
@@ -168,11 +172,32 @@ class Piece:
 
     def unsure(self, deviation: torch.Tensor, under: NDArray[Any]) -> NDArray[np.float32]:
         """Return the standard deviations of what stands in the result, for those of the engine's estimate."""
-        unit = self.measured.intensities.unit
-        pixels = self.axes.from_engine(deviation.numpy()) * unit
-        noise = np.sqrt(self.measured.noise.variance(self.block.astype(np.float64)))
-        pixels = self.task.unsure(self._laid(pixels, under), noise, self.known)
+        deviations = self._all(deviation.numpy(), 0.0) * self.measured.intensities.unit
+        pixels = self._laid(self.axes.from_engine(deviations), under)
+        block = torch.from_numpy(self.axes.to_engine(self.block).astype(np.float64))
+        noise = self.axes.from_engine(self.measured.noise.variance(block[None])[0].sqrt().numpy())
+        pixels = self.task.unsure(self._known_or(pixels, np.nan), noise, self.known)
         return np.asarray(pixels, dtype=np.float32)
+
+    @property
+    def _own(self) -> int:
+        """How many of the problem's channels are the part's; the others go with it."""
+        return int(self._there.sum())
+
+    def _all(self, own: NDArray[Any], else_: float) -> NDArray[Any]:
+        """Return all channels of the part, with a number in those that the problem doesn't have."""
+        if self._there.all():
+            return own
+        planes = np.full((len(self._there), *own.shape[1:]), else_, own.dtype)
+        planes[self._there] = own
+        return planes
+
+    def _known_or(self, pixels: NDArray[Any], otherwise: Any) -> NDArray[Any]:
+        """Return pixels, or something else in channels of which nothing is known."""
+        if self._known.all():
+            return pixels
+        known = self._known.reshape(-1, *(1,) * len(self.axes.spatial))
+        return np.where(self.axes.from_engine(known), pixels, otherwise)
 
     def _laid(self, pixels: NDArray[Any], under: NDArray[Any]) -> NDArray[Any]:
         """Return pixels laid over what is there already: of a tile, its rim is let through."""

@@ -53,8 +53,6 @@ class Plan:
     neighbours
         How many planes on each side are restored along with each plane of a stack, which they say more about;
         None and 0 for none. With a number, the axes have no depth.
-    together
-        Whether the channels of a plane or volume are restored along with one another.
     detail
         How smooth each plane or volume is to be, as `napari_dip.detail.Detail.at` takes it.
     uncertainty
@@ -79,7 +77,6 @@ class Plan:
     tile: int | None = None
     warm: bool = True
     neighbours: int | None = None
-    together: bool = False
     detail: float = 0.0
     uncertainty: int = 0
     guide: Guide | None = None
@@ -99,7 +96,7 @@ class Plan:
 
     def source(self) -> Source:
         """Return the image, to be read part by part."""
-        return Source(self.image, self.axes, self.neighbours or 0, self.together)
+        return Source(self.image, self.axes, self.neighbours or 0)
 
     def in_full(self, engine: Settings, tile: int | None) -> dict[str, Any]:
         """Return the complete settings, plain JSON, in the words of the verbs of `napari_dip`.
@@ -119,7 +116,7 @@ class Plan:
             "tile": tile,
             "warm": self.warm,
             "neighbours": self.neighbours,
-            "channels": "together" if self.together else "apart",
+            "channels": "together" if self.axes.stains else "apart",
             **({"detail": self.detail} if self.detail else {}),
             **({"uncertainty": self.uncertainty} if self.uncertainty else {}),
             **({} if self.guide is None else {"guided_by": self.guide.fingerprint}),
@@ -128,8 +125,8 @@ class Plan:
 
     def memory(self, engine: Settings, size: Sequence[int]) -> int:
         """Return about how many bytes a run on so many pixels of the image would take."""
-        channels = 3 if self.axes.joint_channels else 1 + self.source().company
-        problem = Problem(torch.empty(channels, *size, device="meta"), operator=self.task.operator(self.axes))
+        measurement = torch.empty(self.source().channels, *size, device="meta")
+        problem = Problem(measurement, operator=self.task.operator(self.axes))
         if self.guide is not None:
             problem = replace(problem, guide=torch.empty(self.guide.channels, *size, device="meta"))
         return memory_of(problem, engine)

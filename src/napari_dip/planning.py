@@ -202,6 +202,8 @@ def _plan(
     settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
     rest = {name: settings.pop(name, None) for name in OF_JOBS}
     _refuse_unusable(rest)
+    if rest["channels"] == "together":
+        axes = _together(axes, given, task)
     detail = 0.0 if rest["detail"] is None else check_detail(rest["detail"])
     if detail and not task.adjustable:
         raise ValueError(
@@ -231,7 +233,6 @@ def _plan(
         tile=None if rest["tile"] is None else int(rest["tile"]),
         warm=rest["warm"] is None or bool(rest["warm"]),
         neighbours=rest["neighbours"],
-        together=rest["channels"] == "together",
         detail=detail,
         uncertainty=runs,
         guide=_guide(rest["guide"], rest["guided_by"], task, given, axes),
@@ -259,6 +260,20 @@ def _refuse_unusable(rest: Mapping[str, Any]) -> None:
         )
     if not isinstance(rest["warm"], bool | np.bool_ | None):
         raise ValueError(f"warm must be True or False, but is {shown(rest['warm'])}.")
+
+
+def _together(axes: Axes, given: Given, task: Task) -> Axes:
+    """Return the axes with all channels of a plane or volume for one run."""
+    if axes.channel is None or axes.joint_channels:
+        raise ValueError(
+            "channels='together' is for an image with a channel axis, but this is "
+            f"{axes.describe(given.array.shape)}. Leave it out, or call an axis C, as in axes='CYX'."
+        )
+    if isinstance(task, Deblock) and task.table is not None:
+        raise ValueError(
+            "channels='together' is not for JPEG files, whose table is that of one channel: leave one of them out."
+        )
+    return axes.together()
 
 
 def _runs(uncertainty: Any, task: Task, detail: float) -> int:

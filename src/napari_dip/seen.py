@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, ClassVar
 
 from napari_dip.canvas import Canvas
@@ -127,7 +129,7 @@ class Look:
         image = it.best()
         error = activation = None
         if self.features.unit is None:
-            error = it.residual()
+            error = math.sqrt(fmean(it.residuals()))
         else:
             activation = float(self.features(image[None]))
             if activation == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_dip.engine.noises import Noises
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import Intensities
 from napari_dip.images.noise import Noise, estimate_noise, noise_of
 from napari_dip.images.repeats import Drift, Repeated, shift_between
+from napari_dip.images.stains import Stains
 from napari_dip.parts import Index
 from napari_dip.tasks import Task
 
@@ -25,9 +28,9 @@ class Measured:
     """What was measured of a plane or volume, and for which task."""
 
     of: tuple[Index, Task]
-    intensities: Intensities
-    noise: Noise
-    level: float  # of the noise, at the mean intensity
+    intensities: Intensities | Stains
+    noise: Noise | Noises
+    level: float  # of the noise, at the mean intensity; of stains the root mean square
     drifts: tuple[Drift, ...] = ()  # between two captures, of each channel of the plane
     apart: tuple[float, ...] | None = (
         None  # how far two captures lie apart, in pixels along each spatial axis
@@ -46,35 +49,34 @@ class Source:
         Which axis is which.
     neighbours
         How many planes on each side of each plane go with it.
-    together
-        Whether the other channels of a plane or volume go with it.
     """
 
     image: Any
     axes: Axes
     neighbours: int = 0
-    together: bool = False
 
     def __post_init__(self) -> None:
-        if self.neighbours and (
-            len(self.axes.spatial) != 2 or self.axes.joint_channels or not self.axes.stack
-        ):
+        axes = self.axes
+        coloured = axes.joint_channels and not axes.stains
+        if self.neighbours and (len(axes.spatial) != 2 or coloured or not axes.stack):
             raise ValueError(
                 f"neighbours={self.neighbours} is for a stack that is restored plane by plane, but this is "
-                f"{self.axes.describe(self.shape)}. Leave it out, or name the axes otherwise."
-            )
-        if self.together and (self.axes.channel is None or self.axes.joint_channels):
-            raise ValueError(
-                "channels='together' is for an image with a channel axis, but this is "
-                f"{self.axes.describe(self.shape)}. Leave it out, or call an axis C, as in axes='CYX'."
+                f"{axes.describe(self.shape)}. Leave it out, or name the axes otherwise."
             )
 
     @property
     def company(self) -> int:
         """How many planes or volumes go with each."""
-        channel = self.axes.channel
-        others = self.shape[channel] - 1 if self.together and channel is not None else 0
-        return others + (2 * self.neighbours if self.along is not None else 0)
+        return 2 * self.neighbours if self.along is not None else 0
+
+    @property
+    def channels(self) -> int:
+        """How many channels a run of the engine has, with those of what goes with a plane."""
+        axes = self.axes
+        own = 1
+        if axes.joint_channels and axes.channel is not None:
+            own = self.shape[axes.channel] if axes.stains else 3
+        return own * (1 + self.company)
 
     @property
     def along(self) -> int | None:
@@ -87,7 +89,7 @@ class Source:
         Beyond the ends of the stack the planes are mirrored.
         """
         found = [index]
-        axis, channel = self.along, self.axes.channel
+        axis = self.along
         if self.neighbours and axis is not None:
             at, last = index[axis], self.shape[axis] - 1
             assert isinstance(at, int)
@@ -95,9 +97,6 @@ class Source:
                 for i in (at - away, at + away):
                     mirrored = last - abs(last - abs(i) % (2 * last))
                     found.append((*index[:axis], mirrored, *index[axis + 1 :]))
-        if self.together and channel is not None:
-            others = (i for i in range(self.shape[channel]) if i != index[channel])
-            found += [(*index[:channel], i, *index[channel + 1 :]) for i in others]
         return found
 
     def __getitem__(self, index: Index) -> NDArray[Any]:
@@ -144,22 +143,34 @@ class Source:
         if not known.all():
             block = np.where(known, block, np.nan)
         block = self.axes.to_engine(block)
-        intensities = Intensities.of(block)
         middle = len(block) // 2  # one channel stands for the three of a colour image: this one is green
         drifts: tuple[Drift, ...] = ()
+        halves: Sequence[NDArray[Any] | None] = [None] * len(block)
         shift = None
         if isinstance(self.image, Repeated):
             apart = self.axes.to_engine(self.image.apart(index))
             drifts = tuple(Drift.between(mean, half) for mean, half in zip(block, apart, strict=True))
-            mean, half = block[middle].astype(np.float64), np.where(np.isfinite(block), apart, np.nan)[middle]
-            shift = shift_between(mean + half, mean - half)
-            if noise is None:
-                left = drifts[middle].taken_from(mean, half)
-                with suppress(ValueError):  # so little is known in both that one alone says more
-                    noise = noise_of([(mean, np.where(np.isfinite(half), left, np.nan))])
-        noise = noise or estimate_noise(block[middle])
-        variance = float(noise.variance(block[np.isfinite(block)].mean(dtype=np.float64)))
-        return Measured((index, task), intensities, noise, math.sqrt(variance), drifts, shift)
+            halves = list(np.where(np.isfinite(block), apart, np.nan))
+            mean = block[middle].astype(np.float64)
+            shift = shift_between(mean + halves[middle], mean - halves[middle])
+
+        def noise_in(channel: int) -> Noise:
+            drift = drifts[channel] if drifts else None
+            return noise or _noise_in(block[channel], halves[channel], drift)
+
+        def level(own: Noise, pixels: NDArray[Any]) -> float:
+            known = pixels[np.isfinite(pixels)]
+            return math.sqrt(float(own.variance(known.mean(dtype=np.float64)))) if known.size else 0.0
+
+        if self.axes.stains:
+            each = tuple(noise_in(channel) for channel in range(len(block)))
+            levels = [level(own, pixels) for own, pixels in zip(each, block, strict=True)]
+            there = [one**2 for one, pixels in zip(levels, block, strict=True) if np.isfinite(pixels).any()]
+            mean_level = math.sqrt(sum(there) / len(there))
+            stains = Stains.of(block, levels)
+            return Measured((index, task), stains, Noises(each), mean_level, drifts, shift)
+        of_all = noise_in(middle)
+        return Measured((index, task), Intensities.of(block), of_all, level(of_all, block), drifts, shift)
 
     def apart(self, where: Index, measured: Measured) -> NDArray[np.float64] | None:
         """Return half of what two captures of a part differ by, less their drift; None where there is one.
@@ -179,6 +190,18 @@ class Source:
         place = [f"{name} {i}" for name, i in zip(self.axes.names, index, strict=True) if isinstance(i, int)]
         place = [text.removeprefix("Q ") for text in place]
         return f"{kind} {', '.join(place)} of the image" if place else "the image"
+
+
+def _noise_in(mean: NDArray[Any], half: NDArray[Any] | None, drift: Drift | None) -> Noise:
+    """Measure the noise of a channel, by what two captures of it differ by if there are two."""
+    if not np.isfinite(mean).any():
+        return Noise(0.0, 0.0, 0.0)
+    if half is not None and drift is not None:
+        mean = mean.astype(np.float64)
+        left = drift.taken_from(mean, half)
+        with suppress(ValueError):  # so little is known in both that one alone says more
+            return noise_of([(mean, np.where(np.isfinite(half), left, np.nan))])
+    return estimate_noise(mean)
 
 
 def _sentence(error: Exception) -> str:

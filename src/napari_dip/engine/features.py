@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from napari_dip.engine.likelihoods import Likelihood
 from napari_dip.engine.noise import Noise
+from napari_dip.engine.noises import Noises
 from napari_dip.engine.operators import Operator
 
 __all__ = ["Excitement", "Features", "device_of"]
@@ -164,7 +165,7 @@ class Excitement(Likelihood):
     name: ClassVar[str] = "excitement"
 
     def __call__(
-        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | Noises | None
     ) -> Tensor:
         return -prediction
 

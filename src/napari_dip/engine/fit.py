@@ -288,11 +288,11 @@ class Fit:
             return self.estimate
         return self._corrected(self.kept["average"], self.kept["parts"])
 
-    def residual(self) -> float:
-        """Return the root mean square over the known pixels of the best average's residual."""
-        known = self.problem.weights
-        errors = (self.problem.operator(self.best) - self.problem.filled).square() * known
-        return float((errors.sum() / known.sum()).sqrt())
+    def residuals(self) -> Tensor:
+        """Return the mean square over each channel's known pixels of the best average's residual."""
+        known, space = self.problem.weights[0], tuple(range(1, self.problem.measurement.ndim))
+        errors = (self.problem.operator(self.best) - self.problem.filled)[0].square() * known
+        return errors.sum(space) / known.sum(space).clamp_min(1)
 
     def start_from(self, neighbour: Neighbour) -> None:
         """Go on from the weights of another run."""

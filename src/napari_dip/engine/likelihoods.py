@@ -18,6 +18,7 @@ from torch import Tensor
 from napari_dip.engine.components import Component, Range
 from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.noise import Noise
+from napari_dip.engine.noises import Noises
 
 __all__ = ["L1", "LIKELIHOODS", "Gaussian", "Huber", "LaplacianL1", "Likelihood", "PoissonGaussian"]
 
@@ -38,7 +39,7 @@ class Likelihood(Component, ABC):
 
     @abstractmethod
     def __call__(
-        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | Noises | None
     ) -> Tensor:
         """Return each pixel's data term.
 
@@ -62,7 +63,7 @@ class Gaussian(Likelihood):
     name: ClassVar[str] = "gaussian"
 
     def __call__(
-        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | Noises | None
     ) -> Tensor:
         return (prediction - measurement).square()
 
@@ -75,7 +76,7 @@ class L1(Likelihood):
     name: ClassVar[str] = "l1"
 
     def __call__(
-        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | Noises | None
     ) -> Tensor:
         return (prediction - measurement).abs()
 
@@ -95,7 +96,7 @@ class Huber(Likelihood):
     name: ClassVar[str] = "huber"
 
     def __call__(
-        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | Noises | None
     ) -> Tensor:
         return 2 * F.huber_loss(prediction, measurement, reduction="none", delta=self.delta)
 
@@ -119,7 +120,7 @@ class LaplacianL1(Likelihood):
     name: ClassVar[str] = "laplacian-l1"
 
     def __call__(
-        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | Noises | None
     ) -> Tensor:
         error = prediction - measurement  # a pyramid of the difference is the difference of the pyramids
         pool = F.avg_pool2d if error.ndim == 4 else F.avg_pool3d
@@ -160,7 +161,7 @@ class PoissonGaussian(Likelihood):
     weighs: ClassVar[bool] = True
 
     def __call__(
-        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | None
+        self, prediction: Tensor, measurement: Tensor, level: Tensor | None, noise: Noise | Noises | None
     ) -> Tensor:
         squared = (prediction - measurement).square()
         if level is None or noise is None:

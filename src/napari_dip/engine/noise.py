@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -74,6 +74,18 @@ class Noise:
             sum(1 for _ in itertools.takewhile(lambda rho: abs(rho) >= SHARED, axis))
             for axis in self.correlation
         )
+
+    def by_channel(self) -> Iterator[tuple[slice, Noise]]:
+        """Yield some channels and their noise, until there are no more: here all have the same."""
+        yield slice(None), self
+
+    def first(self, channels: int) -> Noise:
+        """Return the noise of the first so many channels."""
+        return self
+
+    def of(self, channel: int) -> Noise:
+        """Return the noise of a channel."""
+        return self
 
     def rescaled(self, zero: float, unit: float) -> Noise:
         """Return the noise of ``(image - zero) / unit``."""

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dip.engine.noise import Noise
+from napari_dip.engine.noises import Noises
 from napari_dip.engine.shrinkage import SIDE, correlations, deviation
 
 __all__ = ["nonlocal_bayes"]
@@ -23,7 +24,9 @@ ALIKE = 64  # how many are taken
 ROWS, AT_ONCE = 16, 1 << 10
 
 
-def nonlocal_bayes(image: Tensor, pilot: Tensor, noise: Noise, guide: Tensor | None = None) -> Tensor:
+def nonlocal_bayes(
+    image: Tensor, pilot: Tensor, noise: Noise | Noises, guide: Tensor | None = None
+) -> Tensor:
     """Return an image without its noise, as far as similar patches can tell the two apart.
 
     Patches that look most alike in a pilot estimate are taken for draws from one normal distribution, with
@@ -49,11 +52,17 @@ def nonlocal_bayes(image: Tensor, pilot: Tensor, noise: Noise, guide: Tensor | N
     """
     if min(image.shape[-2:]) < SIDE:
         return pilot
-    correlation = _correlation(noise).to(image.device)
     if guide is not None:
-        guide = _principal(guide).expand_as(image).flatten(0, -3)
+        guide = _principal(guide)
+    parts = [_channels(image[:, some], pilot[:, some], one, guide) for some, one in noise.by_channel()]
+    return torch.cat(parts, 1)
+
+
+def _channels(image: Tensor, pilot: Tensor, noise: Noise, guide: Tensor | None) -> Tensor:
+    """Return channels with the same noise without it."""
+    correlation = _correlation(noise).to(image.device)
     planes = zip(image.flatten(0, -3), pilot.flatten(0, -3), strict=True)
-    guides = itertools.repeat(None) if guide is None else guide
+    guides = itertools.repeat(None) if guide is None else guide.expand_as(image).flatten(0, -3)
     pairs = zip(planes, guides, strict=False)
     return torch.stack([_plane(y, x, g, noise, correlation) for (y, x), g in pairs]).view_as(image)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_dip.engine.noise import Noise
+from napari_dip.engine.noises import Noises
 from napari_dip.engine.operators import Identity, Operator
 
 __all__ = ["Problem", "Quantised"]
@@ -47,7 +48,8 @@ class Problem:
         Another image of the scene, shape (guide channels, [Z,] Y, X), on the clean image's grid or the middle
         of it; the generator sees it.
     noise
-        The measurement's noise, in its normalised intensities; None if it was not measured.
+        The measurement's noise, in its normalised intensities; None if it was not measured. Where each
+        channel has its own, all are scaled so that at their mean intensities it is about as strong.
     quantised
         How it was rounded, if that is known.
     apart
@@ -59,7 +61,7 @@ class Problem:
     known: Tensor | None = None
     operator: Operator = field(default_factory=Identity)
     guide: Tensor | None = None
-    noise: Noise | None = None
+    noise: Noise | Noises | None = None
     quantised: Quantised | None = None
     apart: Tensor | None = None
 
@@ -95,6 +97,10 @@ class Problem:
         """The noise's variance at the known pixels' mean intensity, or None."""
         if self.noise is None:
             return None
+        if isinstance(self.noise, Noises):
+            space, weights = tuple(range(2, self.weights.ndim)), self.weights.double()
+            sums = ((self.filled * weights).sum(space, keepdim=True), weights.sum(space, keepdim=True))
+            return float(self.noise.variance(sums[0] / sums[1].clamp_min(1)).mean())
         known = self.measurement if self.known is None else self.measurement[self.known]
         return float(self.noise.variance(known.mean(dtype=torch.float64)))
 

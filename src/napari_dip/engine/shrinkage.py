@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.noise import Noise
+from napari_dip.engine.noises import Noises
 
 __all__ = ["SIDE", "correlations", "deviation", "shrink"]
 
@@ -27,7 +28,7 @@ CAUTION = 1.5
 AT_ONCE, AT_ONCE_ON_CPU = 1 << 18, 1 << 14
 
 
-def shrink(image: Tensor, noise: Noise) -> Tensor:
+def shrink(image: Tensor, noise: Noise | Noises) -> Tensor:
     """Return an image without its noise, as far as cosine transforms of small blocks can tell them apart.
 
     Two passes over overlapping blocks of 8 x 8 pixels. The first multiplies each coefficient by the part of
@@ -49,6 +50,10 @@ def shrink(image: Tensor, noise: Noise) -> Tensor:
     .. [2] Ghael, Sayeed, Baraniuk, "Improved wavelet denoising via empirical Wiener filtering", SPIE 3169,
        1997.
     """
+    return torch.cat([_shrunk(image[:, some], one) for some, one in noise.by_channel()], 1)
+
+
+def _shrunk(image: Tensor, noise: Noise) -> Tensor:
     variances = _variances(noise).to(image.device)
     mean = image.mean()
     level = gaussian_blur(image, 2.0)

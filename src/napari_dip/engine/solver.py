@@ -91,9 +91,9 @@ class Iterate:
         """Return what another run may start from."""
         return self._fit.neighbour()
 
-    def residual(self) -> float:
-        """Return the root mean square of what the best estimate leaves unexplained of the known pixels."""
-        return self._fit.residual()
+    def residuals(self) -> list[float]:
+        """Return the mean squares over each channel's known pixels of what the best estimate leaves of it."""
+        return self._fit.residuals().tolist()
 
 
 def resolve(settings: Settings) -> Settings:

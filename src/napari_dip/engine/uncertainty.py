@@ -19,6 +19,7 @@ from torch import Tensor
 from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.judging import Unseen
 from napari_dip.engine.noise import Noise
+from napari_dip.engine.noises import Noises
 from napari_dip.engine.problem import Problem
 
 __all__ = ["Guess", "deviation", "made_anew"]
@@ -68,16 +69,22 @@ def made_anew(problem: Problem, image: Tensor, seed: int) -> Problem:
         A result, perhaps without the last of its channels.
     """
     assert problem.noise is not None
-    level = problem.noise.variance(image).sqrt()
-    noise = torch.from_numpy(_like(problem.noise, tuple(image.shape), seed))
+    of_image = problem.noise.first(len(image))
+    level = of_image.variance(image[None])[0].sqrt()
+    noise = torch.from_numpy(_like(of_image, tuple(image.shape), seed))
     measurement = problem.measurement.clone()
     measurement[: len(image)] = image + level * noise
     return replace(problem, measurement=measurement, apart=None)
 
 
-def _like(noise: Noise, shape: tuple[int, ...], seed: int) -> np.ndarray:
+def _like(noise: Noise | Noises, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """Return numbers of variance 1 that are correlated as a noise is; each channel has its own."""
     numbers = np.random.default_rng(seed).standard_normal(shape)
+    return np.concatenate([_correlated(numbers[some], one) for some, one in noise.by_channel()])
+
+
+def _correlated(numbers: np.ndarray, noise: Noise) -> np.ndarray:
+    shape = numbers.shape
     if noise.correlated:
         for axis, correlation in enumerate(noise.correlation, 1):
             lags = np.zeros(shape[axis])
@@ -179,7 +186,7 @@ def _measured(problem: Problem, image: Tensor, spread: Tensor, told: Sequence[To
         )
     )
     known = problem.weights[0] > 0
-    noise = problem.noise.variance(image)[known].double().numpy()
+    noise = problem.noise.variance(image[None])[0][known].double().numpy()
     if problem.noise.correlated:
         # What a pixel takes from its own measurement is told by its neighbours' as well, and they are hidden.
         # Watched is the second of two captures, where there are two.
@@ -202,5 +209,5 @@ def _missing(problem: Problem, image: Tensor, spread: Tensor, told: Sequence[Tol
     """Return the mean squared error of pixels that are missing: as little is known of those held out."""
     assert problem.noise is not None
     unseen = float(torch.cat([one.unseen for one in told], 1).mean())
-    noise = float(problem.noise.variance(image[problem.weights[0] > 0]).mean())
+    noise = float(problem.noise.variance(image[None])[problem.weights > 0].mean())
     return unseen - min(noise, MOST_NOISE * unseen)

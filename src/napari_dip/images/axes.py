@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class Axes:
 
     One run of the engine restores one plane or volume: the spatial axes, together with the channel axis of a
     colour picture. All other axes are a stack, restored entry by entry; so are channels that aren't colours,
-    because different stains share no structure that a generator could use.
+    unless they are taken `together`.
 
     Attributes
     ----------
@@ -43,12 +43,16 @@ class Axes:
     joint_channels : bool
         Whether one run restores the channels together, as RGB colours. The fourth channel of RGBA is opacity:
         no run touches it, so a result has to start as a copy of the image.
+    stains : bool
+        Whether the channels that one run restores are no colours: each has a brightness and a noise of its
+        own.
     """
 
     names: str
     spatial: tuple[int, ...]
     channel: int | None
     joint_channels: bool
+    stains: bool = False
 
     @classmethod
     def of(
@@ -107,6 +111,27 @@ class Axes:
             )
         return cls(names, spatial, names.find("C") if "C" in names else None, joint)
 
+    def together(self) -> Axes:
+        """Return the same axes, all channels of a plane or volume for one run.
+
+        Raises
+        ------
+        ValueError
+            If there is no channel axis, or it holds colours.
+
+        Examples
+        --------
+        >>> axes = Axes.of((12, 2, 512, 512), "tcyx").together()
+        >>> axes.describe((12, 2, 512, 512))
+        '12 time points, each a plane of 512 x 512 pixels in 2 channels'
+        """
+        if self.channel is None or (self.joint_channels and not self.stains):
+            raise ValueError(
+                f"the axes {self.names!r} have no channel axis, or one of colours, which are together as they "
+                "are. Call the axis of the channels C, as in axes='CYX'"
+            )
+        return replace(self, joint_channels=True, stains=True)
+
     @property
     def stack(self) -> tuple[int, ...]:
         """Every axis that is neither spatial nor the channel axis."""
@@ -123,7 +148,7 @@ class Axes:
         self._check(shape)
         whole: dict[int, slice] = {axis: slice(None) for axis in self.spatial}
         if self.channel is not None and self.joint_channels:
-            whole[self.channel] = slice(0, 3)
+            whole[self.channel] = slice(0, shape[self.channel] if self.stains else 3)
         counts = [1 if axis in whole else n for axis, n in enumerate(shape)]
         return [tuple(whole.get(axis, i) for axis, i in enumerate(index)) for index in np.ndindex(*counts)]
 
@@ -148,7 +173,11 @@ class Axes:
         ]
         kind, unit = ("plane", "pixels") if len(self.spatial) == 2 else ("volume", "voxels")
         size = " x ".join(str(shape[a]) for a in self.spatial)
-        one = f"{'an RGB' if self.joint_channels else 'a'} {kind} of {size} {unit}"
+        colours = self.joint_channels and not self.stains
+        one = f"{'an RGB' if colours else 'a'} {kind} of {size} {unit}"
+        if self.stains and self.channel is not None:
+            channels = shape[self.channel]
+            one += f" in {channels} {COUNTED['C'][channels != 1]}"
         return f"{' x '.join(counted)}, each {one}" if counted else one
 
     def _order(self) -> list[int]:

@@ -173,6 +173,12 @@ def layer_guide(guide: Any, image: Any, axes: Axes, factors: Sequence[int]) -> G
     if (
         tuple(sorted(axes.spatial)) != spatial
         or len(stacked) != leading
+        or (
+            axes.stains
+            and leading
+            and axes.channel is not None
+            and axes.channel >= image.ndim - count - leading
+        )
         or np.abs(apart).max(initial=0) > CLOSE
         or np.abs(across[:leading, -1] - starts).max(initial=0) > CLOSE
         or any(not 0 <= at <= has - wanted for at, has, wanted in zip(starts, stacked, of_image, strict=True))

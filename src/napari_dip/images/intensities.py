@@ -5,12 +5,16 @@ from __future__ import annotations
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from napari_dip.engine.components import shown
+
+if TYPE_CHECKING:
+    from napari_dip.engine.noise import Noise
+    from napari_dip.engine.noises import Noises
 
 __all__ = ["Intensities", "cast", "check_image", "dtype_of"]
 
@@ -100,6 +104,10 @@ class Intensities:
     def zero(self) -> float:
         """Image intensity that becomes 0; of a constant image 0.5 below its own."""
         return self.low - (LOW if self.high > self.low else 0.5) * self.unit
+
+    def of_noise(self, noise: Noise | Noises) -> Noise:
+        """The image's noise in the engine's units."""
+        return noise.of(0).rescaled(self.zero, self.unit)
 
     def normalise(self, image: ArrayLike) -> NDArray[np.float32]:
         """The image in the engine's units, as float32; missing pixels (NaN, infinite) become NaN."""
