@@ -34,7 +34,11 @@ Image = NDArray[np.float64]
 
 
 def fluorescence(
-    shape: tuple[int, int] = (512, 512), *, peak: float = 30.0, seed: int = 0
+    shape: tuple[int, int] = (512, 512),
+    *,
+    peak: float = 30.0,
+    seed: int = 0,
+    stains: tuple[float, float, float] = (0.38, 0.62, 1.7),
 ) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
     """Make a fluorescence image of cells, as a camera would record it, and its noise-free truth.
 
@@ -56,6 +60,9 @@ def fluorescence(
         one seed gives the same scene, and the same truth up to scale, at every photon level.
     seed : int
         Chooses the scene and the noise.
+    stains : tuple of float
+        How bright nuclei, filaments and puncta are. With one seed they are the same, so that two mixtures are
+        two channels of the same cells.
 
     Returns
     -------
@@ -84,7 +91,7 @@ def fluorescence(
     _check_peak(peak)
 
     scene_rng, noise_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
-    scene = _scene(shape, scene_rng)
+    scene = _scene(shape, scene_rng, stains)
     photons = peak * scene / scene.max()
     return _recorded(photons, noise_rng), (OFFSET + GAIN * photons).astype(np.float32)
 
@@ -160,7 +167,7 @@ def _recorded(photons: Image, rng: np.random.Generator) -> NDArray[np.uint16]:
     return np.clip(np.rint(OFFSET + GAIN * counted), 0, np.iinfo(np.uint16).max).astype(np.uint16)
 
 
-def _scene(shape: tuple[int, int], rng: np.random.Generator) -> Image:
+def _scene(shape: tuple[int, int], rng: np.random.Generator, stains: tuple[float, float, float]) -> Image:
     """The light that reaches the camera, in arbitrary units."""
     # Cells come from a canvas that is wider than the image, so that the edges cut through some.
     margin = 40
@@ -179,7 +186,7 @@ def _scene(shape: tuple[int, int], rng: np.random.Generator) -> Image:
         _add_puncta(puncta, centre, rng)
     filaments *= 1.0 - 0.75 * np.clip(gaussian(nuclei > 0.05, 2.0), 0.0, 1.0)  # few cross a nucleus
 
-    sharp = 0.38 * nuclei + 0.62 * filaments + 1.7 * puncta
+    sharp = stains[0] * nuclei + stains[1] * filaments + stains[2] * puncta
     focused = gaussian(sharp, _PSF_SIGMA, mode="reflect")
     haze = gaussian(sharp, _HAZE_SIGMA, mode="reflect")
     light: Image = focused + 0.35 * haze + 0.05 * cells + 0.02
