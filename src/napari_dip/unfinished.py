@@ -293,7 +293,7 @@ def _load(path: Path) -> Neighbour:
                 raise ValueError("packed")  # into less than it is, by nobody of ours
             tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
         prediction, parts, age = (tensors.pop(name) for name in ("prediction", "parts", "age"))
-        found_out = tuple(parts.tolist()), int(age)
+        found_out = tuple(tuple(np.ravel(part).tolist()) for part in parts.tolist()), int(age)
     except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} is damaged, or none of napari-dip's. Move it away: the next plane then starts from "

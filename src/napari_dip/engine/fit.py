@@ -57,7 +57,7 @@ class Fit:
     average
         Average of the iterates on the image grid, shape (1, channels, [Z,] Y, X).
     parts
-        How much of each correction is made.
+        How much of each correction is made, in all channels or in each.
     fallen
         Iterations for which the penalty's weight, where it is to be found, has fallen.
     unseen
@@ -91,8 +91,8 @@ class Fit:
             *(slice((c - s) // 2, (c - s) // 2 + s) for c, s in zip(canvas, shape, strict=True)),
         )
         self.average = self.last = torch.zeros(1, problem.channels, *shape, device=device)
-        self.parts: list[float] = []
-        self.learned: tuple[float, ...] = ()  # on held-out pixels, so many runs ago
+        self.parts: list[tuple[float, ...]] = []
+        self.learned: tuple[tuple[float, ...], ...] = ()  # on held-out pixels, so many runs ago
         self.age = 0
         self.hints: dict[Tensor, Tensor] = {}  # of what is seen with these weights
         self.patches: Tensor | None = None
@@ -186,7 +186,7 @@ class Fit:
         for correction in self._corrections:
             change = correction(estimate, self.seen)
             part = judge.confirmed(operator(estimate), operator(change), noisy)
-            estimate = estimate + part * change
+            estimate = estimate + _times(part, change)
             self.parts.append(part)
         return judge.figure(iteration, operator(self.last), operator(estimate))
 
@@ -270,10 +270,10 @@ class Fit:
             self.hints[seen] = hint(self.view, seen, self.settings.correction)
         return self.hints[seen]
 
-    def _corrected(self, average: Tensor, parts: list[float]) -> Tensor:
+    def _corrected(self, average: Tensor, parts: list[tuple[float, ...]]) -> Tensor:
         for part, correction in zip(parts, self._corrections, strict=False):
-            if part > 0:
-                average = average + part * correction(average, self.problem.weights)
+            if any(part):
+                average = average + _times(part, correction(average, self.problem.weights))
         return average
 
     @property
@@ -304,6 +304,8 @@ class Fit:
         if not watched or not neighbour.parts or neighbour.age >= TRUSTED:
             return False
         if self.problem.known is not None or len(neighbour.parts) != len(self._corrections):
+            return False
+        if any(len(part) not in (1, self.problem.channels) for part in neighbour.parts):
             return False
         self.learned, self.parts, self.age = neighbour.parts, list(neighbour.parts), neighbour.age + 1
         self.show(self.problem.weights)
@@ -343,6 +345,11 @@ class Fit:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average, self.parts, self.fallen = state["average"], state["parts"], state["fallen"]
+
+
+def _times(part: tuple[float, ...], change: Tensor) -> Tensor:
+    """Return a part of a change, the same of all channels or one of each."""
+    return change.new_tensor(part).view(1, -1, *(1,) * (change.ndim - 2)) * change
 
 
 def stream(seed: int, number: int) -> torch.Generator:

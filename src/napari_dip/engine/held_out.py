@@ -137,6 +137,9 @@ class _HeldOutJudge(Judge):
         self.where = centres.flatten().nonzero().flatten().to(y.device)
         self.truth = self._watched(watched)
         self.every, self.start = rule.every, rule.start or 0
+        # Where each channel has a noise of its own, a correction may suit one and not the other.
+        alike = [(slice(None), None)] if problem.noise is None else problem.noise.by_channel()
+        self.alike = [channels for channels, _ in alike]
 
     def hurry(self, times: int) -> None:
         if self.rule.wait is None:  # such a generator is better than an explicit prior at once
@@ -150,16 +153,21 @@ class _HeldOutJudge(Judge):
     def due(self, iteration: int) -> bool:
         return iteration % self.every == 0 and iteration >= self.start
 
-    def confirmed(self, average: Tensor, correction: Tensor, noisy: bool) -> float:
-        wanted, offered = self.truth - self._watched(average), self._watched(correction)
+    def confirmed(self, average: Tensor, correction: Tensor, noisy: bool) -> tuple[float, ...]:
+        return tuple(self._confirmed(average, correction, noisy, channels) for channels in self.alike)
+
+    def _confirmed(self, average: Tensor, correction: Tensor, noisy: bool, channels: slice) -> float:
+        """Return it for some channels."""
+        average, correction = average[:, channels], correction[:, channels]
+        wanted, offered = self.truth[:, channels] - self._watched(average), self._watched(correction)
         if self.missing or self.variance is None or not noisy:
             # Least squares: with noise that the neighbours do not share, nothing but structure adds up.
             return float(((wanted * offered).sum() / offered.square().sum().clamp_min(1e-12)).clamp(0, 1))
         # A pixel's own noise, which what is held out knows nothing of, counts as well.
         parts = torch.linspace(0, 1, 11, device=average.device)
-        left = self.y - average
+        left = self.y[:, channels] - average
         held_out = _quadratic(wanted, offered, torch.ones_like(wanted), parts)
-        seen = _quadratic(left, correction, self.seen, parts)
+        seen = _quadratic(left, correction, self.seen[:, channels], parts)
         return float(parts[self._error(held_out, seen).argmin()])
 
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:

@@ -74,13 +74,13 @@ class Judge(ABC):
         """Whether `figure` is to be asked in this iteration."""
         return True
 
-    def confirmed(self, average: Tensor, correction: Tensor, noisy: bool) -> float:
+    def confirmed(self, average: Tensor, correction: Tensor, noisy: bool) -> tuple[float, ...]:
         """Return which part of a correction of the average, 0 to 1, pixels that no fit saw speak for.
 
-        Both are given as measurements. A `noisy` correction brings with it some of each seen pixel's own
-        noise.
+        It is one number for all channels, or one for each. Average and correction are given as measurements.
+        A `noisy` correction brings with it some of each seen pixel's own noise.
         """
-        return 0.0
+        return (0.0,)
 
     @abstractmethod
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:

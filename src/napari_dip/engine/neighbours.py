@@ -29,14 +29,15 @@ class Neighbour:
     prediction
         The measurement that the run's result would give, shape (1, channels, [Z,] Y, X).
     parts
-        How much of each correction the run made by what it found out on held-out pixels.
+        How much of each correction the run made by what it found out on held-out pixels: one number for all
+        channels, or one for each.
     age
         Runs since that was found out.
     """
 
     weights: Mapping[str, Tensor]
     prediction: Tensor
-    parts: tuple[float, ...] = ()
+    parts: tuple[tuple[float, ...], ...] = ()
     age: int = 0
 
     def resembles(self, problem: Problem) -> bool:

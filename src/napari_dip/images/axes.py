@@ -127,8 +127,8 @@ class Axes:
         """
         if self.channel is None or (self.joint_channels and not self.stains):
             raise ValueError(
-                f"the axes {self.names!r} have no channels, or colours, which are together as they are. Call the "
-                "axis of the channels C, as in axes='CYX'"
+                f"the axes {self.names!r} have no channels, or colours, which are together as they are. Call "
+                "the axis of the channels C, as in axes='CYX'"
             )
         return replace(self, joint_channels=True, stains=True)
 
