@@ -57,30 +57,56 @@ def test_where_there_are_no_neighbours_it_is_said(shape, axes, neighbours):
         dip.denoise(np.random.default_rng(0).random(shape), axes=axes, neighbours=neighbours)
 
 
-def test_channels_together_gain_by_one_another_whatever_their_brightness():
-    y, x = np.mgrid[:48, :48]
+def test_channels_of_one_run_gain_by_one_another_whatever_their_brightness():
+    y, x = np.mgrid[:32, :32]
     light = 0.5 + 0.5 * np.sin(x / 3) * np.sin(y / 4)
     rng = np.random.default_rng(0)
     truth = np.stack([100 * light, 5000 + 20_000 * light, 3 * light])
-    noisy = (truth + rng.normal(size=truth.shape) * np.array([30, 6000, 0.9])[:, None, None]).astype(
-        "float32"
-    )
-    settings = {"axes": "CYX", "iterations": 45, "device": "cpu", "precision": "float32"}
+    strength = np.array([30, 6000, 0.9])
+    noisy = (truth + rng.normal(size=truth.shape) * strength[:, None, None]).astype("float32")
+    settings = {
+        "axes": "CYX",
+        "iterations": 60,
+        "stopping": {"name": "fixed", "at": 20},
+        "device": "cpu",
+        "precision": "float32",
+    }
     apart, together = (dip.denoise(noisy, channels=how, **settings) for how in ("apart", "together"))
     span = np.ptp(truth, axis=(1, 2))
     errors = [np.sqrt(((r.image - truth) ** 2).mean((1, 2))) / span for r in (apart, together)]
-    assert errors[1].mean() < 0.95 * errors[0].mean() and (errors[1] < 1.05 * errors[0]).all()
-    assert together.settings["channels"] == "together"
-    few = dip.denoise(noisy, channels="together", **settings | {"iterations": 2})
-    assert np.array_equal(dip.denoise(noisy, **few.settings).image, few.image)
+    assert (errors[1] < errors[0]).all() and errors[1].mean() < 0.95 * errors[0].mean()
+    assert (apart.iterations, together.iterations) == (180, 60)
+    assert together.noise == pytest.approx(np.sqrt((strength**2).mean()), rel=0.2)
+    assert 0.5 < together.residual / together.noise < 1.1
+
+
+def test_a_part_has_all_channels_of_a_plane_and_is_made_again_by_its_settings(tmp_path):
+    stack = np.random.default_rng(0).poisson(60, (2, 2, 24, 20)).astype("uint16")
+    stack[:, 1] *= 100
+    settings = {"axes": "TCYX", "channels": "together", **QUICK}
+    result = dip.denoise(stack, uncertainty=2, **settings)
+    assert result.image.dtype == stack.dtype and result.settings["channels"] == "together"
+    assert len(dip.api.plan_denoise(stack, **settings).parts) == 2
+    assert (result.uncertainty[:, 1] > 10 * result.uncertainty[:, 0].max()).all()  # each in its own units
+    file = dip.denoise(stack, out=tmp_path / "a.ome.tif", **result.settings | {"uncertainty": None})
+    assert np.array_equal(file.image.compute(), result.image)
+    first = dip.denoise(stack[0], tile=144, **settings | {"axes": "CYX"})
+    assert np.array_equal(first.image, result.image[0])
+    assert np.array_equal(first.adjusted(1).image, stack[0]) and first.adjusted(-1).image.any()
 
 
 @pytest.mark.filterwarnings("ignore:Nothing is known of some planes")
 def test_a_channel_with_nothing_in_it_does_no_harm():
     stack = np.random.default_rng(0).normal(100, 5, (3, 16, 16)).astype("float32")
+    settings = {"axes": "CYX", "channels": "together", **QUICK}
+    alone = dip.denoise(stack[:1], **settings).image
     stack[1], stack[2] = 7, np.nan
-    result = dip.denoise(stack, axes="CYX", channels="together", **QUICK).image
-    assert np.isfinite(result[0]).all() and (result[1] == 7).all() and np.isnan(result[2]).all()
+    restored = dip.denoise(stack, uncertainty=2, **settings)
+    result = restored.image
+    assert np.array_equal(result[0], alone[0]) and (result[1] == 7).all() and np.isnan(result[2]).all()
+    assert (restored.uncertainty[0] > 0).all() and np.isnan(restored.uncertainty[2]).all()
+    stack[0] = 3
+    assert np.array_equal(dip.denoise(stack, **settings).image, stack, equal_nan=True)
 
 
 @pytest.mark.parametrize(
