@@ -118,3 +118,9 @@ def test_where_there_are_no_channels_it_is_said(shape, axes):
         dip.denoise(np.random.default_rng(0).random(shape), axes=axes, channels="together")
     with pytest.raises(ValueError, match="'apart' or 'together'"):
         dip.denoise(np.random.default_rng(0).random(shape), axes=axes, channels="both")
+
+
+def test_the_table_of_a_jpeg_is_of_one_channel():
+    image, table = np.zeros((2, 16, 16), np.uint8), np.ones((8, 8), int)
+    with pytest.raises(ValueError, match="JPEG files, whose table is of one channel"):
+        dip.deblock(image, axes="CYX", table=table, channels="together")

@@ -271,7 +271,7 @@ def _together(axes: Axes, given: Given, task: Task) -> Axes:
         )
     if isinstance(task, Deblock) and task.table is not None:
         raise ValueError(
-            "channels='together' is not for JPEG files, whose table is that of one channel: leave one of them out."
+            "channels='together' is not for JPEG files, whose table is of one channel: leave one of them out."
         )
     return axes.together()
 
