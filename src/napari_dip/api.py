@@ -173,9 +173,9 @@ def denoise(
         generator, of which the plane itself is kept. 2 make a plane of a finely stepped focus as good as in
         3-D, in a part of the time; with 0 each plane is by itself.
     channels : {'apart', 'together'}
-        Restore each channel (a named C that is no colour) by itself, or all channels of a plane or volume by one
-        run, each by its own brightness and noise: it takes a part of the time, and they gain by one another
-        where they show some of the same structures.
+        Restore each channel (a named C that is no colour) by itself, or all of a plane or volume by one run,
+        each by its own brightness and noise: it takes a part of the time, and they gain by one another where
+        they show some of the same structures.
     detail : float
         From -1, smoothest, to 1, the image as it was; 0 is the automatic choice. What suits an image is seen
         best afterwards, without another run: `Restoration.adjusted`.
