@@ -201,8 +201,8 @@ FIELDS = (
     Field(
         "channels",
         "Channels",
-        "Each channel by itself, or all by one run, each by its own noise: it takes less time, and they gain by "
-        "one another where they show the same structures.",
+        "Each channel by itself, or all by one run, each by its own noise: it takes less time, and they gain "
+        "by one another where they show the same structures.",
         choices=(("together", "Together"),),
         default="One by one",
     ),
