@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_dip.images.intensities import Intensities, check_image
+from napari_dip.images.intensities import Intensities, cast, check_image
 
 SHAPES = array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=9).filter(lambda s: np.prod(s) > 1)
 
@@ -115,6 +115,8 @@ def test_a_result_can_be_asked_for_in_another_dtype():
 
 def test_float16_does_not_overflow():
     assert np.isfinite(Intensities(0.0, 60000.0, "float16").restore(np.array([1.5]))).all()
+    for dtype in ("int64", "uint16", "int8"):
+        assert cast(np.array([3.6, 117.0], "float16"), dtype).tolist() == [4, 117]
 
 
 @pytest.mark.parametrize(

@@ -157,8 +157,9 @@ def cast(pixels: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
             return numbers.astype(kind)
         finite = np.clip(numbers, float(limits.min), float(limits.max))
         return np.where(np.isfinite(numbers), finite, numbers).astype(kind)
-    # Of small integers numpy would make float16.
-    whole = np.rint(np.nan_to_num(numbers, nan=0.0), dtype=None if numbers.dtype.kind == "f" else np.float64)
+    # Of small integers numpy would make float16, which does not reach to the limits of larger ones.
+    wide = numbers.dtype.kind == "f" and numbers.dtype.itemsize > 2
+    whole = np.rint(np.nan_to_num(numbers, nan=0.0), dtype=None if wide else np.float64)
     if kind.kind == "b":
         return np.asarray(whole >= 1)
     # 64-bit limits aren't float64 numbers, and the cast of the next number up would wrap around.
