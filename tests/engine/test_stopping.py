@@ -51,6 +51,30 @@ def test_an_absolute_figure_tells_the_better_estimate_among_outliers():
     assert squared.figure(10, y, truth + 0.05) - squared.figure(10, y, truth + 0.005) < 0.01
 
 
+def watched(y, noise, **rule):
+    return HeldOut(fraction=1.0, cover=1.0, guard=0, **rule).begin(Problem(y, noise=noise), seeded())
+
+
+def test_a_speck_is_seen_and_not_watched():
+    y, around = 0.1 + 0.01 * torch.randn(2, 40, 40, generator=seeded()), torch.zeros(40, 40, dtype=torch.bool)
+    y[1, 20:22, 20:22] = 20
+    around[18:24, 18:24] = True
+    judge = watched(y, Noise(0.0, 0.0, 0.01))
+    assert not around.flatten()[judge.where].any()
+    assert len(judge.where) == 40 * 40 - 36
+    assert judge.seen[0, :, around].all()
+    missing = watched(y, Noise(0.0, 0.0, 0.01), target="missing")
+    assert around.flatten()[missing.where].any()
+
+
+def test_what_is_usual_in_an_image_is_no_speck():
+    photons = torch.zeros(1, 40, 40)  # next to nothing is lit
+    photons[0, 10:16, 10:16] = torch.poisson(torch.full((6, 6), 2.0), generator=seeded())
+    assert len(watched(photons / 20, Noise(1 / 20, 0.0, 0.0)).where) == 40 * 40
+    stripes = torch.arange(40).remainder(2).expand(1, 40, 40).float()
+    assert len(watched(stripes, Noise(0.0, 0.0, 0.001)).where) == 40 * 40
+
+
 def test_missing_pixels_are_neither_watched_nor_seen():
     known = torch.rand(1, 60, 60, generator=seeded()) < 0.5
     judge = HeldOut(fraction=0.2).begin(Problem(torch.rand(1, 60, 60), known), seeded())
@@ -60,8 +84,9 @@ def test_missing_pixels_are_neither_watched_nor_seen():
 
 @pytest.mark.parametrize("shape", [(1, 1, 2), (1, 2, 2), (1, 3, 3), (1, 2, 8, 8)])
 def test_held_out_copes_with_a_handful_of_pixels(shape):
-    judge = HeldOut(guard=1).begin(Problem(torch.rand(shape)), seeded())
-    assert judge.seen.any() and len(judge.where) >= 1
+    for noise in (None, Noise(0.1, 0.0, 0.01)):
+        judge = HeldOut(guard=1).begin(Problem(torch.rand(shape), noise=noise), seeded())
+        assert judge.seen.any() and len(judge.where) >= 1
 
 
 def test_patience_ends_a_run_that_no_longer_improves():

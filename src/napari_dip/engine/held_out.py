@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dip.engine.components import Range
+from napari_dip.engine.filters import gaussian_blur, smooth_fill
 from napari_dip.engine.judging import Judge, Part, StoppingRule, Unseen, WholeNumber
 from napari_dip.engine.problem import Problem
+from napari_dip.engine.shrinkage import deviation
 
 __all__ = ["HeldOut"]
 
@@ -22,6 +24,11 @@ __all__ = ["HeldOut"]
 FITTED, UNFITTED = 0.7, 1.3
 # Iterations within which it has come down to that, unless the variance that is known is far too small.
 SOON = 160
+# A speck, or its rim, is where the brightest and the darkest pixel of a field of so many by so many differ by
+# so many times as much as in the median field, in which they are 4 deviations of white noise apart; by 2, if
+# they are less. The noise may be overrated among specks.
+AROUND, SPECK, LEAST = 5, 5.0, 2.0
+LEVEL = 1.5  # how far the brightness there is averaged, which decides the noise
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,9 @@ class HeldOut(StoppingRule):
     of its own measurement (the leave-one-out identity of linear smoothers, Craven & Wahba, Numer. Math. 31,
     1979), so that its true squared error is ``(1 - h)**2 (H - v) + h**2 v = D + v (1 - 2 sqrt(D / H))``.
     This is the figure then: it goes on where the image itself has detail that its neighbours cannot tell.
+
+    What nothing around a pixel foretells, such as a bright bead, is seen and not watched where the measured
+    pixels are the target: a single such pixel would be most of the error, whatever the rest is like.
 
     Where the measurement is the mean of two captures and the noise of neighbours is correlated, nothing has
     to be hidden: the blocks are shown as the first capture has them, and their centres are watched in the
@@ -99,13 +109,14 @@ class HeldOut(StoppingRule):
 class _HeldOutJudge(Judge):
     def __init__(self, rule: HeldOut, problem: Problem, generator: torch.Generator) -> None:
         y, known = problem.filled, problem.weights
+        told = problem if rule.absolute or rule.target == "missing" else _without_specks(problem)
         shape = y.shape[2:]
         measured = problem.noise.guard if problem.noise is not None else 0
         guard = measured if rule.guard is None else rule.guard
         side = 2 * guard + 1
         part = min(rule.fraction, rule.cover / side ** len(shape))
         # All channels of a pixel are held out together: their noise need not be independent.
-        usable = known.amin(1, keepdim=True).cpu()
+        usable = told.weights.amin(1, keepdim=True).cpu()
         centres = (torch.rand(1, 1, *shape, generator=generator) < part) * usable
         if not centres.any():
             candidates = usable.flatten().nonzero().flatten()
@@ -123,9 +134,10 @@ class _HeldOutJudge(Judge):
             self.seen = known * (1 - hidden / 2)
             self.shown, watched = y + hidden * problem.apart, y - problem.apart
         self.rule, self.missing = rule, rule.target == "missing"
-        self.y, self.variance = y, None if guard and not self.missing else problem.variance
+        self.told = self.seen * told.weights
+        self.y, self.variance = y, None if guard and not self.missing else told.variance
         blind = guard and problem.apart is None and not self.missing and not rule.absolute
-        self.noise = problem.variance if blind else None
+        self.noise = told.variance if blind else None
         wait = Judge.wait if self.variance is None else 200
         if rule.absolute:
             self.variance = None  # tells nothing of absolute errors
@@ -167,7 +179,7 @@ class _HeldOutJudge(Judge):
         parts = torch.linspace(0, 1, 11, device=average.device)
         left = self.y[:, channels] - average
         held_out = _quadratic(wanted, offered, torch.ones_like(wanted), parts)
-        seen = _quadratic(left, correction, self.seen[:, channels], parts)
+        seen = _quadratic(left, correction, self.told[:, channels], parts)
         return float(parts[self._error(held_out, seen).argmin()])
 
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
@@ -187,8 +199,8 @@ class _HeldOutJudge(Judge):
         return float(self._error(held_out, self._left(average)))
 
     def _left(self, average: Tensor) -> Tensor:
-        """Return the mean squared error on seen pixels."""
-        return ((average - self.y).square() * self.seen).sum() / self.seen.sum()
+        """Return the mean squared error on seen pixels, but for specks."""
+        return ((average - self.y).square() * self.told).sum() / self.told.sum()
 
     def _plausible(self, iteration: int, figure: float, left: float) -> float | None:
         """Return the figure of an estimate that leaves so much of the seen pixels, if that can be noise."""
@@ -203,6 +215,24 @@ class _HeldOutJudge(Judge):
         # Else noise would be taken for detail.
         variance = torch.minimum((self.rule.least * held_out).clamp_min(self.variance), self.most * held_out)
         return seen + variance * (1 - 2 * (seen / held_out).clamp(1e-6, 1).sqrt())
+
+
+def _without_specks(problem: Problem) -> Problem:
+    """Return the problem as if the pixels in which nothing around them foretells the image were missing.
+
+    There the brightest and the darkest pixel around differ by far more than noise, and more than is usual.
+    """
+    if problem.noise is None:
+        return problem
+    image, known = smooth_fill(problem.filled, problem.weights), problem.weights > 0
+    highest, pad = F.max_pool2d if image.ndim == 4 else F.max_pool3d, AROUND // 2
+    spread = highest(image, AROUND, 1, pad) + highest(-image, AROUND, 1, pad)
+    spread /= deviation(problem.noise, gaussian_blur(image, LEVEL))
+    spread = spread.amax(1, keepdim=True)
+    # However much the noise is underrated, there is none in half of the fields; where next to nothing is lit,
+    # the median field shows not even noise.
+    usual = spread[known.all(1, keepdim=True)].median().clamp_min(LEAST)
+    return replace(problem, known=(known & (spread <= SPECK * usual))[0])
 
 
 def _quadratic(errors: Tensor, change: Tensor, weights: Tensor, parts: Tensor) -> Tensor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 
 from napari_dip.engine.devices import available_memory, memory_needed
+from napari_dip.engine.networks import Network
 from napari_dip.engine.penalties import NoPenalty
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
@@ -23,12 +25,18 @@ def memory_of(problem: Problem, settings: Settings) -> int:
     canvas = settings.network.canvas(problem.image_shape)
     factors = settings.network.factors(canvas)
     width = settings.input.width(problem, factors)
-    with torch.device("meta"):
-        network = settings.network.build(width, problem.channels, canvas)
-    needed = memory_needed(network, (1, width, *(c // f for c, f in zip(canvas, factors, strict=True))))
+    coarse = tuple(c // f for c, f in zip(canvas, factors, strict=True))
+    needed = _memory_of(settings.network, (1, width, *coarse), problem.channels, canvas)
     if not isinstance(settings.penalty, NoPenalty):
         needed += PENALISED * problem.channels * math.prod(canvas) * 4
     return needed
+
+
+@lru_cache(maxsize=8)  # a job asks before it begins, and each of its runs again
+def _memory_of(network: Network, z_shape: tuple[int, ...], channels: int, canvas: tuple[int, ...]) -> int:
+    with torch.device("meta"):
+        built = network.build(z_shape[1], channels, canvas)
+    return memory_needed(built, z_shape)
 
 
 def refuse_too_large(problem: Problem, settings: Settings) -> None:

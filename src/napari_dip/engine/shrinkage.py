@@ -57,8 +57,8 @@ def _shrunk(image: Tensor, noise: Noise) -> Tensor:
     variances = _variances(noise).to(image.device)
     mean = image.mean()
     level = gaussian_blur(image, 2.0)
-    # The brightness decides the noise, and is known better after a pass.
-    for _ in range(2):
+    # The brightness decides the noise, if anything does, and is known better after a pass.
+    for _ in range(2 if noise.gain else 1):
         spread = deviation(noise, level)
         level = mean + spread * _filtered((image - mean) / spread, None, variances)
     spread = deviation(noise, level)
@@ -99,14 +99,12 @@ def _plane(plane: Tensor, pilot: Tensor | None, variances: Tensor) -> Tensor:
         coefficients = F.conv2d(padded[..., reach, :], basis, stride=STEP)
         if guide is None:
             energy = _around(coefficients.square())
-            gain = (1 - CAUTION * variances / energy.clamp_min(1e-12)).clamp_min(0)
+            # In place: fresh memory takes a CPU longer than the arithmetic.
+            gain = (CAUTION * variances / energy.clamp_min_(1e-12)).neg_().add_(1).clamp_min_(0)
         else:
             energy = F.conv2d(guide[..., reach, :], basis, stride=STEP).square()
             gain = energy / (energy + variances)
-        kept = (gain * coefficients)[..., inner, :]
-        # A product and its overlapping sum, a third of conv_transpose2d's time.
-        blocks = basis.flatten(1).T @ kept.flatten(2)
-        total[..., rows, :] += F.fold(blocks, total[..., rows, :].shape[-2:], SIDE, stride=STEP)
+        total[..., rows, :] += _added(gain.mul_(coefficients)[..., inner, :])
     inside = total[..., margin : margin + sizes[0], margin : margin + sizes[1]]
     return inside / (SIDE // STEP) ** 2
 
@@ -127,18 +125,22 @@ def _strips(height: int, width: int, at_once: int) -> Iterator[tuple[slice, slic
 
 
 def _around(energy: Tensor) -> Tensor:
-    """Return the mean over the blocks around each, of which there are fewer at a border."""
-    far = AROUND // 2  # added up by hand, as avg_pool2d takes twice as long
-    for axis in (-2, -1):
-        size, total = energy.shape[axis], energy.clone()
-        for away in range(1, min(far, size - 1) + 1):
-            rest = size - away
-            total.narrow(axis, away, rest).add_(energy.narrow(axis, 0, rest))
-            total.narrow(axis, 0, rest).add_(energy.narrow(axis, away, rest))
-        place = torch.arange(size, device=energy.device)
-        count = 1 + place.clamp_max(far) + (size - 1 - place).clamp_max(far)
-        energy = total / (count if axis == -1 else count[:, None])
-    return energy
+    """Return means over the blocks around. On a CPU, pooling takes several times as long."""
+    window, pad = energy.new_ones(1, 1, AROUND, AROUND), AROUND // 2
+    blocks = F.conv2d(torch.ones_like(energy[:, :1]), window, padding=pad)
+    waves = energy.shape[1]
+    return F.conv2d(energy, window.expand(waves, -1, -1, -1), padding=pad, groups=waves).div_(blocks)
+
+
+def _added(coefficients: Tensor) -> Tensor:
+    """Return the sum of all blocks, each where it lies, given their waves'.
+
+    Along one axis after the other: at once it would take several times as long on a CPU.
+    """
+    waves = _cosines().to(coefficients)
+    across = waves[:, None, None].repeat(SIDE, 1, 1, 1)
+    rows = F.conv_transpose2d(coefficients, across, stride=(1, STEP), groups=SIDE)
+    return F.conv_transpose2d(rows, waves[:, None, :, None], stride=(STEP, 1))
 
 
 @lru_cache(maxsize=1)
