@@ -8,6 +8,7 @@ from forms import choose, set_advanced
 from qtpy.QtWidgets import QApplication
 
 import napari_dip.job
+import napari_dip.outcome
 from napari_dip.viewer.widgets.super_resolution import FINER, KERNELS, SuperResolutionWidget
 
 SHORT = {"iterations": 5, "device": "cpu", "precision": "float32"}
@@ -217,7 +218,7 @@ def test_bad_input_gives_a_sentence_and_the_widget_stays_usable(
     widget = open_super_resolution()
     wait_until(lambda: "memory" in widget.what.text())
     with monkeypatch.context() as patched:
-        patched.setattr(napari_dip.job, "available_memory", lambda device: 100)
+        patched.setattr(napari_dip.outcome, "available_memory", lambda device: 100)
         widget.factor.setValue(16)
         wait_until(lambda: not widget.controls.main.isEnabled())
         assert "result of 512 x 512 pixels" in widget.controls.status.text()
