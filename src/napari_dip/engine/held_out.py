@@ -227,7 +227,8 @@ def _without_specks(problem: Problem) -> Problem:
     image, known = smooth_fill(problem.filled, problem.weights), problem.weights > 0
     highest, pad = F.max_pool2d if image.ndim == 4 else F.max_pool3d, AROUND // 2
     spread = highest(image, AROUND, 1, pad) + highest(-image, AROUND, 1, pad)
-    spread /= deviation(problem.noise, gaussian_blur(image, LEVEL))
+    level = gaussian_blur(image, LEVEL)
+    spread /= torch.cat([deviation(one, level[:, some]) for some, one in problem.noise.by_channel()], 1)
     spread = spread.amax(1, keepdim=True)
     # However much the noise is underrated, there is none in half of the fields; where next to nothing is lit,
     # the median field shows not even noise.
