@@ -32,6 +32,7 @@ import numpy as np
 import torch
 from controls import FullyConnected, Pointwise, SinglePixels
 from pictures import middle, psnr
+from reporting import heading, parser_of
 from skimage.transform import resize_local_mean
 
 from napari_dip.engine.inputs import CoordinateInput, Input, NoiseInput
@@ -273,9 +274,7 @@ def plot_variants(rows: dict[str, Row], noisy: np.ndarray) -> Any:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--study", nargs="*", choices=list(studies()), default=list(studies()))
     parser.add_argument("--only", nargs="*", default=[""], help="generators whose name contains one of these")
     parser.add_argument("--picture", default="camera", help="of scikit-image's, or fluorescence")
@@ -300,7 +299,7 @@ def main() -> None:
     tables: dict[str, dict[str, Row]] = {}
     for study, name, row in again(known) if known else fitted(options, truth):
         if study not in tables:
-            print(f"\n{study}\n\n| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}", flush=True)
+            print(f"\n{study}\n\n{heading(*COLUMNS)}", flush=True)
         tables.setdefault(study, {})[name] = row
         print(line(name, row), flush=True)
     if options.json:

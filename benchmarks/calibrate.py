@@ -11,13 +11,12 @@ the second captures, which were not restored before; the noise in the settings w
 
 from __future__ import annotations
 
-import argparse
 import time
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-import torch
+from reporting import machine, parser_of
 from two_captures import pairs
 
 import napari_dip as dip
@@ -31,15 +30,13 @@ def parts(picture: np.ndarray, size: int, count: int) -> list[np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--parts", type=int, default=4)
     parser.add_argument("--only", nargs="+", default=[""], help="fields whose name contains one of these")
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.size} x {options.size}")
+    print(f"{machine()}, {options.size} x {options.size}")
     began = time.process_time()
     for field, first, second in pairs(options.folder, 512, (0, 0)):
         if not any(text in field for text in options.only):

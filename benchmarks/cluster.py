@@ -10,13 +10,13 @@ Planes a minute, the best of the rounds.
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 
 import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster, wait
+from reporting import heading, parser_of
 
 import napari_dip as dip
 from napari_dip.images.synthetic import fluorescence
@@ -43,9 +43,7 @@ def planes_a_minute(stack: np.ndarray, workers: int, threads: int, settings: dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--planes", type=int, default=4)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--iterations", type=int, default=50)
@@ -63,7 +61,7 @@ def main() -> None:
     for _ in range(options.rounds):
         for kind, (workers, threads) in KINDS.items():
             found[kind].append(planes_a_minute(stack, workers, threads, settings))
-    print("| | planes a minute | rounds |\n| --- | --- | --- |")
+    print(heading("", "planes a minute", "rounds"))
     for kind, rates in found.items():
         print(f"| {kind} | {max(rates):.2f} | {', '.join(f'{rate:.2f}' for rate in rates)} |")
     one, two = (max(rates) for rates in found.values())

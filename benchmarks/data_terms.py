@@ -18,14 +18,13 @@ What is left of the residual, which is the picture less the result:
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
-import torch
 from pictures import middle, psnr
 from PIL import Image
+from reporting import heading, machine, parser_of
 
 from napari_dip.api import plan_denoise
 from napari_dip.engine.likelihoods import LIKELIHOODS
@@ -122,18 +121,15 @@ def mean(rows: list[dict[str, float | None]], name: str) -> float | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--picture", nargs="*", default=["camera", "fluorescence"])
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--only", nargs="*", choices=DEGRADATIONS, default=list(DEGRADATIONS))
     parser.add_argument("--terms", nargs="*", choices=LIKELIHOODS, default=list(LIKELIHOODS))
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    print("| degradation | data term | PSNR | best | iterations | alike | outliers | bias |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(f"{machine()}\n")
+    print(heading("degradation", "data term", "PSNR", "best", "iterations", "alike", "outliers", "bias"))
     for kind in options.only:
         for term in options.terms:
             rows = []

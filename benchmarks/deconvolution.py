@@ -19,10 +19,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from frc import resolution
-from imageio.v3 import imwrite
 from pictures import middle, psnr
+from reporting import machine, parser_of, save
 from scipy.signal import fftconvolve
 from skimage.restoration import richardson_lucy
 
@@ -72,11 +71,7 @@ def line(name: str, kind: str, photons: float, options: argparse.Namespace) -> N
     ]
     print("; ".join(words), flush=True)
     if options.save:
-        options.save.mkdir(parents=True, exist_ok=True)
-        row = np.hstack([*results.values(), truth])
-        imwrite(
-            options.save / f"{name}-{kind}-{photons:g}.png", (255 * row.clip(0, 1)).round().astype("uint8")
-        )
+        save(options.save / f"{name}-{kind}-{photons:g}.png", *results.values(), truth)
 
 
 def volume(options: argparse.Namespace) -> None:
@@ -106,9 +101,7 @@ def setting(text: str) -> tuple[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--picture", nargs="*", default=["fluorescence", "camera"])
     parser.add_argument("--psf", nargs="*", choices=PSFS, default=list(PSFS))
     parser.add_argument("--photons", nargs="*", type=float, default=[30, 300])
@@ -119,7 +112,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
     options.set = dict(options.set)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(machine())
     if options.volume:
         volume(options)
         return

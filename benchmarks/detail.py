@@ -11,12 +11,12 @@ window      in a real viewer, on an image of --size: from a move of the slider u
 
 from __future__ import annotations
 
-import argparse
 import time
 
 import napari
 import numpy as np
-from qtpy.QtCore import QEventLoop, QTimer
+from event_loop import until
+from reporting import heading, parser_of
 
 from napari_dip.api import plan_denoise
 from napari_dip.images.synthetic import fluorescence
@@ -37,32 +37,27 @@ def pictures() -> None:
     span = float(np.ptp(truth))
 
     def row(what: str, picture: np.ndarray) -> str:
-        psnr = 10 * np.log10(span**2 / np.mean((picture - truth) ** 2))
-        return f"| {what} | {psnr:.2f} dB | {total_variation(picture):.2f} |"
+        quality = 10 * np.log10(span**2 / np.mean((picture - truth) ** 2))  # nothing is clipped
+        return f"| {what} | {quality:.2f} dB | {total_variation(picture):.2f} |"
 
     job, rows = plan_denoise(noisy, dtype="float64"), []
     for step in job:
         if step.iterate.iteration in AVERAGES:
             average = step.iterate._fit.average[0].cpu()
             rows.append(
-                row(f"average of the iterates, iteration {step.iterate.iteration}", job._restored(average))
+                row(
+                    f"average of the iterates, iteration {step.iterate.iteration}",
+                    job._piece.restored(average),
+                )
             )
     result = job.result()
-    print("| picture | PSNR | total variation |\n| --- | --- | --- |")
+    print(heading("picture", "PSNR", "total variation"))
     for line in rows:
         print(line)
     for position in range(-END, END + 1, END // 5):
         detail = detail_at(position)
         print(row(f"slider at {position}, detail {detail:g}", result.adjusted(detail).image))
     print(f"| truth | | {total_variation(truth):.2f} |")
-
-
-def wait_for(condition) -> None:
-    """Run the event loop until `condition()`."""
-    loop, timer = QEventLoop(), QTimer()
-    timer.timeout.connect(lambda: condition() and loop.quit())
-    timer.start(1)
-    loop.exec()
 
 
 def window(size: int, moves: int, iterations: int) -> None:
@@ -72,13 +67,13 @@ def window(size: int, moves: int, iterations: int) -> None:
     viewer.add_image(image, name="cell")
     widget = DenoiseWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Denoise")
-    wait_for(widget.controls.main.isEnabled)
+    until(widget.controls.main.isEnabled)
     widget.advanced.inputs["iterations"].setValue(iterations)
     run = widget.start()
-    wait_for(lambda: run.done)
+    until(lambda: run.done)
     began, cpu = time.perf_counter(), time.process_time()
     slider = widget.controls.detail.slider
-    wait_for(slider.isEnabled)
+    until(slider.isEnabled)
     prepared, cost = time.perf_counter() - began, time.process_time() - cpu
 
     canvas = viewer.window._qt_viewer.canvas.native
@@ -95,7 +90,7 @@ def window(size: int, moves: int, iterations: int) -> None:
     per_iteration = run.result.seconds / run.result.iterations
     viewer.close()
     print(f"\n{size} x {size}, {image.dtype}, {moves} moves, napari {napari.__version__}")
-    print("| what | p50 | p99 |\n| --- | --- | --- |")
+    print(heading("what", "p50", "p99"))
     rows = {
         "from the move until the layer has the picture": shown,
         "from the move until the canvas is drawn": drawn,
@@ -111,7 +106,7 @@ def window(size: int, moves: int, iterations: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--moves", type=int, default=200)
     parser.add_argument("--iterations", type=int, default=20)

@@ -10,14 +10,12 @@ threads: that of the run without a guide is what chance gives.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from pathlib import Path
 
 import numpy as np
-import torch
-from imageio.v3 import imwrite
 from pictures import middle, psnr
+from reporting import machine, parser_of, save
 from scipy.ndimage import gaussian_filter
 
 import napari_dip as dip
@@ -47,9 +45,7 @@ def printed(image: np.ndarray, truth: np.ndarray, threads: np.ndarray) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--photons", nargs="*", type=float, default=[10, 40])
     parser.add_argument("--guide", nargs="*", type=float, default=[200])
     parser.add_argument("--size", type=int, default=128)
@@ -57,7 +53,7 @@ def main() -> None:
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(machine())
     for seed, photons in itertools.product(range(options.seeds), options.photons):
         truth, other, threads = scene(options.size, seed)
         noisy = np.random.default_rng(1).poisson(photons * truth)
@@ -75,10 +71,8 @@ def main() -> None:
                 flush=True,
             )
         if options.save:
-            options.save.mkdir(parents=True, exist_ok=True)
-            row = np.hstack([noisy / photons, *results.values(), truth, other])
             name = f"guided-{seed}-{photons:g}.png"
-            imwrite(options.save / name, (255 * row.clip(0, 1)).round().astype("uint8"))
+            save(options.save / name, noisy / photons, *results.values(), truth, other)
 
 
 if __name__ == "__main__":

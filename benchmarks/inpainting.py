@@ -15,10 +15,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from damage import DAMAGE
-from imageio.v3 import imwrite
 from pictures import middle, psnr
+from reporting import machine, parser_of, save
 from skimage.restoration import inpaint_biharmonic
 
 import napari_dip as dip
@@ -41,9 +40,7 @@ def seam(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--damage", choices=list(DAMAGE), nargs="*", default=list(DAMAGE))
     parser.add_argument("--picture", choices=NAMES, nargs="*", default=NAMES)
     parser.add_argument("--preset", nargs="*", default=["fast"])
@@ -53,7 +50,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, help="of the authors' settings, if not all")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.size} x {options.size}")
+    print(f"{machine()}, {options.size} x {options.size}")
     for kind in options.damage:
         for name in options.picture:
             compare(kind, name, options)
@@ -86,9 +83,7 @@ def compare(kind: str, name: str, options: argparse.Namespace) -> None:
             words.append(f"rim {step:.4f} (rank {rank:.2f}, truth's {seam(truth, mask)[0]:.4f})")
     print("; ".join(words), flush=True)
     if options.save:
-        options.save.mkdir(parents=True, exist_ok=True)
-        row = np.hstack([np.where(mask, 1.0, seen), *results.values(), truth])
-        imwrite(options.save / f"{kind}-{name}.png", (255 * np.clip(row, 0, 1)).round().astype("uint8"))
+        save(options.save / f"{kind}-{name}.png", np.where(mask, 1.0, seen), *results.values(), truth)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
-from imageio.v3 import imwrite
 from pictures import middle, psnr
 from PIL import Image
+from reporting import machine, parser_of, save
 from skimage.restoration import denoise_tv_chambolle
 
 import napari_dip as dip
@@ -44,15 +43,11 @@ def line(name: str, quality: int, folder: Path, options: argparse.Namespace) -> 
     words = [f"{what} {psnr(image, truth):.2f}" for what, image in results.items()]
     print(f"{name}, quality {quality}: {'; '.join(words)}", flush=True)
     if options.save:
-        options.save.mkdir(parents=True, exist_ok=True)
-        row = np.hstack([*results.values(), truth])
-        imwrite(options.save / f"{name}-{quality}.png", (255 * row.clip(0, 1)).round().astype("uint8"))
+        save(options.save / f"{name}-{quality}.png", *results.values(), truth)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--picture", nargs="*", default=["camera", "astronaut", "fluorescence"])
     parser.add_argument("--quality", nargs="*", type=int, default=[10, 20, 40])
     parser.add_argument("--size", type=int, default=128)
@@ -60,7 +55,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, help="of the authors' settings, if not all")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(machine())
     with tempfile.TemporaryDirectory() as folder:
         for name in options.picture:
             for quality in options.quality:

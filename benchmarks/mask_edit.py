@@ -13,21 +13,11 @@ import time
 
 import napari
 import numpy as np
-import torch
+from event_loop import until
 from pictures import middle
-from qtpy.QtCore import QEventLoop, QTimer
+from reporting import machine
 
 import napari_dip as dip
-
-
-def until(condition, seconds: float = 120) -> bool:
-    """Run the event loop until `condition()`, for some seconds at most; return whether it came true."""
-    end = time.monotonic() + seconds
-    loop, timer = QEventLoop(), QTimer()
-    timer.timeout.connect(lambda: (condition() or time.monotonic() > end) and loop.quit())
-    timer.start(5)
-    loop.exec()
-    return bool(condition())
 
 
 def main() -> None:
@@ -46,7 +36,7 @@ def main() -> None:
         drawn.append(time.perf_counter())
 
     viewer.window._qt_viewer.canvas._scene_canvas.events.draw.connect(draw)
-    until(lambda: run.step is not None and run.step.iterate.iteration >= 20)
+    until(lambda: run.step is not None and run.step.iterate.iteration >= 20, 120)
     took = []
     mask.brush_size = 9
     row = size // 4 + 2
@@ -64,7 +54,7 @@ def main() -> None:
         took.append(time.perf_counter() - began)
     seconds = run.step.iterate.seconds / run.step.iterate.iteration
     print(
-        f"{size} x {size}, torch {torch.__version__}, {torch.get_num_threads()} threads, {seconds:.2f} s an "
+        f"{size} x {size}, {machine()}, {seconds:.2f} s an "
         f"iteration; from edit to effect {', '.join(f'{t:.2f}' for t in took)} s"
     )
     run.stop()

@@ -9,7 +9,6 @@ what Python with torch takes before.
 
 from __future__ import annotations
 
-import argparse
 import resource
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from reporting import heading, parser_of
 
 
 def peak() -> float:
@@ -44,9 +44,7 @@ def run(folder: Path, planes: int, size: int, iterations: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--planes", type=int, nargs="*", default=[4, 16, 64])
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--iterations", type=int, default=2)
@@ -55,8 +53,10 @@ def main() -> None:
     if options.folder is not None:
         run(options.folder, options.planes[0], options.size, options.iterations)
         return
-    print("| stack (uint16) | its size, GiB | peak memory, GiB | before the run, GiB | seconds |")
-    print("| --- | --- | --- | --- | --- |", flush=True)
+    print(
+        heading("stack (uint16)", "its size, GiB", "peak memory, GiB", "before the run, GiB", "seconds"),
+        flush=True,
+    )
     for planes in options.planes:
         with tempfile.TemporaryDirectory() as folder:
             one = [

@@ -137,13 +137,10 @@ def middle(name: str, size: int = 256) -> np.ndarray:
 def _truths() -> dict[str, np.ndarray]:
     from skimage import data
 
-    from napari_dip.images.synthetic import fluorescence
-
-    cells = fluorescence((256, 256), seed=1)[1].astype(np.float64)
     return {
         "camera": data.camera()[64:320, 128:384] / 255,
         "coins": data.coins()[:256, 64:320] / 255,
-        "fluorescence": (cells - cells.min()) / np.ptp(cells),
+        "fluorescence": middle("fluorescence"),
     }
 
 

@@ -11,13 +11,13 @@ tasks    PSNR in dB, blind: the presets choose their weights and their ends by t
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from pictures import middle, psnr
+from reporting import heading, machine, parser_of
 from scipy.signal import fftconvolve
 from skimage.restoration import denoise_tv_chambolle
 
@@ -108,24 +108,23 @@ def restore(asked: Asked, name: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--picture", nargs="*", default=["camera", "fluorescence"])
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--presets", nargs="*", default=[*EXPLICIT, "fast"])
     parser.add_argument("--only", nargs="*", help="how the names of tasks begin, or 'same'")
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    print(f"{machine()}\n")
     wanted = tuple(options.only or ("",))
     if "same".startswith(wanted):
-        print("| picture | weight | ours | scikit-image | difference | ours, dB | scikit-image, dB |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
+        print(
+            heading("picture", "weight", "ours", "scikit-image", "difference", "ours, dB", "scikit-image, dB")
+        )
         for name in options.picture:
             same(name, options.size)
         print()
     names = [f"{name} (best weight)" if name in EXPLICIT else name for name in options.presets]
-    print(f"| picture | task | {' | '.join(names)} |\n|{' --- |' * (len(names) + 2)}")
+    print(heading("picture", "task", *names))
     for name in options.picture:
         for task, asked in tasks(name, options.size).items():
             if task.startswith(wanted):

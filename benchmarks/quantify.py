@@ -15,13 +15,13 @@ raw, the filtered, the restored and the noise-free one, which is the truth.
 
 from __future__ import annotations
 
-import argparse
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from reporting import parser_of
 from scipy.ndimage import gaussian_filter, gaussian_laplace
 from scipy.spatial import cKDTree
 from skimage.draw import ellipse
@@ -225,7 +225,7 @@ def report_amounts(kept: dict, photons: list[float], measures: dict, what: str) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--seeds", type=int, default=2, help="scenes of each kind")
     parser.add_argument("--photons", nargs="*", type=float, default=[5, 15, 50])

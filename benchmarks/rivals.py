@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from methods import METHODS, Run
 from pictures import Picture, captures, micrographs, photographs, psnr, ssim
+from reporting import heading, line, parser_of
 from watch import Watch
 
 from napari_dip.engine.devices import choose_device
@@ -101,14 +102,6 @@ def warm_up(picture: Picture, names: list[str], device: str) -> None:
             METHODS[name].run(small, watch, Run(device, iterations=2))
 
 
-def line(cells: Iterable[object]) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
-
-
-def heading(columns: tuple[str, ...]) -> str:
-    return f"{line(columns)}\n{line('---' for _ in columns)}"
-
-
 def number(values: Iterable[float | None], form: str, *, spread: bool = False) -> str:
     """Write the median of what there is, and from where to where it goes."""
     known = [value for value in values if value is not None]
@@ -158,7 +151,7 @@ def by_picture(rows: list[Row], name: str, key: str) -> list[float]:
 
 def summary(names: list[str], rows: list[Row]) -> Iterator[str]:
     """Yield the lines that sum up each method over all pictures."""
-    yield heading(SUMMARY)
+    yield heading(*SUMMARY)
     for name in names:
         quality, likeness, seconds, classic, times = (
             by_picture(rows, name, key) for key in ("psnr", "ssim", "seconds", "to_classic", "times_2018")
@@ -225,9 +218,7 @@ def limit(text: str) -> tuple[str, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--methods", nargs="*", choices=list(METHODS), default=list(METHODS), metavar="NAME")
     parser.add_argument("--only", nargs="*", default=[], help="pictures whose name contains one of these")
     parser.add_argument("--fmd", type=Path, help="captures as well")
@@ -258,7 +249,7 @@ def main() -> None:
             print(f"{name} is left out: {why}\n")
     warm_up(pictures[0], names, options.device)
     rows: list[Row] = []
-    print(heading(COLUMNS))
+    print(heading(*COLUMNS))
     for picture in pictures:
         new = compare(picture, names, options)
         rows += new

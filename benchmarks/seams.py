@@ -9,7 +9,6 @@ in standard deviations of the same figure over the lines around it. A seam would
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from imageio.v3 import imwrite
 from pictures import psnr
+from reporting import parser_of
 
 import napari_dip as dip
 from napari_dip.images.synthetic import fluorescence
@@ -45,9 +45,7 @@ def edges(size: int, tile: int) -> list[int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--tile", type=int, default=1408)
     parser.add_argument("--iterations", type=int)

@@ -6,12 +6,12 @@ trained from another seed on other pictures, says whether what comes out is more
 python benchmarks/seeing.py [--pictures 4] [--iterations 400]
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from reporting import heading, parser_of
 
 import napari_dip as dip
 
@@ -53,9 +53,7 @@ def grain(image):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--pictures", type=int, default=4)
     parser.add_argument("--iterations", type=int, default=400)
     asked = parser.parse_args()
@@ -63,8 +61,7 @@ def main():
     model, judge = one["model"], other["model"]
     common = {"normalise": (one["MEAN"], one["STD"]), "iterations": asked.iterations}
 
-    print("| layer | prior | its features off by | another network's | PSNR to the image, dB |")
-    print("| --- | --- | --- | --- | --- |")
+    print(heading("layer", "prior", "its features off by", "another network's", "PSNR to the image, dB"))
     for called, layer in LAYERS.items():
         for prior, settings in PRIORS.items():
             rows = []
@@ -78,8 +75,11 @@ def main():
     pictures = one["pictures"]
     most = torch.stack([gives(one, model, picture) for picture in pictures]).amax(0)
     print(f"\nwaves shorter than 4 pixels in the pictures: {np.mean([grain(p) for p in pictures]):.0%}\n")
-    print("| class | prior | score over the pictures' best | another network takes it for | short waves |")
-    print("| --- | --- | --- | --- | --- |")
+    print(
+        heading(
+            "class", "prior", "score over the pictures' best", "another network takes it for", "short waves"
+        )
+    )
     for unit, kind in enumerate(one["KINDS"]):
         for prior, settings in PRIORS.items():
             seen = dip.maximise_activation(

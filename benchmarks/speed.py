@@ -6,28 +6,25 @@ options: --repeat N  --original         (the 2018 settings take half an hour)
 
 from __future__ import annotations
 
-import argparse
 import platform
 import time
 
 import numpy as np
-import torch
 from pictures import camera, psnr
+from reporting import machine, parser_of
 
 import napari_dip as dip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--original", action="store_true")
     options = parser.parse_args()
     from bm3d import bm3d
 
     picture = camera(25)
-    print(f"{platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"{platform.machine()}, {machine()}")
     print(f"noisy {psnr(picture.noisy, picture.truth):.2f} dB")
     rival, ours = [], []
     # One after the other, again and again: both see the same machine.

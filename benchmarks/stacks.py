@@ -8,11 +8,9 @@ PSNR in dB for a peak of 1 of each frame, iterations and seconds, with and witho
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
-import torch
 from pictures import psnr
+from reporting import heading, machine, parser_of
 
 import napari_dip as dip
 from napari_dip.images.synthetic import GAIN, OFFSET, READ_NOISE, fluorescence
@@ -38,9 +36,7 @@ def film(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--frames", type=int, default=6)
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--photons", type=float, default=30)
@@ -48,13 +44,20 @@ def main() -> None:
     parser.add_argument("--cut", type=int)
     options = parser.parse_args()
     noisy, truth = film(options.frames, options.size, options.photons, options.drift, options.cut)
+    print(f"{machine()}, {' x '.join(map(str, noisy.shape))}")
     print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {' x '.join(map(str, noisy.shape))}"
+        heading(
+            "frame",
+            "noisy",
+            "each anew",
+            "iterations",
+            "seconds",
+            "from neighbour",
+            "iterations",
+            "seconds",
+            "warm",
+        )
     )
-    print(
-        "| frame | noisy | each anew | iterations | seconds | from neighbour | iterations | seconds | warm |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     results = [dip.denoise(noisy.astype(np.float32), warm=warm) for warm in (False, True)]
     rows = [
         list(zip(*(r.history[k] for k in ("run", "iteration", "seconds", "warm")), strict=True))

@@ -11,15 +11,14 @@ pixels, and tells what it returns.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import torch
 from pictures import Picture, captures, psnr, synthetic
+from reporting import machine, parser_of
 
 import napari_dip as dip
 from napari_dip.api import plan_denoise
@@ -88,9 +87,7 @@ def report(row: dict[str, object]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--fmd", type=Path)
     parser.add_argument("--all", action="store_true", help="all captures of each field, not one")
@@ -98,7 +95,7 @@ def main() -> None:
     parser.add_argument("--trace", type=Path)
     parser.add_argument("--result", action="store_true")
     options = parser.parse_args()
-    print(f"preset {options.preset}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"preset {options.preset}, {machine()}")
     columns = "result gain  iterations  seconds" if options.result else RULE
     print(f"{'picture':32s} noisy  {columns}")
     pictures = synthetic()

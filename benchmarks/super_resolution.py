@@ -15,11 +15,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
-from imageio.v3 import imwrite
 from inpainting import NAMES
 from pictures import middle, psnr
 from PIL import Image
+from reporting import machine, parser_of, save
 
 import napari_dip as dip
 from napari_dip.images import synthetic
@@ -54,12 +53,8 @@ def plane(name: str, options: argparse.Namespace) -> None:
         )
     print("; ".join(words), flush=True)
     if options.save:
-        options.save.mkdir(parents=True, exist_ok=True)
         near = np.kron(coarse, np.ones((options.factor,) * 2))
-        row = np.hstack([near, *results.values(), truth])
-        imwrite(
-            options.save / f"x{options.factor}-{name}.png", (255 * row.clip(0, 1)).round().astype("uint8")
-        )
+        save(options.save / f"x{options.factor}-{name}.png", near, *results.values(), truth)
 
 
 def volume(options: argparse.Namespace) -> None:
@@ -88,9 +83,7 @@ def volume(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--picture", choices=NAMES, nargs="*", default=NAMES)
     parser.add_argument("--preset", nargs="*", default=["fast"])
     parser.add_argument("--factor", type=int, default=4)
@@ -100,7 +93,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, help="of the authors' settings, if not all")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(machine())
     if options.z:
         volume(options)
     else:

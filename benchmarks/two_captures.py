@@ -12,15 +12,14 @@ repeat      denoise(first, repeat=second)
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import torch
 from pictures import Picture, captures, psnr
+from reporting import heading, machine, parser_of
 
 import napari_dip as dip
 
@@ -41,19 +40,16 @@ def pairs(folder: Path, size: int, at: tuple[int, int] | None) -> Iterator[tuple
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--at", type=int, nargs=2)
     parser.add_argument("--apart", action="store_true")
     parser.add_argument("--only", default="", help="fields whose name contains this")
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.size} x {options.size}")
+    print(f"{machine()}, {options.size} x {options.size}")
     columns = ["noisy", *(["one", "apart"] if options.apart else []), "mean", "repeat"]
-    print(f"| field | {' | '.join(columns)} | gain | iterations, mean and repeat |")
-    print("| --- " * (len(columns) + 3) + "|")
+    print(heading("field", *columns, "gain", "iterations, mean and repeat"))
     gains, began = [], time.process_time()
     for field, first, second in pairs(options.folder, options.size, options.at):
         if options.only not in field:

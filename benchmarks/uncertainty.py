@@ -17,14 +17,13 @@ mean        what the mean of these runs would gain on the first one, dB
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from pictures import Picture, captures, micrographs, middle, synthetic
+from reporting import heading, machine, parser_of
 from scipy.stats import spearmanr
 
 import napari_dip as dip
@@ -67,9 +66,7 @@ def deciles(errors: np.ndarray, deviations: np.ndarray) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--captures", type=Path)
     parser.add_argument("--inpaint", action="store_true")
     parser.add_argument("--size", type=int, default=128)
@@ -78,7 +75,7 @@ def main() -> None:
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--deciles", action="store_true")
     options = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {options.size} x {options.size}")
+    print(f"{machine()}, {options.size} x {options.size}")
     pictures: Iterator[tuple[Picture, np.ndarray | None]]
     if options.inpaint:
         pictures = iter(damaged(options.size))
@@ -87,8 +84,7 @@ def main() -> None:
     else:
         made = [*synthetic(), *micrographs()]
         pictures = ((one.middle(options.size), None) for one in made if one.name in NAMES)
-    print("| picture | rms | said | within | rank | seeds | mean |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print(heading("picture", "rms", "said", "within", "rank", "seeds", "mean"))
     began = time.process_time()
     for picture, mask in pictures:
         if not any(text in picture.name for text in options.only):

@@ -9,11 +9,9 @@ between them; the point spread function is 2.5 times as long in Z as it is wide,
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
-import torch
 from pictures import psnr
+from reporting import heading, machine, parser_of
 from skimage.filters import gaussian
 
 import napari_dip as dip
@@ -66,20 +64,15 @@ def record(light: np.ndarray, photons: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--planes", type=int, default=16)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--photons", type=float, nargs="*", default=[10, 40])
     parser.add_argument("--mode", nargs="*", choices=list(MODES), default=list(MODES))
     options = parser.parse_args()
     light = cells(options.planes, options.size)
-    print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {' x '.join(map(str, light.shape))}"
-    )
-    print("| photons | noisy | restored as | PSNR | iterations | seconds |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print(f"{machine()}, {' x '.join(map(str, light.shape))}")
+    print(heading("photons", "noisy", "restored as", "PSNR", "iterations", "seconds"))
     for photons in options.photons:
         noisy, truth = record(light, photons)
         for mode in options.mode:

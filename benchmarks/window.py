@@ -13,14 +13,15 @@ event loop           how long the main thread was busy at a stretch during a run
 
 from __future__ import annotations
 
-import argparse
 import platform
 import time
 
 import napari
 import numpy as np
 import torch
-from qtpy.QtCore import QEventLoop, Qt, QTimer
+from event_loop import until
+from qtpy.QtCore import Qt, QTimer
+from reporting import heading, parser_of
 
 from napari_dip.api import denoise
 from napari_dip.images.synthetic import fluorescence
@@ -51,20 +52,12 @@ class Ticks:
         return 1000 * np.array(self.busy)
 
 
-def wait_for(condition) -> None:
-    """Run the event loop until `condition()`."""
-    loop, timer = QEventLoop(), QTimer()
-    timer.timeout.connect(lambda: condition() and loop.quit())
-    timer.start(1)
-    loop.exec()
-
-
 def first_picture(viewer, widget) -> float:
     """Seconds from the click until a screenshot of the canvas shows the result."""
     began = time.perf_counter()
     widget.controls.main.click()
     run = widget.controls.run
-    wait_for(lambda: run.layer is not None)
+    until(lambda: run.layer is not None)
     viewer.screenshot(canvas_only=True, flash=False)
     seconds = time.perf_counter() - began
     run.stop()
@@ -89,7 +82,7 @@ def live(
     pictures = []
     began = time.perf_counter()
     run = denoise_live(viewer, layer, **settings)
-    wait_for(lambda: run.layer is not None)
+    until(lambda: run.layer is not None)
     ticks = Ticks() if watch else None
     run.layer.visible = not hidden
     run.layer.events.set_data.connect(lambda: pictures.append(1))
@@ -108,7 +101,7 @@ def remove(viewer, layer) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--seconds", type=float, default=20.0, help="length of each run")
     parser.add_argument("--rounds", type=int, default=3)
@@ -122,7 +115,7 @@ def main() -> None:
     widget = DenoiseWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Denoise")
     opened = time.perf_counter() - began
-    wait_for(widget.controls.main.isEnabled)
+    until(widget.controls.main.isEnabled)
     warm = time.perf_counter() - began
 
     pictures = [first_picture(viewer, widget) for _ in range(options.rounds)]
@@ -148,8 +141,7 @@ def main() -> None:
         f"{options.size} x {options.size}, preset {options.preset}, {platform.machine()}, {threads}, ", end=""
     )
     print(f"torch {torch.__version__}, napari {napari.__version__}")
-    print("| what | measured | goal |")
-    print("| --- | --- | --- |")
+    print(heading("what", "measured", "goal"))
     print(f"| widget opens | {opened:.2f} s | |")
     print(f"| warm, button ready | {warm:.2f} s | |")
     print(f"| first picture after the click, worst of {len(pictures)} | {max(pictures):.2f} s | 2 s |")

@@ -5,12 +5,9 @@ python docs/how_it_works.py
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
-from imageio.v3 import imwrite
-from wrong import cells, psnr
+from drawn import IMAGES, cells, psnr, save
 
 import napari_dip as dip
 from napari_dip.images.intensities import Intensities
@@ -18,7 +15,6 @@ from napari_dip.images.intensities import Intensities
 mpl.use("Agg")
 from matplotlib import pyplot
 
-IMAGES = Path(__file__).parent / "images"
 PHOTONS = 10
 SHOWN = (1, 10, 40, 150, 2000)
 
@@ -50,13 +46,7 @@ def main() -> None:
     print(f"best {quality[best]:.2f} dB at {best}; the rule's {quality[chosen // 10 * 10]:.2f} at {chosen}")
     print(f"noisy {psnr(noisy, truth):.2f} dB, fast {psnr(dip.denoise(noisy).image, truth):.2f} dB")
 
-    row = np.hstack(
-        [
-            np.pad(p.clip(0, 1) ** 0.7, ((0, 0), (0, 2)), constant_values=1)
-            for p in (noisy, *pictures.values(), truth)
-        ]
-    )
-    imwrite(IMAGES / "on-its-way.png", np.kron((255 * row).astype("uint8"), np.ones((2, 2), "uint8")))
+    save("on-its-way", [noisy, *pictures.values(), truth], gamma=0.7)
 
     figure, axis = pyplot.subplots(figsize=(7, 3), layout="constrained")
     axis.semilogx(quality.keys(), quality.values(), color="tab:blue")

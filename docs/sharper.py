@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from imageio.v3 import imwrite
+from drawn import cells, save
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
@@ -18,22 +18,8 @@ from skimage import data
 
 import napari_dip as dip
 from napari_dip.images.psf import Optics
-from napari_dip.images.synthetic import fluorescence
 
-IMAGES = Path(__file__).parent / "images"
 SIZE = 128
-
-
-def cells(size: int) -> np.ndarray:
-    """Return synthetic fluorescence without noise, 0 to 1."""
-    truth = fluorescence((size, size), seed=1)[1].astype(float)
-    return (truth - truth.min()) / np.ptp(truth)
-
-
-def save(name: str, *pictures: np.ndarray) -> None:
-    """Write pictures of 0 to 1 side by side, each pixel as four."""
-    row = np.hstack([np.pad(picture.clip(0, 1), ((0, 0), (0, 2)), constant_values=1) for picture in pictures])
-    imwrite(IMAGES / f"{name}.png", np.kron((255 * row).astype("uint8"), np.ones((2, 2), "uint8")))
 
 
 def deconvolve() -> None:
@@ -44,7 +30,7 @@ def deconvolve() -> None:
     truth = cells(SIZE + 2 * around)
     counted = np.random.default_rng(0).poisson(100 * fftconvolve(truth, psf, mode="valid").clip(0))
     sharp = dip.deconvolve(counted.astype("uint16"), optics, dtype="float32")
-    save("deconvolve", counted / 100, sharp.image / 100, truth[around:-around, around:-around])
+    save("deconvolve", [counted / 100, sharp.image / 100, truth[around:-around, around:-around]])
 
 
 def guided() -> None:
@@ -59,7 +45,7 @@ def guided() -> None:
     guide = rng.poisson(300 * (0.6 * gaussian_filter(truth, 0.5) ** 0.7 + 0.3 * rings.clip(0, 1)))
     alone = dip.denoise(counted, dtype="float32")
     helped = dip.denoise(counted, guide=guide, dtype="float32")
-    save("guided", counted / 6, alone.image / 6, helped.image / 6, guide / guide.max())
+    save("guided", [counted / 6, alone.image / 6, helped.image / 6, guide / guide.max()])
 
 
 def deblock() -> None:
@@ -69,7 +55,7 @@ def deblock() -> None:
         path = Path(folder) / "camera.jpg"
         Image.fromarray(truth).save(path, quality=10)
         restored = dip.deblock(path)
-        save("deblock", np.asarray(Image.open(path)) / 255, restored.image / 255, truth / 255)
+        save("deblock", [np.asarray(Image.open(path)) / 255, restored.image / 255, truth / 255])
 
 
 PICTURES = {"deconvolve": deconvolve, "guided": guided, "deblock": deblock}

@@ -8,39 +8,24 @@ Each row has its figures printed: PSNR in dB against the truth, and what the res
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
-from imageio.v3 import imwrite
+from drawn import cells, psnr, save
 from scipy.ndimage import gaussian_filter
 
 import napari_dip as dip
-from napari_dip.images.synthetic import fluorescence
 
-IMAGES = Path(__file__).parent / "images"
 SIZE = 112
 
 
-def cells(size: int = SIZE) -> np.ndarray:
-    """Return synthetic fluorescence without noise, 0 to 1."""
-    truth = fluorescence((size, size), seed=1)[1].astype(float)
-    return (truth - truth.min()) / np.ptp(truth)
-
-
-def psnr(image: np.ndarray, truth: np.ndarray) -> float:
-    """Return the peak signal-to-noise ratio in dB, for a peak of 1."""
-    return float(-10 * np.log10(np.mean((image.clip(0, 1) - truth) ** 2)))
-
-
-def save(name: str, pictures: dict[str, np.ndarray], truth: np.ndarray, gamma: float = 0.7) -> None:
-    """Write pictures of 0 to 1 side by side, each pixel as four, and print their PSNR."""
+def show(name: str, pictures: dict[str, np.ndarray], truth: np.ndarray) -> None:
+    """Write pictures of 0 to 1 side by side, as large as the largest, and print their PSNR."""
     for what, picture in pictures.items():
         if picture.shape == truth.shape and not np.array_equal(picture, truth):
             print(f"{name}: {what}: {psnr(picture, truth):.2f} dB", flush=True)
     side = max(picture.shape[0] for picture in pictures.values())
-    row = [np.kron(p, np.ones((side // p.shape[0],) * 2)) for p in pictures.values()]
-    row = np.hstack([np.pad(p.clip(0, 1) ** gamma, ((0, 0), (0, 2)), constant_values=1) for p in row])
-    imwrite(IMAGES / f"wrong-{name}.png", np.kron((255 * row).astype("uint8"), np.ones((2, 2), "uint8")))
+    alike = [np.kron(p, np.ones((side // p.shape[0],) * 2)) for p in pictures.values()]
+    save(f"wrong-{name}", alike, gamma=0.7)
 
 
 def said(what: str, result: dip.Restoration) -> np.ndarray:
@@ -56,7 +41,7 @@ def said(what: str, result: dip.Restoration) -> np.ndarray:
 
 def stopped() -> None:
     """A plain generator at 30 photons, stopped too early, by the rule, and too late."""
-    truth = cells()
+    truth = cells(SIZE)
     noisy = np.random.default_rng(0).poisson(30 * truth) / 30
     plain = {"correction": "none", "tv": 0, "input": "noise"}
     runs = {
@@ -65,17 +50,17 @@ def stopped() -> None:
         "too late": {"stopping": "fixed", "iterations": 2500},
     }
     shown = {what: said(what, dip.denoise(noisy, **plain, **how)) for what, how in runs.items()}
-    save("stopped", {"noisy": noisy, **shown, "truth": truth}, truth)
+    show("stopped", {"noisy": noisy, **shown, "truth": truth}, truth)
 
 
 def noise() -> None:
     """The noise said to be a third and three times of what it is, and measured."""
-    truth = cells()
+    truth = cells(SIZE)
     sigma = 0.1
     noisy = truth + np.random.default_rng(0).normal(0, sigma, truth.shape)
     runs = {"a third": sigma / 3, "measured": None, "three times": 3 * sigma}
     shown = {what: said(what, dip.denoise(noisy, noise=value)) for what, value in runs.items()}
-    save("noise", {"noisy": noisy, **shown, "truth": truth}, truth)
+    show("noise", {"noisy": noisy, **shown, "truth": truth}, truth)
 
 
 def correlated() -> None:
@@ -89,18 +74,18 @@ def correlated() -> None:
         print(f"correlated, the whole field: {what}: {psnr(picture, truth):.2f} dB", flush=True)
     middle = (slice(48, 48 + SIZE),) * 2
     pictures = {"noisy": noisy, **shown, "truth": truth}
-    save("correlated", {what: picture[middle] for what, picture in pictures.items()}, truth[middle])
+    show("correlated", {what: picture[middle] for what, picture in pictures.items()}, truth[middle])
 
 
 def blur() -> None:
     """A blur of 3 pixels, said to be half as wide, right, and twice as wide."""
-    truth = cells()
+    truth = cells(SIZE)
     width, photons = 3.0, 100
     blurred = gaussian_filter(truth, width / np.sqrt(8 * np.log(2)))
     noisy = np.random.default_rng(0).poisson(photons * blurred) / photons
     runs = {"half": width / 2, "right": width, "twice": 2 * width}
     shown = {what: said(what, dip.deconvolve(noisy, value)) for what, value in runs.items()}
-    save("blur", {"blurred": noisy, **shown, "truth": truth}, truth)
+    show("blur", {"blurred": noisy, **shown, "truth": truth}, truth)
 
 
 def finer() -> None:
@@ -112,19 +97,19 @@ def finer() -> None:
         noisy = np.random.default_rng(0).poisson(40 * coarse) / 40
         shown[f"coarse by {factor}"] = noisy
         shown[f"{factor} times finer"] = said(f"{factor} times finer", dip.super_resolve(noisy, factor))
-    save("finer", {**shown, "truth": truth}, truth)
+    show("finer", {**shown, "truth": truth}, truth)
 
 
 def mask() -> None:
     """A scratch with soft edges under a mask that is too narrow, and under one that covers them."""
-    truth = cells()
+    truth = cells(SIZE)
     y, x = np.indices(truth.shape)
     distance = np.abs(y - 0.6 * x - 14 + 6 * np.sin(x / 14))
     scratched = truth + 0.9 * np.exp(-((distance / 2.2) ** 2))
     shown = {"scratched": scratched}
     for what, reach in (("too narrow", 2), ("wide enough", 4)):
         shown[what] = said(what, dip.inpaint(scratched, distance <= reach))
-    save("mask", {**shown, "truth": truth}, truth)
+    show("mask", {**shown, "truth": truth}, truth)
 
 
 PICTURES = {f.__name__: f for f in (stopped, noise, correlated, blur, finer, mask)}
