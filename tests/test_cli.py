@@ -199,6 +199,13 @@ def test_how_sure_a_result_is_is_no_image_to_be_restored():
     works = assign(found, "denoise", out="slices/{stem}.new.ome.tif")
     assert [work.image.name for work in works] == ["a.png", "b.tif", "c.jpg"]
     assert len(found.left_out) == 3 and not found.failures
+    sure = Path("slices/a.denoised-uncertainty.ome.tif")
+    before = sure.read_bytes()
+    os.remove("slices/a.denoised.ome.tif")
+    assert run("denoise slices/a.png --uncertainty 2", QUICK) == 1 and sure.read_bytes() == before
+    assert run("denoise slices/a.png --uncertainty 2 --overwrite", QUICK) == 0
+    assert pixels(sure).dtype == np.float32 and os.path.exists("slices/a.denoised.ome.tif")
+    assert not [name for name in there("slices") if name.startswith("a.denoised.new")]
 
 
 def test_overwriting_keeps_the_old_until_the_new_is_finished(capsys, monkeypatch):

@@ -10,11 +10,9 @@ from importlib.metadata import version
 
 from napari_dip.cli.options import Verb, read_verbs
 from napari_dip.cli.parsers import FORMATTER, Parser, add_told, calibration_parser, verb_parser
-from napari_dip.cli.told import Speaker, UsageError, printable, sentence_of
+from napari_dip.cli.told import DONE, FAILED, INTERRUPTED, WRONG, Speaker, UsageError, printable, sentence_of
 
 __all__ = ["main"]
-
-WRONG, INTERRUPTED = 2, 130
 
 DESCRIPTION = """\
 Restore images in files with a deep image prior: each from itself alone.
@@ -51,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output wants no more of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return FAILED
     except SystemExit as end:  # after --help
         return int(end.code or 0)
 
@@ -82,7 +80,7 @@ def _main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"napari-dip {version('napari-dip')}")
     parser.parse_args(arguments or ["--help"])
-    return 0
+    return DONE
 
 
 def _restore(verb: Verb, arguments: Sequence[str]) -> int:

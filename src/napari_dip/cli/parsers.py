@@ -72,7 +72,14 @@ def verb_parser(verb: Verb) -> Parser:
         formatter_class=FORMATTER,
         allow_abbrev=False,
     )
-    files = parser.add_argument_group("files")
+    _add_files(parser.add_argument_group("files"), verb)
+    add_told(parser)
+    add_options(parser.add_argument_group("restoration"), verb)
+    return parser
+
+
+def _add_files(files: argparse._ArgumentGroup, verb: Verb) -> None:
+    """Add which images are meant, and what becomes of their results."""
     files.add_argument(
         "images",
         metavar="IN",
@@ -81,7 +88,7 @@ def verb_parser(verb: Verb) -> Parser:
         "What is the result or the mask of another one is left out. Of two names the second may be the "
         "result's.",
     )
-    if mask:
+    if "mask" in verb.keywords:
         text = as_typed(verb.keywords["mask"].text, verb.keywords)
         files.add_argument(
             "--mask",
@@ -89,14 +96,13 @@ def verb_parser(verb: Verb) -> Parser:
             help=f"An image. {text} For several images: a folder of masks of the same names, or a name in "
             "which {stem} or * stands for the image's, without its ending.",
         )
-    past = verb.past
     files.add_argument(
         "-o",
         "--out",
         help="Where the result goes: a file (.ome.tif, .ome.zarr, or .png for a plane), a folder, or a name "
         "in which {stem} stands for the image's, without its ending. By default beside the image, as "
-        f"NAME.{past}.ome.tif, or NAME.{past}.ome.zarr of an OME-Zarr and of what has more than 4 GiB. Until "
-        "all is done it lies in OUT.unfinished; the same command again goes on from there.",
+        f"NAME.{verb.past}.ome.tif, or NAME.{verb.past}.ome.zarr of an OME-Zarr and of what has more than 4 "
+        "GiB. Until all is done it lies in OUT.unfinished; the same command again goes on from there.",
     )
     existing = files.add_mutually_exclusive_group()
     existing.add_argument(
@@ -115,9 +121,6 @@ def verb_parser(verb: Verb) -> Parser:
         help="Settings as JSON, or the result of an earlier run, which is made as that was; other options "
         "change them.",
     )
-    add_told(parser)
-    add_options(parser.add_argument_group("restoration"), verb)
-    return parser
 
 
 def calibration_parser(denoise: Verb) -> Parser:

@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,15 @@ import numpy as np
 from tqdm import tqdm
 
 from napari_dip.cli.files import Failure, Work
-from napari_dip.cli.told import Speaker, UsageError, printable, sentence_of
+from napari_dip.cli.told import DONE, FAILED, INTERRUPTED, Speaker, UsageError, printable, sentence_of
 from napari_dip.images.files import beside, read, readable, stem_of
 from napari_dip.restoration import Restoration, plain
 
 if TYPE_CHECKING:
     from napari_dip.step import Step
 
-__all__ = ["DONE", "FAILED", "INTERRUPTED", "restore"]
+__all__ = ["restore"]
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 # By what a run ends that is not as good as it should be.
 CUT_SHORT = ("out of memory", "unreadable image", "device failure", "divergence")
 EXISTS = (
@@ -103,6 +102,28 @@ class Bar(tqdm):  # type: ignore[type-arg]
         self.update(step.progress - self.n)
 
 
+@dataclass
+class Tally:
+    """What became of the images so far; of those that are not restored it says so."""
+
+    speaker: Speaker
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("restored", "there already", "not interrupted", "failed"), 0)
+    )
+
+    def leave(self, work: Work, what: str, why: str) -> None:
+        """An image is left out, and counts as `what`."""
+        facts = {"input": str(work.image), "output": str(work.out), "skipped": True}
+        self.speaker.say(f"{work.image}: {why}", facts)
+        self.counts[what] += 1
+
+    def fail(self, name: object, out: Path | None, error: Exception) -> None:
+        """Something went wrong with an image."""
+        facts = {"input": str(name)} | ({} if out is None else {"output": str(out)})
+        self.speaker.say("", facts | {"error": self.speaker.fail(name, error)})
+        self.counts["failed"] += 1
+
+
 def restore(
     verb: str,
     works: Sequence[Work],
@@ -142,29 +163,20 @@ def restore(
     UsageError
         If the settings can't be used with any image.
     """
-    counts = dict.fromkeys(("restored", "there already", "not interrupted", "failed"), 0)
-
-    def failed(name: object, out: Path | None, error: Exception) -> None:
-        facts = {"input": str(name)} | ({} if out is None else {"output": str(out)})
-        speaker.say("", facts | {"error": speaker.fail(name, error)})
-        counts["failed"] += 1
-
+    tally = Tally(speaker)
     for failure in failures:
-        failed(failure.name, None, ValueError(failure.sentence))
+        tally.fail(failure.name, None, ValueError(failure.sentence))
     todo = []
     for work in works:
+        existing = next(filter(os.path.lexists, _files(work.out, settings)), None)
         if resume and not _is_begun(work.out):
-            facts = {"input": str(work.image), "output": str(work.out), "skipped": True}
-            speaker.say(f"{work.image}: no run of it was interrupted", facts)
-            counts["not interrupted"] += 1
-        elif not os.path.lexists(work.out) or overwrite:
+            tally.leave(work, "not interrupted", "no run of it was interrupted")
+        elif existing is None or overwrite:
             todo.append(work)
-        elif skip_existing:
-            facts = {"input": str(work.image), "output": str(work.out), "skipped": True}
-            speaker.say(f"{work.image}: {work.out} is there already", facts)
-            counts["there already"] += 1
+        elif skip_existing and existing == work.out:
+            tally.leave(work, "there already", f"{work.out} is there already")
         else:
-            failed(work.image, work.out, FileExistsError(f"{work.out} {EXISTS}"))
+            tally.fail(work.image, work.out, FileExistsError(f"{existing} {EXISTS}"))
     if todo:
         _check(verb, settings)
     with CtrlC() as ctrl_c:
@@ -180,15 +192,20 @@ def restore(
                 speaker.warn(work.image, "interrupted. Do the same again to go on")
                 return INTERRUPTED
             except Exception as error:
-                failed(work.image, work.out, error)
+                tally.fail(work.image, work.out, error)
                 continue
             speaker.say(_line(work, result) if made else "", _facts(work, result, made))
             if ctrl_c.asked:
                 return INTERRUPTED
-            counts["failed" if result.stopped_by in CUT_SHORT or not made else "restored"] += 1
+            tally.counts["failed" if result.stopped_by in CUT_SHORT or not made else "restored"] += 1
     if len(works) + len(failures) > 1:
-        speaker.say(", ".join(f"{count} {what}" for what, count in counts.items() if count), None)
-    return FAILED if counts["failed"] else DONE
+        speaker.say(", ".join(f"{count} {what}" for what, count in tally.counts.items() if count), None)
+    return FAILED if tally.counts["failed"] else DONE
+
+
+def _files(out: Path, settings: Mapping[str, Any]) -> list[Path]:
+    """Return the files that are made of an image: its result, and how sure that is if it is asked."""
+    return [out, beside(out, "uncertainty")] if settings.get("uncertainty") else [out]
 
 
 def _is_begun(path: Path) -> bool:
@@ -203,7 +220,7 @@ def _check(verb: str, settings: Mapping[str, Any]) -> None:
     from napari_dip.engine.settings import Settings
     from napari_dip.presets import choose_preset
 
-    engine = {field.name: settings.get(field.name) for field in fields(Settings)}
+    engine = {one.name: settings.get(one.name) for one in fields(Settings)}
     try:
         task = verb.replace("_", "-")
         chosen = choose_preset(settings.get("preset", "fast"), task, PRESETS[verb]).engine.changed(**engine)
@@ -231,7 +248,7 @@ def _restore(
         bar.follow(step)
         return ctrl_c.asked
 
-    new = _beside(work.out)
+    new = _new_name(work.out, settings)
     given = {} if work.mask is None else {"mask": work.mask}
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("ignore")
@@ -247,10 +264,7 @@ def _restore(
         what = f"{new} is the best until then. {AGAIN}" if new == work.out else f"the old {work.out} stays"
         speaker.warn(work.image, f"ended by {result.stopped_by}; {what}")
     if made and new != work.out:
-        files = [(new, work.out)]
-        if settings.get("uncertainty"):
-            files.append((beside(new, "uncertainty"), beside(work.out, "uncertainty")))
-        for told, place in files:
+        for told, place in zip(_files(new, settings), _files(work.out, settings), strict=True):
             if ended_early or os.path.lexists(place):
                 _remove(told if ended_early else place)
             if not ended_early:
@@ -268,9 +282,9 @@ def _fitting(settings: Mapping[str, Any], image: Path) -> Mapping[str, Any]:
     return {name: value for name, value in settings.items() if name != "axes"}
 
 
-def _beside(out: Path) -> Path:
+def _new_name(out: Path, settings: Mapping[str, Any]) -> Path:
     """Return where a result is written to: if something has its name, to another one first."""
-    if not os.path.lexists(out):
+    if not any(map(os.path.lexists, _files(out, settings))):
         return out
     if out.is_dir() and not readable(out):
         raise FileExistsError(f"{out} is a folder, and no image: it is not overwritten. Choose another name")

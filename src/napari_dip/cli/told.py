@@ -10,8 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 from unicodedata import category
 
-__all__ = ["EXPECTED", "Speaker", "UsageError", "printable", "sentence_of"]
+__all__ = [
+    "DONE",
+    "EXPECTED",
+    "FAILED",
+    "INTERRUPTED",
+    "WRONG",
+    "Speaker",
+    "UsageError",
+    "printable",
+    "sentence_of",
+]
 
+# What a program that has called this one is told: all done, some of it failed, not understood, after Ctrl-C.
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 # What goes wrong by the images, the options or the computer; all else is a fault of ours.
 EXPECTED = (OSError, ValueError, TypeError, MemoryError)
 
