@@ -1,5 +1,7 @@
 """Two captures of a field: what they have in common, and what they differ by."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
@@ -25,6 +27,14 @@ def test_two_captures_tell_the_noise_of_a_field_without_a_flat_place():
     assert not found.correlated
     # From one image alone, structure passes for noise.
     assert abs(estimate_noise(mean).variance(200) / true - 1) > 3 * abs(found.variance(200) / true - 1)
+
+
+def test_a_field_of_which_nothing_is_known_says_nothing_of_the_noise():
+    light, alone = textured(32), np.random.default_rng(1).normal(0, 5, (32, 32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = noise_of([(light, alone), (light, np.full((32, 32), np.nan))])
+    assert found == noise_of([(light, alone)])
 
 
 def test_noise_that_neighbours_share_is_measured_as_it_is():

@@ -113,13 +113,14 @@ def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
     >>> round(noise.gain, 1), round(noise.variance(1000) ** 0.5)
     (2.0, 42)
     """
-    lights, squares, clipped = [], [], []
+    told, lights, squares, clipped = [], [], [], []
     for light, noise in samples:
         known = np.isfinite(light) & np.isfinite(noise)
         edges = [4 if light.ndim == 2 else 3] * light.ndim
         pair = [blocks_of(np.where(known, one, np.nan), edges, 20_000) for one in (light, noise**2)]
         if not len(pair[0]):
             continue
+        told.append((light, noise))
         lights.append(block_means(pair[0]))
         squares.append(block_means(pair[1]))
         clipped.append(_clipped(pair[0].reshape(len(pair[0]), -1)))
@@ -135,12 +136,10 @@ def noise_of(samples: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> Noise:
     darkest = float(np.quantile(means, 0.01))
     points = []
     for members in intensity_bins(means, fewest=12, most=16):
-        low, median, high = np.quantile(variances[members], [0.25, 0.5, 0.75])
-        error = 1.25 * (high - low) / 1.35 / np.sqrt(max(len(members) / 2, 1))
-        points.append((means[members].mean() - darkest, median, error))
+        points.append((means[members].mean() - darkest, *_median(variances[members])))
     gain, dark_variance = _line(*np.array(points).T)
     found = Noise(gain, darkest, float(np.sqrt(dark_variance)))
-    scaled = [_scaled(light, noise, found) for light, noise in samples]
+    scaled = [_scaled(light, noise, found) for light, noise in told]
     # The fewer pixels, and the more they share, the lower a median of squares lies.
     edges = [16 if min(scaled[0].shape) >= 64 else 8] * scaled[0].ndim
     typical = np.median(np.concatenate([block_means(blocks_of(one**2, edges, 20_000)) for one in scaled]))
@@ -282,14 +281,19 @@ def _mean_and_variance(
         # Flatness is judged on the means of the blocks' halves, which know next to nothing of the differences
         # between neighbours: that doesn't bias the variance, as a choice of the quietest blocks would.
         flattest = members[unevenness[members] <= np.quantile(unevenness[members], 0.4)]
-        low, median, high = np.quantile(variances[flattest], [0.25, 0.5, 0.75])
-        # The standard error of a median of normal numbers, half of them independent (the blocks overlap).
-        error = 1.25 * (high - low) / 1.35 / np.sqrt(max(len(flattest) / 2, 1))
+        median, error = _median(variances[flattest])
         # A few squares have a median well below their mean.
         typical = median if np.median(terms) >= 8 else energy[flattest].sum() / terms[flattest].sum()
         points.append((means[flattest].mean(), typical, error))
     m, v, e = np.array(points).T
     return m, v, e, darkest
+
+
+def _median(variances: Floats) -> tuple[float, float]:
+    """The median of what blocks say, and its standard error."""
+    low, median, high = np.quantile(variances, [0.25, 0.5, 0.75])
+    # That of a median of normal numbers, half of them independent (the blocks overlap).
+    return median, 1.25 * (high - low) / 1.35 / np.sqrt(max(len(variances) / 2, 1))
 
 
 def _clipped(flat: Floats) -> Floats:
