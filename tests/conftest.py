@@ -24,3 +24,9 @@ def configuration(tmp_path_factory, monkeypatch):
     monkeypatch.setattr("platformdirs.user_config_path", lambda *args, **kwargs: folder)
     monkeypatch.setattr("platformdirs.user_state_path", lambda *args, **kwargs: folder / "state")
     return folder
+
+
+@pytest.fixture
+def home(configuration):
+    """The folder of the user's presets."""
+    return configuration / "presets"

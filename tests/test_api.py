@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from stand_ins import Layer
 
 import napari_dip as dip
 from napari_dip.api import plan_denoise
@@ -206,17 +207,6 @@ def test_history_and_settings_are_plain_json_of_the_runs_length():
 def test_the_progress_bar_ends_full(capsys):
     dip.denoise(noisy(), progress=True, **QUICK)
     assert "100%" in capsys.readouterr().err
-
-
-class Layer:
-    """What the verbs use of a napari layer."""
-
-    def __init__(self, data, **attributes):
-        self.data = data
-        vars(self).update(attributes)
-
-    def as_layer_data_tuple(self):
-        raise AssertionError("only its presence tells a layer")
 
 
 def test_a_layer_brings_its_axes_and_its_pyramids_finest_level():

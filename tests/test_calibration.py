@@ -16,12 +16,6 @@ HERE = {"device": "cpu", "precision": "float32"}
 WHITE = Noise(0.0, 0.0, 5.0)
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setattr(presets, "folder", lambda: tmp_path / "presets")
-    return tmp_path / "presets"
-
-
 def fields(count=3, size=32, sigma=12.0):
     """Truths, and two captures of each."""
     rng = np.random.default_rng(0)

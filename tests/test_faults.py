@@ -2,7 +2,6 @@
 
 import errno
 import gc
-import importlib.util
 import io
 import multiprocessing
 import os
@@ -18,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from scripts import ROOT, load
 
 import napari_dip as dip
 from napari_dip.cli import main
@@ -204,14 +204,9 @@ def test_50_runs_in_a_row_leave_nothing_behind():
     assert after[2] < memory + 10
 
 
-FUZZ = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
-
-
-@pytest.mark.skipif(not FUZZ.exists(), reason="a source distribution has no benchmarks")
+@pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="a source distribution has no benchmarks")
 def test_random_input_comes_to_a_result_or_to_one_sentence(tmp_path):
-    spec = importlib.util.spec_from_file_location("fuzz", FUZZ)
-    fuzz = sys.modules["fuzz"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fuzz)
+    fuzz = load("benchmarks/fuzz.py")
     with dask.config.set(scheduler="synchronous"):
         done = [(call, fuzz.attempt(call)) for _, call in fuzz.calls(7, iter(range(60)), tmp_path)]
     assert [f"{outcome.what}: {call}" for call, outcome in done if not outcome.fine] == []

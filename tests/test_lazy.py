@@ -7,6 +7,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from stand_ins import Layer
 
 import napari_dip as dip
 from napari_dip.engine.devices import turn_of
@@ -169,17 +170,6 @@ def test_tiles_are_decided_when_the_call_is_made(monkeypatch):
     uncut = dip.denoise(image, tile=1000, warm=False, **QUICK).image
     np.testing.assert_array_equal(whole.image.compute(), uncut)
     assert dip.denoise(lazy, **QUICK).settings["tile"] < 200
-
-
-class Layer:
-    """What the verbs use of a napari layer."""
-
-    def __init__(self, data, **attributes):
-        self.data = data
-        vars(self).update(attributes)
-
-    def as_layer_data_tuple(self):
-        raise AssertionError("only its presence tells a layer")
 
 
 def test_a_layer_of_a_dask_array_is_restored_lazily_too():

@@ -1,26 +1,18 @@
 """The notebooks of the docs run, with fewer and smaller pictures, and show what they say."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+from scripts import ROOT, load
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = ROOT / "docs"
 SMALL = {"what-a-network-sees.ipynb": {"SIDE": 24, "PICTURES": 40, "EPOCHS": 1, "ITERATIONS": 3}}
-
-
-def runner():
-    spec = importlib.util.spec_from_file_location("notebooks", DOCS / "notebooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.ipynb")))
 def test_a_notebook_runs_and_is_kept_with_its_outputs(name):
     notebook = json.loads((DOCS / name).read_text("utf-8"))
-    notebooks = runner()
+    notebooks = load("docs/notebooks.py")
     for cell, printed, shown in notebooks.run(notebook, **SMALL[name]):
         now, kept = notebooks.outputs(printed, shown), cell["outputs"]
         assert [out["output_type"] for out in now] == [out["output_type"] for out in kept]

@@ -16,12 +16,6 @@ NOISY = np.random.default_rng(0).poisson(30, (24, 24)).astype("uint16")
 HERE = {"device": "cpu", "precision": "float32"}
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setattr(presets, "folder", lambda: tmp_path / "presets")
-    return tmp_path / "presets"
-
-
 def test_a_result_s_settings_become_a_preset(home):
     first = dip.denoise(NOISY, preset="best", iterations=4, tv=20.0, stopping={"fraction": 0.1}, **HERE)
     assert presets.names() == []

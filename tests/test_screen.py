@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
 
 import pytest
+from scripts import load
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there always is a screen")
 
@@ -23,9 +23,7 @@ COMMAND = [
 
 @pytest.fixture
 def screen(monkeypatch):
-    spec = importlib.util.spec_from_file_location("screen", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load("tools/screen.py")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(module, "install", lambda names: pytest.fail("nothing must be installed here"))

@@ -6,12 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from scripts import ROOT
 
 pytest.importorskip("mkdocs")
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

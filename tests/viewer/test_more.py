@@ -17,11 +17,6 @@ from napari_dip.images.files import Description, write
 from napari_dip.viewer.as_code import command_of, python_of
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setattr(presets, "folder", lambda: tmp_path / "presets")
-
-
 def entries(menu):
     """What the menu, opened now, offers; of menus within it, what those offer."""
     menu.aboutToShow.emit()

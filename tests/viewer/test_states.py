@@ -7,9 +7,7 @@ what does not depend on that is compared: which rows and buttons there are, and 
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,14 +16,12 @@ from napari.utils.shortcuts import default_shortcuts
 from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QScrollArea, QSlider
+from scripts import load
 from skimage.metrics import structural_similarity
 
 from napari_dip.viewer.widgets.run_controls import PAUSE, START, STOP
 
-ROOT = Path(__file__).parents[2]
-spec = importlib.util.spec_from_file_location("states", ROOT / "docs" / "states.py")
-states = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(states)
+states = load("docs/states.py")
 
 FORMS = {
     "denoise": "Image, Preset, Then",
