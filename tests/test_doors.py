@@ -40,6 +40,7 @@ BETWEEN = (
     "calibration",
     "api",
     "canvas",
+    "normalising",
     "seen",
     "seeing",
 )

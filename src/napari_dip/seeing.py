@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 from torch import Tensor, nn
 
 from napari_dip.api import finish_job
@@ -20,15 +20,11 @@ from napari_dip.engine.presets import preset as preset_of
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.stopping import Fixed
+from napari_dip.normalising import Normalise, refuse_other_units, said_of, shown_by
 from napari_dip.seen import Look, Seen
 from napari_dip.step import Step
 
 __all__ = ["Seen", "invert_features", "maximise_activation"]
-
-Normalise = Callable[[Tensor], Tensor] | Sequence[ArrayLike] | None
-
-# An image whose pixels are so many standard deviations off is in other units than they are.
-FAR = 30.0
 
 
 def invert_features(
@@ -120,9 +116,9 @@ def invert_features(
     ((24, 24), 5, True)
     """
     canvas = Canvas.of(image, axes, limits, dtype)
-    shown = _shown(canvas, normalise)
+    shown = shown_by(canvas, normalise)
     target = canvas.to_engine()
-    _refuse_other_units(canvas, normalise)
+    refuse_other_units(canvas, normalise)
     channels, *size = target.shape
     features = Features.of(_network(model), layer, channels, tuple(size), shown)
     wanted = features(target[None])
@@ -138,7 +134,7 @@ def invert_features(
         "preset": preset,
         "layer": layer,
         **canvas.settings,
-        "normalise": _said(normalise),
+        "normalise": said_of(normalise),
     }
     problem = Problem(wanted[0] / scale, operator=features)
     look = Look("invert-features", features, problem, engine, canvas, said)
@@ -228,7 +224,7 @@ def maximise_activation(
     """
     canvas = Canvas.blank(shape, axes, limits, dtype)
     size = canvas.to_engine().shape
-    features = Features.of(_network(model), layer, size[0], tuple(size[1:]), _shown(canvas, normalise))
+    features = Features.of(_network(model), layer, size[0], tuple(size[1:]), shown_by(canvas, normalise))
     if isinstance(jitter, bool) or not isinstance(jitter, Integral) or jitter < 0:
         raise ValueError(f"jitter must be a whole number of pixels of at least 0, but is {jitter!r}.")
     engine = _engine("maximise-activation", preset, model, settings)
@@ -244,7 +240,7 @@ def maximise_activation(
         "unit": list(features.unit) if np.ndim(unit) else features.unit[0],
         "shape": list(canvas.frame.shape),
         **canvas.settings,
-        "normalise": _said(normalise),
+        "normalise": said_of(normalise),
         "jitter": features.jitter,
     }
     nothing = torch.zeros((1,) * len(size))
@@ -294,60 +290,3 @@ def _unit(unit: int | Sequence[int], output: Tensor, layer: str | None) -> tuple
             f"{output.shape[0] - 1}" + (", or an index along each of these axes." if output.ndim > 1 else ".")
         )
     return asked
-
-
-def _shown(canvas: Canvas, normalise: Normalise) -> Callable[[Tensor], Tensor]:
-    """Return what the network is given of an image of the engine's."""
-    if normalise is None:
-        return canvas.intensities
-    if callable(normalise):
-        return lambda image: _checked(normalise(canvas.intensities(image)))
-    channels, dims = canvas.to_engine().shape[0], len(canvas.axes.spatial)
-    mean, std = (torch.tensor(part).view(1, -1, *(1,) * dims) for part in _pair(normalise, channels))
-    return lambda image: (canvas.intensities(image) - mean.to(image)) / std.to(image)
-
-
-def _pair(normalise: Any, channels: int) -> tuple[list[float], list[float]]:
-    """Return the means and the standard deviations."""
-    try:
-        mean, std = (np.atleast_1d(np.asarray(part, float)) for part in normalise)
-        good = mean.ndim == std.ndim == 1 and np.isfinite(mean).all() and (std > 0).all()
-        good = good and len({mean.size, std.size, 1, *([channels] if channels > 1 else [])}) <= 2
-    except (TypeError, ValueError):
-        good = False
-    if not good:
-        raise ValueError(
-            "normalise must be (mean, std), numbers or a number each for every channel "
-            f"({channels} here) with std above 0, or a callable, but is {normalise!r}."
-        )
-    return mean.tolist(), std.tolist()
-
-
-def _checked(given: Any) -> Tensor:
-    if not isinstance(given, Tensor):
-        raise TypeError(
-            f"normalise must return a torch tensor, but returned a {type(given).__name__}: make it of "
-            "torch's functions."
-        )
-    return given
-
-
-def _refuse_other_units(canvas: Canvas, normalise: Normalise) -> None:
-    """Refuse a mean and a standard deviation that can't be those of images like the given one."""
-    if normalise is None or callable(normalise):
-        return
-    off = float(_shown(canvas, normalise)(canvas.to_engine()[None]).abs().median())
-    if off > FAR:
-        raise ValueError(
-            f"by normalise={normalise!r} most pixels are more than {off:.0f} standard deviations off: give "
-            "both in the image's own intensities, or change those, as by image / 255."
-        )
-
-
-def _said(normalise: Normalise) -> Any:
-    """Return what settings say of it: of a callable its name, by which nobody can find it."""
-    if normalise is None:
-        return None
-    if callable(normalise):
-        return getattr(normalise, "__qualname__", type(normalise).__name__)
-    return [np.asarray(part, float).tolist() for part in normalise]
