@@ -8,6 +8,7 @@ from scipy.signal import fftconvolve
 
 import napari_dip as dip
 from napari_dip.api import plan_deconvolve
+from napari_dip.images.files import Description, write
 from napari_dip.images.psf import GaussianPSF
 
 SHORT = {"iterations": 6, "precision": "float32", "device": "cpu"}
@@ -85,6 +86,13 @@ def test_tiles_lie_in_their_places():
         return np.corrcoef(np.roll(result.image, shift, 0).ravel(), truth[strip].ravel())[0, 1]
 
     assert max(range(-3, 4), key=likeness) == 0
+
+
+def test_widths_are_in_the_units_of_the_file(tmp_path):
+    units = Description("ZYX", (2.0, 0.5, 0.5), (0.0,) * 3, ("micrometer",) * 3)
+    write(tmp_path / "a.ome.tif", np.random.default_rng(0).random((6, 16, 16)), units)
+    job = plan_deconvolve(tmp_path / "a.ome.tif", (3.0, 1.0, 1.0))
+    assert job.settings["psf"] == {"name": "gaussian", "fwhm": [1.5, 2.0, 2.0]}
 
 
 def test_widths_and_optics_are_in_the_units_of_the_layer():

@@ -449,8 +449,8 @@ def deconvolve(
 
         - Measured: an array of any sizes and scale. The point lies at ``size // 2`` along each axis (as for
           `numpy.fft.fftshift`); faint ends are cut off.
-        - A Gaussian: its full width at half maximum, in the layer's units (in pixels of an array), for all or
-          for each spatial axis.
+        - A Gaussian: its full width at half maximum, in the units of the layer or file (in pixels of an
+          array), for all or for each spatial axis.
         - Computed from the optics (`napari_dip.images.psf.Optics`): ``{"numerical_aperture": 1.4,
           "wavelength": 0.52, "refractive_index": 1.515}``, micrometres, with ``"pixel_size"`` where the layer
           or file doesn't say it, and ``"microscope": "confocal"`` if it is one.

@@ -88,7 +88,7 @@ def point_spread_of(psf: Any, axes: Axes, given: Given) -> PointSpread:
         widths = [psf] * count if np.ndim(psf) == 0 else list(psf)
         if len(widths) != count:
             raise ValueError(f"psf has {len(widths)} entries, but the image has {count} spatial axes.")
-        found = GaussianPSF(_in_pixels(widths, axes, getattr(given.layer, "scale", None)))
+        found = GaussianPSF(_in_pixels(widths, axes, given.scale))
     else:
         found = MeasuredPSF.of(psf, count)
     found.array(count)  # what can't be used is refused now
