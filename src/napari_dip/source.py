@@ -143,6 +143,7 @@ class Source:
         if not known.all():
             block = np.where(known, block, np.nan)
         block = self.axes.to_engine(block)
+        intensities = Intensities.of(block)  # refuses what nothing can be computed with
         middle = len(block) // 2  # one channel stands for the three of a colour image: this one is green
         drifts: tuple[Drift, ...] = ()
         halves: Sequence[NDArray[Any] | None] = [None] * len(block)
@@ -158,19 +159,15 @@ class Source:
             drift = drifts[channel] if drifts else None
             return noise or _noise_in(block[channel], halves[channel], drift)
 
-        def level(own: Noise, pixels: NDArray[Any]) -> float:
-            known = pixels[np.isfinite(pixels)]
-            return math.sqrt(float(own.variance(known.mean(dtype=np.float64)))) if known.size else 0.0
-
         if self.axes.stains:
             each = tuple(noise_in(channel) for channel in range(len(block)))
-            levels = [level(own, pixels) for own, pixels in zip(each, block, strict=True)]
+            levels = [_level(own, pixels) for own, pixels in zip(each, block, strict=True)]
             there = [one**2 for one, pixels in zip(levels, block, strict=True) if np.isfinite(pixels).any()]
             mean_level = math.sqrt(sum(there) / len(there))
             stains = Stains.of(block, levels)
             return Measured((index, task), stains, Noises(each), mean_level, drifts, shift)
         of_all = noise_in(middle)
-        return Measured((index, task), Intensities.of(block), of_all, level(of_all, block), drifts, shift)
+        return Measured((index, task), intensities, of_all, _level(of_all, block), drifts, shift)
 
     def apart(self, where: Index, measured: Measured) -> NDArray[np.float64] | None:
         """Return half of what two captures of a part differ by, less their drift; None where there is one.
@@ -190,6 +187,12 @@ class Source:
         place = [f"{name} {i}" for name, i in zip(self.axes.names, index, strict=True) if isinstance(i, int)]
         place = [text.removeprefix("Q ") for text in place]
         return f"{kind} {', '.join(place)} of the image" if place else "the image"
+
+
+def _level(noise: Noise, pixels: NDArray[Any]) -> float:
+    """Return the noise's standard deviation at the mean of the pixels that are known."""
+    known = pixels[np.isfinite(pixels)]
+    return math.sqrt(float(noise.variance(known.mean(dtype=np.float64)))) if known.size else 0.0
 
 
 def _noise_in(mean: NDArray[Any], half: NDArray[Any] | None, drift: Drift | None) -> Noise:
