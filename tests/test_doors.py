@@ -243,9 +243,12 @@ except RuntimeError:
     print("watched")
 
 import napari_dip as dip
+window = importlib.util.find_spec("napari") is not None
+for widget in ("denoise", "inpaint", "super_resolution", "deconvolution", "deblocking") if window else ():
+    importlib.import_module(f"napari_dip.viewer.widgets.{widget}")
+assert "torch" not in sys.modules, "a widget waits for torch"
 from napari_dip.cli import main
 from napari_dip.images.files import Description, write
-window = importlib.util.find_spec("napari") is not None
 for module in pkgutil.walk_packages(dip.__path__, "napari_dip."):
     if (window or ".viewer" not in module.name) and not module.name.endswith("__main__"):
         importlib.import_module(module.name)
@@ -258,7 +261,7 @@ main(["denoise", "a.ome.zarr", "-o", "c.ome.tif", *words]) or main(["info", "c.o
 
 
 def test_no_other_computer_is_spoken_to(tmp_path):
-    """All modules are imported, an image is restored, and the command line does so too."""
+    """All modules are imported (widgets without torch), an image is restored, the command line does so too."""
     done = subprocess.run(
         [sys.executable, "-c", ALONE], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from napari.layers import Image
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_dip.viewer.detail import when_prepared
-from napari_dip.viewer.runs import Run
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.runs import Run
 
 __all__ = ["Alternative", "Comparison", "picture_of"]
 

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -17,8 +17,10 @@ from napari_dip.images.files import ending_for, is_path, read, stem_of
 from napari_dip.restoration import PAST, Restoration, origin
 from napari_dip.script import Pixels, as_command, as_python
 from napari_dip.viewer.guides import same_part
-from napari_dip.viewer.regions import Region
-from napari_dip.viewer.runs import Run
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.regions import Region
+    from napari_dip.viewer.runs import Run
 
 __all__ = ["command_of", "python_of", "settings_of"]
 

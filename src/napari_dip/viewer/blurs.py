@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
 
 from napari_dip.given import pixels_of, take
-from napari_dip.images.axes import Axes
 from napari_dip.viewer.layers import is_result
+
+if TYPE_CHECKING:
+    from napari_dip.images.axes import Axes
 
 __all__ = ["MEDIA", "Grid", "Medium", "bead_problem", "likely_bead", "optics", "widths"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import napari.viewer
 from napari.layers import Image
@@ -10,9 +10,11 @@ from napari.utils.notifications import show_error, show_info
 
 from napari_dip.viewer.known_runs import live_runs, run_of
 from napari_dip.viewer.layers import find_image, unwrap
-from napari_dip.viewer.runs import Run
 from napari_dip.viewer.troubles import EXPECTED
 from napari_dip.viewer.widgets.opening import open_widget
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.runs import Run
 
 __all__ = [
     "copy_python",

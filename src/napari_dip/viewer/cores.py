@@ -8,7 +8,6 @@ import threading
 from contextlib import suppress
 
 import psutil
-import torch
 
 __all__ = ["Cores", "on_battery", "use_cores"]
 
@@ -49,6 +48,8 @@ class Cores:
     """
 
     def __init__(self) -> None:
+        import torch
+
         self.allowed = torch.get_num_threads()
         self._said = ""
 
@@ -58,6 +59,8 @@ class Cores:
 
     def take(self, device: str) -> None:
         """Have the thread that calls this compute with its part of the cores, from now on."""
+        import torch
+
         if sys.platform == "linux":
             with suppress(OSError):
                 this = threading.get_native_id()
@@ -73,6 +76,8 @@ class Cores:
 
     def give(self) -> None:
         """Leave torch as it was, for whoever else uses it."""
+        import torch
+
         self._said = ""
         torch.set_num_threads(self.allowed)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_dip.detail import Detail
-from napari_dip.engine.devices import turn_of
 from napari_dip.viewer.background import Work, in_background
+
+if TYPE_CHECKING:
+    from napari_dip.detail import Detail
 
 __all__ = ["detail_at", "position_of", "when_prepared"]
 
@@ -36,6 +37,8 @@ def when_prepared(detail: Detail, ready: Callable[[Detail], Any], failed: Callab
 
 
 def _prepare(detail: Detail) -> Detail:
+    from napari_dip.engine.devices import turn_of
+
     with turn_of(detail.device):
         detail.prepare()
     return detail

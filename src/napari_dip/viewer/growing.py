@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 
 from napari_dip.given import KEY
-from napari_dip.job import Job
-from napari_dip.restoration import Restoration
 from napari_dip.viewer.before import show_before_on_key
-from napari_dip.viewer.regions import Region
 from napari_dip.viewer.result_layers import provenance, result_layer, result_name
 from napari_dip.viewer.unsaved import EVERY, keep
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
+    from napari_dip.restoration import Restoration
+    from napari_dip.viewer.regions import Region
 
 __all__ = ["Growing", "Unseen"]
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
 from napari_dip.given import pixels_of
-from napari_dip.images.axes import Axes
 from napari_dip.images.guides import layer_guide, pixel_on_pixel
 from napari_dip.viewer.layers import image_layers, unwrap
-from napari_dip.viewer.regions import Region
 from napari_dip.viewer.words import sentence
+
+if TYPE_CHECKING:
+    from napari_dip.images.axes import Axes
+    from napari_dip.viewer.regions import Region
 
 __all__ = ["guide_problem", "guided", "same_part"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image
@@ -11,7 +12,9 @@ from napari.layers import Image
 from napari_dip.given import pixels_of
 from napari_dip.images.files import is_path, read
 from napari_dip.images.jpeg import BLOCK, quantisation_of
-from napari_dip.viewer.regions import Region
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.regions import Region
 
 __all__ = ["file_table", "is_grey", "on_blocks"]
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils import CyclicLabelColormap
 
 from napari_dip.given import pixels_of
-from napari_dip.images.axes import Axes
 from napari_dip.images.damage import worst_damage
 from napari_dip.images.masks import layer_mask
 from napari_dip.viewer.layers import same_place
 from napari_dip.viewer.words import sentence
+
+if TYPE_CHECKING:
+    from napari_dip.images.axes import Axes
 
 __all__ = [
     "KEY",

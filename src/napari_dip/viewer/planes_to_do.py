@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dip.job import Job
 from napari_dip.viewer.regions import Region, kind_of
 from napari_dip.viewer.sliders import move_to, position
 from napari_dip.viewer.words import place, unfinished
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
 
 __all__ = ["PlanesToDo"]
 

@@ -6,18 +6,20 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 
 from napari_dip.given import pixels_of
-from napari_dip.images.axes import Axes
 from napari_dip.viewer.layers import axes_of, unwrap
 from napari_dip.viewer.sight import in_sight
 from napari_dip.viewer.sliders import position
 from napari_dip.viewer.words import place
+
+if TYPE_CHECKING:
+    from napari_dip.images.axes import Axes
 
 __all__ = ["Part", "Planes", "Region", "kind_of"]
 

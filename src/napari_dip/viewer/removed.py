@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils.notifications import show_info
@@ -11,8 +11,10 @@ from napari.utils.notifications import show_info
 from napari_dip.given import KEY
 from napari_dip.restoration import origin
 from napari_dip.viewer.layers import same_place, unwrap
-from napari_dip.viewer.runs import Run
 from napari_dip.viewer.words import looks_like_noise
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.runs import Run
 
 __all__ = ["show_removed"]
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 from napari.utils.transforms import Affine
 
 from napari_dip.given import KEY
-from napari_dip.job import Job
 from napari_dip.restoration import PAST, Restoration, origin
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
 
 __all__ = ["AFTERWARDS", "finer", "provenance", "result_layer", "result_name"]
 

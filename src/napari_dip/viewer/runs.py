@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from napari.layers import Image, Layer
@@ -13,10 +13,6 @@ from napari.utils.notifications import show_warning
 from psygnal import Signal
 from qtpy.QtCore import QEventLoop
 
-from napari_dip.job import Job
-from napari_dip.restoration import Restoration
-from napari_dip.step import Step
-from napari_dip.viewer.background import Steps
 from napari_dip.viewer.busy import BusyWindow
 from napari_dip.viewer.growing import Growing, Unseen
 from napari_dip.viewer.known_runs import has_begun, has_ended, has_made
@@ -31,6 +27,12 @@ from napari_dip.viewer.uncertainty import show_uncertainty
 from napari_dip.viewer.waiting import when_finished
 from napari_dip.viewer.walk import News, Walk
 from napari_dip.viewer.words import how_far
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
+    from napari_dip.restoration import Restoration
+    from napari_dip.step import Step
+    from napari_dip.viewer.background import Steps
 
 __all__ = ["Run"]
 

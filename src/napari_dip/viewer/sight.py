@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer, Shapes
 from numpy.typing import NDArray
 
 from napari_dip.given import pixels_of
-from napari_dip.images.axes import Axes
 from napari_dip.viewer.layers import unwrap
+
+if TYPE_CHECKING:
+    from napari_dip.images.axes import Axes
 
 __all__ = ["FLAT", "PART", "in_sight", "is_large"]
 

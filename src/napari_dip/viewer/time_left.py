@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from napari_dip.step import Step
+if TYPE_CHECKING:
+    from napari_dip.step import Step
 
 __all__ = ["TimeLeft"]
 

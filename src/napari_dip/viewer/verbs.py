@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import napari.layers
 import napari.viewer
 
 from napari_dip.api import plan_deblock, plan_deconvolve, plan_denoise, plan_inpaint, plan_super_resolve
-from napari_dip.job import Job
 from napari_dip.viewer.guides import guided
 from napari_dip.viewer.jpegs import file_table, on_blocks
 from napari_dip.viewer.layers import find_image, find_mask, image_layers
 from napari_dip.viewer.mask_edits import follow_mask
 from napari_dip.viewer.regions import Part, Planes, Region
 from napari_dip.viewer.runs import Run
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
 
 __all__ = ["deblock", "deconvolve", "denoise", "inpaint", "super_resolve"]
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_dip.restoration import Restoration
-
 if TYPE_CHECKING:
+    from napari_dip.restoration import Restoration
     from napari_dip.viewer.runs import Run
 
 __all__ = ["when_finished"]

@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_dip.engine.devices import turn_of
-from napari_dip.job import Job
-from napari_dip.restoration import Restoration
-from napari_dip.step import Step
 from napari_dip.viewer.background import Steps
 from napari_dip.viewer.cores import Cores
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
+    from napari_dip.restoration import Restoration
+    from napari_dip.step import Step
 
 __all__ = ["News", "Walk"]
 
@@ -158,6 +160,8 @@ class Walk:
         return News(step, job.finished, picture)
 
     def _take_turn(self, job: Job) -> bool:
+        from napari_dip.engine.devices import turn_of
+
         if self._turn is None:
             self._turn = turn_of(job.engine.device)
         while not job.stopped_by and not self.has_turn:

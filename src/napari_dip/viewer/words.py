@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from napari_dip.restoration import Restoration
-
 if TYPE_CHECKING:
+    from napari_dip.restoration import Restoration
     from napari_dip.viewer.runs import Run
 
 __all__ = [

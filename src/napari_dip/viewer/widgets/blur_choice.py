@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.layers import Image
 from psygnal import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QWidget
 
-from napari_dip.images.axes import Axes
 from napari_dip.viewer.blurs import MEDIA, Grid, bead_problem, likely_bead, optics, widths
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.lengths import length, show_length
 from napari_dip.viewer.widgets.narrow import Entries, choice, let_shrink, silently
 from napari_dip.viewer.words import NARROW
+
+if TYPE_CHECKING:
+    from napari_dip.images.axes import Axes
 
 __all__ = ["BlurChoice"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.layers import Image
 from psygnal import Signal
@@ -12,8 +12,10 @@ from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_dip.viewer.alternatives import Alternative, Comparison, picture_of
-from napari_dip.viewer.runs import Run
-from napari_dip.viewer.widgets.theme import Colours
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.runs import Run
+    from napari_dip.viewer.widgets.theme import Colours
 
 __all__ = ["ContactSheet"]
 

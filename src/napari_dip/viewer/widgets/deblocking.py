@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtWidgets import QFormLayout, QSpinBox
 
 from napari_dip.images.jpeg import quality_of, quantisation_at
-from napari_dip.job import Job
 from napari_dip.viewer.jpegs import file_table, is_grey, on_blocks
-from napari_dip.viewer.regions import Region
 from napari_dip.viewer.widgets.narrow import Entries, choice, let_shrink, offer
 from napari_dip.viewer.widgets.preset_choice import ORIGINAL
 from napari_dip.viewer.widgets.task import TaskWidget
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
+    from napari_dip.viewer.regions import Region
 
 __all__ = ["DeblockWidget"]
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtWidgets import QFormLayout
 
-from napari_dip.job import Job
 from napari_dip.viewer.widgets.blur_choice import BlurChoice
 from napari_dip.viewer.widgets.look_ahead import LookAhead, takes
 from napari_dip.viewer.widgets.preset_choice import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.task import TaskWidget
 from napari_dip.viewer.words import sharpened
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
 
 __all__ = ["DeconvolutionWidget"]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_dip.job import Job
 from napari_dip.viewer.alternatives import Alternative
 from napari_dip.viewer.stacking import BESIDE
 from napari_dip.viewer.widgets.preset_choice import ORIGINAL, TO_COMPARE_WITH
 from napari_dip.viewer.widgets.task import TaskWidget
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
 
 __all__ = ["DenoiseWidget"]
 

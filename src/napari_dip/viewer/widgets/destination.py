@@ -7,7 +7,6 @@ from pathlib import Path
 from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_dip.unfinished import is_begun
 from napari_dip.viewer.widgets.narrow import NarrowChoice
 
 __all__ = ["Destination"]
@@ -44,6 +43,8 @@ class Destination(NarrowChoice):
     @property
     def details(self) -> str:
         """What is to be said of the place, or nothing."""
+        from napari_dip.unfinished import is_begun
+
         begun = self.path is not None and is_begun(self.path)
         return "continuing where an earlier run ended" if begun else ""
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QWidget
 
-from napari_dip.detail import Detail
 from napari_dip.viewer.detail import END, detail_at, position_of, when_prepared
-from napari_dip.viewer.runs import Run
 from napari_dip.viewer.widgets.narrow import silently
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import how_detailed
+
+if TYPE_CHECKING:
+    from napari_dip.detail import Detail
+    from napari_dip.viewer.runs import Run
 
 __all__ = ["DetailChoice"]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_dip.viewer.layers import axes_of
-from napari_dip.viewer.regions import Region
 from napari_dip.viewer.sight import FLAT, PART, in_sight, is_large
 from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.guide_choice import GuideChoice
@@ -18,6 +17,9 @@ from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.widgets.preset_choice import PresetChoice
 from napari_dip.viewer.widgets.stack_choice import StackChoice
 from napari_dip.viewer.words import capital
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.regions import Region
 
 __all__ = ["TaskForm"]
 

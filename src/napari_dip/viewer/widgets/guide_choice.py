@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.layers import Image
 from psygnal import Signal
@@ -10,8 +10,10 @@ from qtpy.QtWidgets import QWidget
 
 from napari_dip.viewer.guides import guide_problem
 from napari_dip.viewer.layers import PLACE
-from napari_dip.viewer.regions import Region
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.regions import Region
 
 __all__ = ["GuideChoice"]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QSizePolicy
 
-from napari_dip.job import Job
 from napari_dip.viewer.mask_edits import MaskWatch, follow_mask
 from napari_dip.viewer.masks import (
     MASKS,
@@ -22,13 +21,16 @@ from napari_dip.viewer.masks import (
     paint_on,
     read_mask,
 )
-from napari_dip.viewer.regions import Region
-from napari_dip.viewer.runs import Run
 from napari_dip.viewer.suggested_masks import Suggestion, found, suggestion_layer, when_suggested
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, silently
 from napari_dip.viewer.widgets.preset_choice import TO_COMPARE_WITH
 from napari_dip.viewer.widgets.task import TaskWidget
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
+    from napari_dip.viewer.regions import Region
+    from napari_dip.viewer.runs import Run
 
 __all__ = ["InpaintWidget"]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from psygnal import Signal
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
-from napari_dip.job import Job
 from napari_dip.viewer.background import Work
 from napari_dip.viewer.troubles import EXPECTED
 from napari_dip.viewer.words import need, sentence
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
 
 __all__ = ["LookAhead", "takes"]
 

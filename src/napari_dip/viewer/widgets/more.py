@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
@@ -14,10 +14,12 @@ from psygnal import Signal
 from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu, QMessageBox, QPushButton, QWidget
 
 from napari_dip.viewer.how_sure import ask_how_sure
-from napari_dip.viewer.regions import Region
 from napari_dip.viewer.removed import show_removed
-from napari_dip.viewer.runs import Run
 from napari_dip.viewer.troubles import EXPECTED
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.regions import Region
+    from napari_dip.viewer.runs import Run
 
 __all__ = ["MoreMenu", "Recent", "copy"]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QMouseEvent, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from napari_dip.viewer.planes_to_do import PlanesToDo
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import capital
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.planes_to_do import PlanesToDo
 
 __all__ = ["PlaneStrip"]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_dip.viewer.widgets.theme import Colours
+if TYPE_CHECKING:
+    from napari_dip.viewer.widgets.theme import Colours
 
 __all__ = ["Plot"]
 

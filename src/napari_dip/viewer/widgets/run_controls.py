@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import Signal
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_dip.viewer.runs import Run
 from napari_dip.viewer.sight import PART
 from napari_dip.viewer.uncertainty import typical
-from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.detail_choice import DetailChoice
 from napari_dip.viewer.widgets.more import MoreMenu
 from napari_dip.viewer.widgets.narrow import put_before
@@ -21,6 +19,10 @@ from napari_dip.viewer.widgets.plane_strip import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import how_sure, status
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.runs import Run
+    from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 
 __all__ = ["RunControls"]
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QSpinBox
 
-from napari_dip.job import Job
 from napari_dip.viewer.layers import axes_of
 from napari_dip.viewer.voxels import Voxels
 from napari_dip.viewer.widgets.denoise import PRESETS
@@ -17,6 +16,9 @@ from napari_dip.viewer.widgets.look_ahead import LookAhead, takes
 from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.widgets.task import TaskWidget
 from napari_dip.viewer.words import becomes, steps
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
 
 __all__ = ["SuperResolutionWidget"]
 

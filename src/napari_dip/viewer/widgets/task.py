@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
 import napari.viewer
@@ -13,7 +13,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 from superqt import QCollapsible
 
-from napari_dip.job import Job
 from napari_dip.viewer.alternatives import Alternative
 from napari_dip.viewer.context_menu import put_entries
 from napari_dip.viewer.guides import guided
@@ -28,12 +27,15 @@ from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.docks import share_a_place
 from napari_dip.viewer.widgets.form import TaskForm
 from napari_dip.viewer.widgets.left_behind import LeftBehind
-from napari_dip.viewer.widgets.more import Recent
 from napari_dip.viewer.widgets.narrow import Entries, stack_up
 from napari_dip.viewer.widgets.remembering import Remembering
 from napari_dip.viewer.widgets.run_controls import RunControls
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import sentence
+
+if TYPE_CHECKING:
+    from napari_dip.job import Job
+    from napari_dip.viewer.widgets.more import Recent
 
 __all__ = ["NO_IMAGE", "OPEN", "TaskWidget"]
 
