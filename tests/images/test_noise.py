@@ -92,6 +92,15 @@ def test_a_dark_background_does_not_hide_the_gain(rng):
     assert noise.variance(203) == pytest.approx(800, rel=0.1)
 
 
+@pytest.mark.parametrize(("count", "width", "peak"), [(20, 1.3, 500), (20, 1.3, 5000), (5, 2.0, 20000)])
+def test_beads_do_not_pass_for_photon_noise(count, width, peak, rng):
+    y, x = np.mgrid[:96, :96]
+    field = rng.normal(100, 3, (96, 96))
+    for down, right in rng.uniform(4, 91, (count, 2)):
+        field += peak * np.exp(-((y - down) ** 2 + (x - right) ** 2) / (2 * width**2))
+    assert np.sqrt(estimate_noise(field).variance(np.array([100, 500]))) == pytest.approx(3, rel=0.15)
+
+
 def test_a_quiet_black_level_does_not_outvote_the_light(rng):
     # As in confocal captures: at the black level next to nothing moves, and most blocks may lie there.
     light = np.zeros((128, 128))

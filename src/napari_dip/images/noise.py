@@ -31,6 +31,9 @@ Floats = NDArray[np.float64]
 
 # Noise below this part of the mean variance counts as that strong when it is compared with other noise.
 DIMMEST = 0.1
+# White noise makes pixels that are twice as far apart differ no more than others; what a bead shows makes them
+# differ many times as much. Even the flattest blocks of the brightest ranges may be full of beads.
+UNEVEN = 2.5
 
 
 def estimate_noise(image: NDArray[Any]) -> Noise:
@@ -38,9 +41,10 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
 
     The variance is measured by second differences in blocks whose halves have nearly the same mean, the
     median of each intensity range is taken, and a line is fitted robustly through the medians (after [1]_,
-    with differences in place of wavelets). Where the noise is correlated, differences of neighbours would
-    miss most of it; they then reach over the correlated pixels, as on every third pixel, say, the noise is
-    white again.
+    with differences in place of wavelets). A range in which even the flattest blocks are full of structure,
+    as of beads, is left out, if most of the image is in others. Where the noise is correlated, differences
+    of neighbours would miss most of it; they then reach over the correlated pixels, as on every third pixel,
+    say, the noise is white again.
 
     The correlation is that of the quietest blocks once a quadratic surface is taken out of each, corrected
     for what the surface took along. Structure correlates too. But it makes blocks differ in variance more
@@ -218,11 +222,16 @@ def structure_in(
     return float(np.mean(found)) if found else 0.0
 
 
-def _energy(blocks: Floats, correlation: tuple[tuple[float, ...], ...]) -> tuple[Floats, NDArray[np.intp]]:
-    """Sum over each block of squares that expect the noise's variance, and their number."""
+def _energy(
+    blocks: Floats, correlation: tuple[tuple[float, ...], ...], times: int = 1
+) -> tuple[Floats, NDArray[np.intp]]:
+    """Sum over each block of squares that expect the noise's variance, and their number.
+
+    They are of differences between pixels that do not share their noise, or so many times further apart.
+    """
     energy, terms = np.zeros(len(blocks)), np.zeros(len(blocks), dtype=np.intp)
     for axis, along in enumerate(correlation, 1):
-        stride, n = reach(along) + 1, blocks.shape[axis]
+        stride, n = times * (reach(along) + 1), blocks.shape[axis]
         kernel = (1, -2, 1) if n > 2 * stride else (1, -1)
         length = n - stride * (len(kernel) - 1)
         if length < 1:
@@ -232,7 +241,7 @@ def _energy(blocks: Floats, correlation: tuple[tuple[float, ...], ...]) -> tuple
         )
         # What differencing leaves of the noise's variance is the sum of k_i k_j rho(i - j). Where noise
         # counts as white, the little that was measured may be structure, and is not corrected for.
-        rho = dict(enumerate(along, 1)) if stride > 1 else {}
+        rho = dict(enumerate(along, 1)) if reach(along) else {}
         left = sum(
             a * b * (1.0 if i == j else rho.get(abs(i - j) * stride, 0.0))
             for i, a in enumerate(kernel)
@@ -275,6 +284,9 @@ def _mean_and_variance(
         terms[usable],
     )
     variances = energy / terms
+    white = not any(map(reach, correlation))
+    wide, wide_terms = _energy(blocks[usable], correlation, 2) if white else (energy, terms)
+    wide = wide / np.maximum(wide_terms, 1)
 
     points = []
     for members in intensity_bins(means, fewest=12, most=16):
@@ -284,8 +296,12 @@ def _mean_and_variance(
         median, error = _median(variances[flattest])
         # A few squares have a median well below their mean.
         typical = median if np.median(terms) >= 8 else energy[flattest].sum() / terms[flattest].sum()
-        points.append((means[flattest].mean(), typical, error))
-    m, v, e = np.array(points).T
+        uneven = np.median(wide[flattest]) > UNEVEN * median
+        points.append((means[flattest].mean(), typical, error, uneven, len(members)))
+    m, v, e, uneven, counts = np.array(points).T
+    even = uneven == 0
+    if counts[even].sum() >= counts.sum() / 2:
+        m, v, e = m[even], v[even], e[even]
     return m, v, e, darkest
 
 
