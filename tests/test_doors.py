@@ -261,7 +261,7 @@ main(["denoise", "a.ome.zarr", "-o", "c.ome.tif", *words]) or main(["info", "c.o
 
 
 def test_no_other_computer_is_spoken_to(tmp_path):
-    """All modules are imported (widgets without torch), an image is restored, the command line does so too."""
+    """All modules are imported, an image is restored, and the command line does so too; torch comes late."""
     done = subprocess.run(
         [sys.executable, "-c", ALONE], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -31,9 +31,11 @@ Floats = NDArray[np.float64]
 
 # Noise below this part of the mean variance counts as that strong when it is compared with other noise.
 DIMMEST = 0.1
-# White noise makes pixels that are twice as far apart differ no more than others; what a bead shows makes them
-# differ many times as much. Even the flattest blocks of the brightest ranges may be full of beads.
-UNEVEN = 2.5
+# White noise makes pixels that are twice as far apart differ no more than others, a bead up to 13 times as
+# much. Where in some range they differ by so many times as much, even its flattest blocks are full of beads,
+BEADS = 6.0
+# and structure is what other ranges tell of, where they differ by so many times as much.
+UNEVEN = 1.8
 
 
 def estimate_noise(image: NDArray[Any]) -> Noise:
@@ -41,8 +43,8 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
 
     The variance is measured by second differences in blocks whose halves have nearly the same mean, the
     median of each intensity range is taken, and a line is fitted robustly through the medians (after [1]_,
-    with differences in place of wavelets). A range in which even the flattest blocks are full of structure,
-    as of beads, is left out, if most of the image is in others. Where the noise is correlated, differences
+    with differences in place of wavelets). Ranges in which even the flattest blocks are full of structure,
+    as of beads, are left out, if most of the image is in others. Where the noise is correlated, differences
     of neighbours would miss most of it; they then reach over the correlated pixels, as on every third pixel,
     say, the noise is white again.
 
@@ -296,11 +298,11 @@ def _mean_and_variance(
         median, error = _median(variances[flattest])
         # A few squares have a median well below their mean.
         typical = median if np.median(terms) >= 8 else energy[flattest].sum() / terms[flattest].sum()
-        uneven = np.median(wide[flattest]) > UNEVEN * median
-        points.append((means[flattest].mean(), typical, error, uneven, len(members)))
-    m, v, e, uneven, counts = np.array(points).T
-    even = uneven == 0
-    if counts[even].sum() >= counts.sum() / 2:
+        wider = np.median(wide[flattest]) / max(median, np.finfo(float).tiny)
+        points.append((means[flattest].mean(), typical, error, wider, len(members)))
+    m, v, e, wider, counts = np.array(points).T
+    even = wider <= UNEVEN
+    if wider.max() > BEADS and counts[even].sum() >= counts.sum() / 2:
         m, v, e = m[even], v[even], e[even]
     return m, v, e, darkest
 
