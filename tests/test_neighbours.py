@@ -33,7 +33,7 @@ def test_slices_that_are_named_so_are_restored_one_by_one_where_neighbours_are_g
     runs = {n: dip.api.plan_denoise(stack, axes="ZYX", neighbours=n).parts for n in (None, 0, 2)}
     assert [len(parts) for parts in runs.values()] == [1, 3, 3]
     out = tmp_path / "a.ome.zarr"
-    result = dip.denoise(stack, axes="ZYX", neighbours=1, out=out, **QUICK)
+    result = dip.denoise(stack, axes="ZYX", neighbours=np.int64(1), out=out, **QUICK)
     assert dip.images.files.read(out)[1].axes == result.settings["axes"] == "ZYX"
     again = dip.denoise(stack, **result.settings)
     assert np.array_equal(again.image, result.image.compute())

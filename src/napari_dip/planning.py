@@ -232,7 +232,7 @@ def _plan(
         dtype=None if rest["dtype"] is None else dtype_of(rest["dtype"]),
         tile=None if rest["tile"] is None else int(rest["tile"]),
         warm=rest["warm"] is None or bool(rest["warm"]),
-        neighbours=rest["neighbours"],
+        neighbours=None if rest["neighbours"] is None else int(rest["neighbours"]),
         detail=detail,
         uncertainty=runs,
         guide=_guide(rest["guide"], rest["guided_by"], task, given, axes),

@@ -250,13 +250,17 @@ def test_a_dask_stack_is_denoised_as_its_array_is(viewer, noisy):
     np.testing.assert_array_equal(run.wait().image, dip.denoise(stack, **SHORT).image)
 
 
-def test_two_runs_take_turns(viewer, noisy, wait_until):
+def test_two_runs_take_turns(viewer, noisy, wait_until, qtbot):
     first = denoise(viewer, viewer.add_image(noisy), **LONG)
     second = denoise(viewer, viewer.add_image(noisy + 1), **SHORT)
     wait_until(lambda: first.step is not None)
     assert second.waiting
     assert second.step is None
+    second.pause()
     first.pause()
+    qtbot.wait(150)
+    assert second.step is None, "a run that is paused takes no turn"
+    second.resume()
     second.wait()
     assert first.paused
     first.stop()

@@ -165,7 +165,8 @@ class Walk:
         if self._turn is None:
             self._turn = turn_of(job.engine.device)
         while not job.stopped_by and not self.has_turn:
-            self.has_turn = self._turn.acquire(timeout=0.05)
+            self._going.wait()  # who is paused lets others go first
+            self.has_turn = not job.stopped_by and self._turn.acquire(timeout=0.05)
         if self.has_turn:
             self._cores.take(job.engine.device)
         return self.has_turn
