@@ -152,6 +152,14 @@ def test_a_grey_image_is_shown_in_all_channels_by_three_means():
     assert seen.image.shape == image.shape and seen.image.dtype == np.uint8
 
 
+def test_features_without_places_are_inverted_too():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten())
+    image = np.random.default_rng(0).random((12, 10)).astype("float32")
+    found = dip.invert_features(network, "", image, **QUICK)
+    assert found.image.shape == image.shape
+    assert 0 < found.feature_error < 10
+
+
 def test_colours_opacity_and_volumes_come_back_as_they_were_given():
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 255, (20, 24, 4), dtype="uint8")

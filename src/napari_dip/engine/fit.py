@@ -290,9 +290,11 @@ class Fit:
 
     def residuals(self) -> Tensor:
         """Return the mean square over each channel's known pixels of the best average's residual."""
-        known, space = self.problem.weights[0], tuple(range(1, self.problem.measurement.ndim))
+        known = self.problem.weights[0]
         errors = (self.problem.operator(self.best) - self.problem.filled)[0].square() * known
-        return errors.sum(space) / known.sum(space).clamp_min(1)
+        # Features need have no places, and torch's sum over no axes is one over all.
+        sums, pixels = (one.reshape(len(known), -1).sum(1) for one in (errors, known))
+        return sums / pixels.clamp_min(1)
 
     def start_from(self, neighbour: Neighbour) -> None:
         """Go on from the weights of another run."""
