@@ -166,7 +166,10 @@ class Walk:
             self._turn = turn_of(job.engine.device)
         while not job.stopped_by and not self.has_turn:
             self._going.wait()  # who is paused lets others go first
-            self.has_turn = not job.stopped_by and self._turn.acquire(timeout=0.05)
+            self.has_turn = self._turn.acquire(timeout=0.05)
+            if self.has_turn and self.paused:  # meanwhile
+                self.has_turn = False
+                self._turn.release()
         if self.has_turn:
             self._cores.take(job.engine.device)
         return self.has_turn
