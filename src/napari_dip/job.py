@@ -281,13 +281,16 @@ class Job:
 
     def _run(self, run: int, problem: Problem) -> Iterator[Step]:
         for it in self._iterate(problem, self.engine, self._warm.before(self._part)):
-            self.last = self._pace.step(
-                run, self._part.goes, it, len(self._order.waiting), self._history.usual
-            )
+            self.last = self._step(run, it)
             self._history.take_down(self.last)
             yield self.last
             if self.stopped_by:
                 return
+
+    def _step(self, run: int, it: Iterate, number: int = 0) -> Step:
+        """Return where the job stands with an iterate, of the part's own run or of a further one."""
+        waiting, usual = len(self._order.waiting), self._history.usual
+        return self._pace.step(run, self._part.goes, it, waiting, usual, number)
 
     def _look_again(self, run: int, doubt: Doubt) -> Iterator[Step]:
         """Find out how sure the result of the part at hand is."""
@@ -297,8 +300,7 @@ class Job:
             for number, it in doubt.look(
                 self._piece, own, self.engine, starts, self._iterate, self._is_to_end
             ):
-                waiting, usual = len(self._order.waiting), self._history.usual
-                self.last = self._pace.step(run, self._part.goes, it, waiting, usual, number)
+                self.last = self._step(run, it, number)
                 yield self.last
         except (DeviceFailure, MemoryError) as error:  # the result is there
             self.warning = f"{error} How sure the result is was not told."

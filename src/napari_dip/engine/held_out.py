@@ -109,7 +109,9 @@ class HeldOut(StoppingRule):
 class _HeldOutJudge(Judge):
     def __init__(self, rule: HeldOut, problem: Problem, generator: torch.Generator) -> None:
         y, known = problem.filled, problem.weights
-        told = problem if rule.absolute or rule.target == "missing" else _without_specks(problem)
+        self.rule, self.missing = rule, rule.target == "missing"
+        told = problem if rule.absolute or self.missing else _without_specks(problem)
+        variance = told.variance
         shape = y.shape[2:]
         measured = problem.noise.guard if problem.noise is not None else 0
         guard = measured if rule.guard is None else rule.guard
@@ -133,11 +135,10 @@ class _HeldOutJudge(Judge):
             # One capture of two has twice the noise's variance.
             self.seen = known * (1 - hidden / 2)
             self.shown, watched = y + hidden * problem.apart, y - problem.apart
-        self.rule, self.missing = rule, rule.target == "missing"
         self.told = self.seen * told.weights
-        self.y, self.variance = y, None if guard and not self.missing else told.variance
+        self.y, self.variance = y, None if guard and not self.missing else variance
         blind = guard and problem.apart is None and not self.missing and not rule.absolute
-        self.noise = told.variance if blind else None
+        self.noise = variance if blind else None
         wait = Judge.wait if self.variance is None else 200
         if rule.absolute:
             self.variance = None  # tells nothing of absolute errors

@@ -279,15 +279,10 @@ def _mean_and_variance(
             break
     if not usable.any():
         return np.array([darkest]), np.zeros(1), np.zeros(1), darkest
-    unevenness, means, energy, terms = (
-        _unevenness(blocks[usable]),
-        means[usable],
-        energy[usable],
-        terms[usable],
-    )
-    variances = energy / terms
+    blocks, means, energy, terms = blocks[usable], means[usable], energy[usable], terms[usable]
+    unevenness, variances = _unevenness(blocks), energy / terms
     white = not any(map(reach, correlation))
-    wide, wide_terms = _energy(blocks[usable], correlation, 2) if white else (energy, terms)
+    wide, wide_terms = _energy(blocks, correlation, 2) if white else (energy, terms)
     wide = wide / np.maximum(wide_terms, 1)
 
     points = []
