@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("QT_SCALE_FACTOR", "1")
+os.environ["NAPARI_CONFIG"] = ""  # whatever docks whoever runs this has moved
 
 import napari
 import numpy as np

@@ -27,6 +27,7 @@ from typing import Any
 from unittest.mock import patch
 
 os.environ.setdefault("QT_SCALE_FACTOR", "1")
+os.environ["NAPARI_CONFIG"] = ""  # whatever docks whoever runs this has moved
 
 import napari
 import numpy as np
@@ -255,15 +256,20 @@ def made_with() -> str:
 
 
 def hold_still(widget: TaskWidget) -> None:
-    """Take what differs from time to time out of what a widget shows."""
+    """Take out of a widget what differs from time to time, and wait until all the rest has its place."""
     status = widget.controls.status
-    status.setText(SECONDS.sub("12\N{NO-BREAK SPACE}s", status.text()))
     focused = QApplication.focusWidget()
     if focused is not None:
         focused.clearFocus()
     widget.controls._show_curves()
-    for _ in range(5):  # a label's height follows its width
-        QApplication.processEvents()
+    for _ in range(100):
+        still = SECONDS.sub("12\N{NO-BREAK SPACE}s", status.text())
+        status.setText(still)
+        for _ in range(5):  # a label's height follows its width
+            QApplication.processEvents()
+        if status.text() == still:  # the run may have had a last word meanwhile
+            return
+    raise TimeoutError(f"the widget does not come to rest: {status.text()}")
 
 
 def picture(widget: TaskWidget) -> np.ndarray:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ["NAPARI_CONFIG"] = ""  # napari keeps where docks lie, too, and here keeps nothing
 
 
 @pytest.hookimpl(optionalhook=True)  # where pytest-xdist is not there, all run in one
