@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,19 @@ def test_nothing_is_lost_by_accident(home):
     with pytest.raises(ValueError, match="no preset 'other'"):
         presets.delete("other")
     assert len(list(home.rglob("*.*"))) == 1
+
+
+def test_a_disk_that_is_full_keeps_the_old_one_and_nothing_half_done(home, monkeypatch):
+    presets.save("mine", {"tv": 3.0})
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        presets.save("mine", {"tv": 4.0}, overwrite=True)
+    assert presets.load("mine") == {"tv": 3.0}
+    assert [path.name for path in home.rglob("*.*")] == ["mine.json"]
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,9 @@ def test_the_command_line_writes_it_beside_the_result(scene, tmp_path, capsys):
     assert main([*words, "--seed", "4", "--overwrite"]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, "a.denoised.ome.tif", "a.ome.tif"]
     assert (read(tmp_path / name)[0].compute() != first).any()
+    assert capsys.readouterr().err == ""
+    assert main([*words[:2], *words[4:], "--overwrite"]) == 0
+    assert f"{name} stays, and is of the result that was overwritten" in capsys.readouterr().err
 
 
 def test_tasks_that_cannot_tell_say_so(scene):

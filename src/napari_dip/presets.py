@@ -216,11 +216,15 @@ def save(
         _based(kept, kind)
     text = json.dumps(origin(_task(task)) | {"settings": kept}, indent=2)
     home.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=home, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
     path = there or home / f"{name}.json"
-    os.replace(temporary, path)
+    handle, temporary = tempfile.mkstemp(dir=home, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
     return path
 
 

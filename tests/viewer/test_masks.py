@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Image, Labels, Shapes
 
 from napari_dip.images.axes import Axes
-from napari_dip.images.damage import FINDINGS, suggest_mask
+from napari_dip.images.suggestions import FINDINGS, suggest_mask
 from napari_dip.viewer.mask_edits import MaskWatch
 from napari_dip.viewer.masks import (
     damage_in,

@@ -271,6 +271,9 @@ def _restore(
                 told.rename(place)
         if ended_early:
             return result, False
+        old = beside(work.out, "uncertainty")
+        if old not in _files(work.out, settings) and os.path.lexists(old):
+            speaker.warn(work.image, f"{old} stays, and is of the result that was overwritten")
     return result, made
 
 

@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 from skimage.measure import label as connected
 
 from napari_dip.given import pixels_of
-from napari_dip.images.damage import FINDINGS, Suggestion, suggest_mask
+from napari_dip.images.suggestions import FINDINGS, Suggestion, suggest_mask
 from napari_dip.viewer.background import Work, in_background
 from napari_dip.viewer.layers import axes_of
 from napari_dip.viewer.masks import KEY, new_mask
