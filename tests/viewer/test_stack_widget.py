@@ -221,6 +221,30 @@ def test_volumes_are_tried_as_volumes(viewer, open_denoise, choose, click, wait_
     assert widget.controls.rest.text() == "Apply to all volumes"
 
 
+def test_channels_that_one_run_restores_are_tried_together(viewer, open_denoise, click, wait_until):
+    movie = np.random.default_rng(0).random((3, 2, 16, 16)).astype("float32")
+    layer = viewer.add_image(movie, name="cells", axis_labels=("t", "c", "y", "x"))
+    widget = open_denoise()
+    assert widget.what.text() == "3 time points x 2 channels, each a plane of 16 x 16 pixels"
+    assert widget.stacks.planes.itemText(0) == "All 6"
+    set_advanced(widget, **SHORT, channels="together")
+    assert widget.what.text() == "3 time points, each a plane of 16 x 16 pixels in 2 channels"
+    assert widget.stacks.planes.itemText(0) == "All 3"
+    viewer.dims.set_point((0, 1), (2, 1))
+    click(widget.controls.trial)
+    run = widget.controls.run
+    wait_until(lambda: run.done)
+    assert run.layer.name == "cells [denoised, time 2]"
+    assert run.result.image.shape == (1, 2, 16, 16)
+    assert (run.result.image != movie[2:]).any(axis=(2, 3)).all()
+    assert widget.controls.rest.text() == "Apply to all planes"
+    of_script = denoise(viewer, layer, planes="current", channels="together", **SHORT).wait()
+    np.testing.assert_array_equal(of_script.image, run.result.image)
+    click(widget.controls.rest)
+    wait_until(lambda: widget.controls.run is not run and widget.controls.run.done)
+    assert widget.controls.run.result.image.shape == movie.shape
+
+
 def test_a_part_of_a_stack_is_filled_in_under_its_part_of_the_mask(
     viewer, stack, open_inpaint, click, choose, wait_until, notifications
 ):

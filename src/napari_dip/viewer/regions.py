@@ -21,7 +21,7 @@ from napari_dip.viewer.words import place
 if TYPE_CHECKING:
     from napari_dip.images.axes import Axes
 
-__all__ = ["Part", "Planes", "Region", "kind_of"]
+__all__ = ["Part", "Planes", "Region", "at_once", "kind_of"]
 
 # What can be chosen of a stack: all of it, what the slider shows, or a number or slice for each of its axes.
 Planes = str | int | slice | tuple[int | slice, ...] | None
@@ -87,6 +87,8 @@ class Region:
         planes: Planes,
         part: Part = None,
         mask: Layer | None = None,
+        *,
+        together: bool = False,
     ) -> Region:
         """Choose planes of a stack in a viewer; ``"current"`` is what its sliders show.
 
@@ -105,8 +107,12 @@ class Region:
             each of its axes.
         mask
             A layer whose shapes are not what is in sight.
+        together
+            Whether one run restores all channels of a plane: ``"current"`` is all of them then.
         """
         axes, _ = axes_of(source, letters=letters)
+        if planes == "current":
+            axes = at_once(axes, together=together)
         region = cls.of(source, axes, planes, position(unwrap(viewer), source))
         if part is None:
             return region
@@ -153,6 +159,11 @@ class Region:
     def kind(self) -> str:
         """What is restored one by one."""
         return kind_of(self.axes)
+
+
+def at_once(axes: Axes, *, together: bool) -> Axes:
+    """Return the axes as a run takes them: if it is asked, and there are channels, with all of a plane."""
+    return axes.together() if together and axes.channel is not None and not axes.joint_channels else axes
 
 
 def kind_of(axes: Axes) -> str:

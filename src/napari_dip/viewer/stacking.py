@@ -9,7 +9,7 @@ from napari.layers import Image
 
 from napari_dip.images.axes import Axes
 from napari_dip.viewer.layers import axes_of, with_depth
-from napari_dip.viewer.regions import Planes, kind_of
+from napari_dip.viewer.regions import Planes, at_once, kind_of
 
 __all__ = ["ALL", "BESIDE", "CURRENT", "Stacking"]
 
@@ -46,6 +46,8 @@ class Stacking:
         from this to that.
     deep
         Whether it has to be volumes.
+    together
+        Whether all channels of a plane are restored by one run.
     """
 
     shape: tuple[int, ...]
@@ -58,6 +60,7 @@ class Stacking:
     first: int = 0
     last: int = 0
     deep: bool = False
+    together: bool = False
 
     @classmethod
     def of(cls, layer: Image, usual: int | None = None) -> Stacking:
@@ -105,7 +108,8 @@ class Stacking:
     @property
     def axes(self) -> Axes:
         """What a run takes the axes to be."""
-        return Axes.of(self.shape, self.letters, self.rgb, self.in_volumes)
+        axes = Axes.of(self.shape, self.letters, self.rgb, self.in_volumes)
+        return at_once(axes, together=self.together)
 
     @property
     def named_axes(self) -> Axes:

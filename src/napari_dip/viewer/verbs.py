@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import napari.layers
@@ -70,7 +70,7 @@ def denoise(
     >>> run = dip.viewer.denoise(viewer, "movie", **trial.wait().settings)  # doctest: +SKIP
     """
     image = find_image(viewer, layer)
-    region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part)
+    region = _region(viewer, image, settings, planes, part)
     return _begin(viewer, region, plan_denoise, settings)
 
 
@@ -117,7 +117,7 @@ def inpaint(
     """
     painted = find_mask(viewer, mask)
     image = find_image(viewer, layer, guess=True)
-    region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part, painted)
+    region = _region(viewer, image, settings, planes, part, painted)
     run = _begin(viewer, region, plan_inpaint, settings | {"mask": painted})
     follow_mask(run, painted, settings.get("labels"))
     return run
@@ -164,7 +164,7 @@ def super_resolve(
     >>> run = dip.viewer.super_resolve(viewer, "beads", (4, 1, 1))  # doctest: +SKIP
     """
     image = find_image(viewer, layer)
-    region = Region.in_viewer(viewer, image, settings.get("axes"), planes, part)
+    region = _region(viewer, image, settings, planes, part)
     return _begin(viewer, region, plan_super_resolve, settings | {"factor": factor})
 
 
@@ -211,7 +211,7 @@ def deconvolve(
     image = find_image(viewer, layer)
     if isinstance(psf, str):  # a layer's name, or the path of a file
         psf = next((bead for bead in image_layers(viewer) if bead.name == psf), psf)
-    region = Region.in_viewer(viewer, image, settings.get("axes"), planes)
+    region = _region(viewer, image, settings, planes)
     return _begin(viewer, region, plan_deconvolve, settings | {"psf": psf})
 
 
@@ -254,10 +254,16 @@ def deblock(
     >>> run = dip.viewer.deblock(viewer, "photo")  # doctest: +SKIP
     """
     image = find_image(viewer, layer)
-    region = on_blocks(Region.in_viewer(viewer, image, settings.get("axes"), planes, part))
+    region = on_blocks(_region(viewer, image, settings, planes, part))
     if settings.get("table") is None:
         settings["table"] = file_table(image)
     return _begin(viewer, region, plan_deblock, settings)
+
+
+def _region(viewer: Any, image: napari.layers.Image, settings: Mapping[str, Any], *what: Any) -> Region:
+    """Return which planes, and which part of them, are meant, as `Region.in_viewer` takes it."""
+    together = settings.get("channels") == "together"
+    return Region.in_viewer(viewer, image, settings.get("axes"), *what, together=together)
 
 
 def _begin(viewer: Any, region: Region, plan: Callable[..., Job], settings: dict[str, Any]) -> Run:

@@ -77,7 +77,7 @@ class StackChoice:
         self._layer: Image | None = None
         self.chosen: Stacking | None = None
         self._remembered: WeakKeyDictionary[Image, Stacking] = WeakKeyDictionary()
-        self._deep = False
+        self._deep = self._together = False
         self.kinds: dict[int, QComboBox] = {}
         self._axes = QWidget()
         self._column = QVBoxLayout(self._axes)
@@ -122,6 +122,16 @@ class StackChoice:
     @deep.setter
     def deep(self, deep: bool) -> None:
         self._deep = deep
+        self.refresh()
+
+    @property
+    def together(self) -> bool:
+        """Whether all channels of a plane are restored by one run."""
+        return self._together
+
+    @together.setter
+    def together(self, together: bool) -> None:
+        self._together = together
         self.refresh()
 
     @property
@@ -197,7 +207,7 @@ class StackChoice:
         """Show what is chosen."""
         chosen, form = self.chosen, self._form
         if chosen is not None:
-            chosen.deep = self.deep
+            chosen.deep, chosen.together = self.deep, self.together
         free = [] if chosen is None else chosen.free
         self._make_kinds(free)
         # What is asked to be finer in depth can only be taken as volumes.

@@ -134,6 +134,7 @@ class TaskWidget(QWidget):
         self.guide.changed.connect(self._on_guide)
         self.destination.changed.connect(self.describe)
         self.stacks.looked_at.connect(self.describe)
+        self.advanced.changed.connect(self._on_advanced)
         self.preset.currentIndexChanged.connect(self.show_preset)
         self.preset.looked_at.connect(self.offer_presets)
         self.controls.start_requested.connect(self.start)
@@ -395,6 +396,12 @@ class TaskWidget(QWidget):
         self.controls.tell("")  # of what was in the way before
         self.show_preset()
         self.refresh()
+
+    def _on_advanced(self) -> None:
+        together = self.advanced.settings().get("channels") == "together"
+        if together != self.stacks.together:  # other planes, and fewer of them
+            self.stacks.together = together
+            self.refresh()
 
     def _on_begun(self, run: Run) -> None:
         """Follow a run in this window, also one that the console began, unless another is being followed."""
