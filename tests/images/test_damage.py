@@ -105,6 +105,6 @@ def test_nothing_and_everything_have_a_kind():
 
 def test_telling_the_kind_takes_no_time(rng):
     mask = rng.random((512, 512)) < 0.5
-    start = time.perf_counter()
+    start = time.process_time()
     damage_of(mask)
-    assert time.perf_counter() - start < 0.3
+    assert time.process_time() - start < 0.3

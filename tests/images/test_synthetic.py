@@ -67,9 +67,9 @@ def test_a_seed_gives_one_scene_at_every_photon_level():
 
 
 def test_it_takes_less_than_a_second():
-    start = time.perf_counter()
+    start = time.process_time()
     fluorescence()
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 @pytest.mark.parametrize("shape", [(64,), (4, 64, 64), (0, 64)])
