@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_dip.engine.capture import Recording
 from napari_dip.engine.devices import autocast
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.held_out import HeldOut
@@ -97,6 +98,7 @@ class Fit:
         self.hints: dict[Tensor, Tensor] = {}  # of what is seen with these weights
         self.patches: Tensor | None = None
         self.guessing = 0  # iterations that are left for it
+        self.recording = Recording(device)
         self.kept: dict[str, Any] | None = None
         self.fallen, self.falling = 0, True
         self.unseen: Unseen | None = None
@@ -105,6 +107,7 @@ class Fit:
 
     def show(self, seen: Tensor, shown: Tensor | None = None) -> None:
         """Let the fit see the pixels with these weights from here on, as they are or as they are shown."""
+        self.recording.renew()
         self.seen = seen
         if shown is not None or self.view is not self.problem:
             self.view = self.problem if shown is None else replace(self.problem, measurement=shown[0])
@@ -124,6 +127,7 @@ class Fit:
 
     def take(self, problem: Problem) -> None:
         """Go on with another problem with the same image behind it: what was the best no longer counts."""
+        self.recording.renew()
         before = self.problem.weights
         self.problem = self.view = problem.to(self.device)
         self.measurement = self.problem.filled
@@ -145,14 +149,35 @@ class Fit:
 
     def step(self, iteration: int) -> Tensor:
         """Take one step on the pixels that are seen; return the mean data term."""
+        z, fresh = self.input(), 1 - min(self.settings.averaging, (iteration - 1) / (iteration + 8))
+        # All steps that follow are like this one, but for what they are given.
+        if iteration > 1 and not self.guessing and not (self.falling and self.settings.penalty.sought):
+            self.last, self.average, data_term = self.recording(self.descend, z, self.average, fresh)
+        else:
+            average = self.average if iteration > 1 else None
+            self.last, self.average, data_term = self.descend(z, average, fresh)
+        self.guessing = max(0, self.guessing - 1)
+        self.fallen += self.falling
+        return data_term
+
+    def descend(self, z: Tensor, average: Tensor | None, fresh: Tensor | float) -> tuple[Tensor, ...]:
+        """Take one step with the input `z`.
+
+        Returns
+        -------
+        tuple of Tensor
+            The image, the `average` with a part `fresh` of it (without one, the image as it is), and the
+            mean data term.
+        """
         problem, settings, seen = self.problem, self.settings, self.seen
         if self.guessing:
             seen = seen + self.guessed
-            self.guessing -= 1
         with autocast(self.device, settings.precision):
-            x = self.network(self.input())
+            x = self.network(z)
         x = x[self.crop].float()
-        level = problem.operator(self.average) if iteration > 1 and settings.likelihood.weighs else None
+        level = None
+        if average is not None and settings.likelihood.weighs:
+            level = problem.operator(average)
         predicted = problem.operator(x)
         # What looks beyond a pixel must find no error where the fit may not see one.
         measured = torch.where(seen > 0, self.measurement, predicted)
@@ -165,16 +190,14 @@ class Fit:
             loss = data_term + settings.tv * data_term.detach().abs() * total_variation(x)
         if weight := settings.penalty.weight_at(self.fallen):
             loss = loss + 2 * weight * settings.penalty(x)
-        self.fallen += self.falling
+        self.optimiser.zero_grad()  # before: a step that could not be recorded may have left gradients
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
-        self.optimiser.zero_grad()
 
-        self.last = x.detach()
-        decay = min(settings.averaging, (iteration - 1) / (iteration + 8))
-        finite = torch.where(self.last.isfinite(), self.last, self.average)
-        self.average = torch.lerp(self.average, finite, 1 - decay)
-        return data_term.detach()
+        image = x.detach()
+        before = torch.zeros_like(image) if average is None else average
+        finite = torch.where(image.isfinite(), image, before)
+        return image, torch.lerp(before, finite, fresh), data_term.detach()
 
     def judged(self, judge: Judge, iteration: int) -> float | None:
         """Return the figure that `judge` gives the estimate, made of nothing but what the fit may see.
@@ -343,6 +366,7 @@ class Fit:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what `state` returned."""
+        self.recording.renew()
         state = copy.deepcopy(state)  # an optimiser goes on with the very tensors that it is given
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])

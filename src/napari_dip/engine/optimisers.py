@@ -60,7 +60,7 @@ class Adam(Optimiser):
     name: ClassVar[str] = "adam"
 
     def bind(self, parameters: Iterable[nn.Parameter]) -> Stepper:
-        return torch.optim.Adam(parameters, lr=self.rate, betas=(0.9, self.memory), fused=True)
+        return _adam(parameters, self.rate, self.memory)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class MuonStepper:
         parameters = list(parameters)
         self.setting = setting
         others = [p for p in parameters if p.ndim < 3]
-        self.adam = torch.optim.Adam(others, lr=setting.adam_rate, fused=True) if others else None
+        self.adam = _adam(others, setting.adam_rate) if others else None
         self.kernels: dict[tuple[int, int], list[nn.Parameter]] = defaultdict(list)
         for p in parameters:
             if p.ndim >= 3:
@@ -153,6 +153,13 @@ class MuonStepper:
             momentum.copy_(saved)
         if self.adam is not None:
             self.adam.load_state_dict(state["adam"])
+
+
+def _adam(parameters: Iterable[nn.Parameter], rate: float, memory: float = 0.999) -> torch.optim.Adam:
+    parameters = list(parameters)
+    # On a GPU its steps may be recorded.
+    recorded = any(p.is_cuda for p in parameters)
+    return torch.optim.Adam(parameters, lr=rate, betas=(0.9, memory), fused=True, capturable=recorded)
 
 
 OPTIMISERS: dict[str, type[Optimiser]] = {kind.name: kind for kind in (Adam, Muon)}
