@@ -11,9 +11,11 @@ import torch
 
 from napari_dip.engine import capture
 from napari_dip.engine.capture import STEADY, Recording
+from napari_dip.engine.features import Features
 from napari_dip.engine.fit import Fit
 from napari_dip.engine.networks import Hourglass
 from napari_dip.engine.noise import Noise
+from napari_dip.engine.operators import Identity
 from napari_dip.engine.optimisers import Adam, Muon
 from napari_dip.engine.penalties import TotalVariation
 from napari_dip.engine.presets import PRESETS
@@ -141,6 +143,16 @@ def test_on_a_gpu_a_recorded_run_comes_to_much_the_same(precision, monkeypatch):
         results.append(last.best())
     # Sums of a GPU come in any order, and small differences grow.
     assert (results[0] - results[1]).square().mean().sqrt() < 0.02
+
+
+class Moody(Identity):
+    repeats = False
+
+
+def test_an_operator_that_may_do_otherwise_each_time_is_not_recorded(recorder):
+    assert not Features.repeats
+    list(iterate(Problem(noisy(), operator=Moody()), replace(FAST, iterations=8, correction="none")))
+    assert not recorder
 
 
 def test_a_run_that_steps_back_is_recorded_anew(recorder):

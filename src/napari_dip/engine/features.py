@@ -61,6 +61,8 @@ class Features(Operator):
     jitter: int = 0
     generator: torch.Generator = field(default_factory=torch.Generator, repr=False)
     calls: int = 1
+    # It may be moved each time, and what a network does in its own program nobody knows.
+    repeats: ClassVar[bool] = False
 
     @classmethod
     def of(

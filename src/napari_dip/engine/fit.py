@@ -150,8 +150,7 @@ class Fit:
     def step(self, iteration: int) -> Tensor:
         """Take one step on the pixels that are seen; return the mean data term."""
         z, fresh = self.input(), 1 - min(self.settings.averaging, (iteration - 1) / (iteration + 8))
-        # All steps that follow are like this one, but for what they are given.
-        if iteration > 1 and not self.guessing and not (self.falling and self.settings.penalty.sought):
+        if iteration > 1 and self._alike:
             self.last, self.average, data_term = self.recording(self.descend, z, self.average, fresh)
         else:
             average = self.average if iteration > 1 else None
@@ -159,6 +158,12 @@ class Fit:
         self.guessing = max(0, self.guessing - 1)
         self.fallen += self.falling
         return data_term
+
+    @property
+    def _alike(self) -> bool:
+        """Whether the steps that follow are like the next, but for what they are given."""
+        changing = self.falling and self.settings.penalty.sought
+        return self.problem.operator.repeats and not self.guessing and not changing
 
     def descend(self, z: Tensor, average: Tensor | None, fresh: Tensor | float) -> tuple[Tensor, ...]:
         """Take one step with the input `z`.

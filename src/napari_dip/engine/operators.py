@@ -39,7 +39,14 @@ class Operator(ABC):
     """A map from images, of 2 or 3 spatial axes, to measurements.
 
     Tensors have the shape (1, channels, [Z,] Y, X).
+
+    Attributes
+    ----------
+    repeats
+        Whether it does the same with every image, so that it can be recorded (`napari_dip.engine.capture`).
     """
+
+    repeats: ClassVar[bool] = True
 
     @abstractmethod
     def __call__(self, image: Tensor) -> Tensor:
