@@ -5,8 +5,8 @@
     options: --preset NAME  --only TEXT  --all  --trace FILE.json  --result
 
 Each run goes on for twice as long as the rule would let it, so that the best iterate is known; what the rule
-would choose is read off the same run. --result makes the run that a user makes, with the finish on all
-pixels, and tells what it returns.
+would choose is read off the same run. Of an iterate counts what the run would come to if it ended there with
+no finish. --result makes the run that a user makes, with the finish on all pixels, and tells what it returns.
 """
 
 from __future__ import annotations
@@ -26,28 +26,30 @@ from napari_dip.engine.judging import Patience
 from napari_dip.engine.presets import preset
 from napari_dip.images.noise import estimate_noise
 
+# Iterations from look to look; what the rule takes for better is looked at besides.
+EVERY = 50
 RULE = "rule (at)      best (at)      lost  gain   stop  seconds"
 
 
 def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]:
     """Run a preset on a picture past its stop; return what there is to tell."""
-    rule = preset(name).stopping
-    beyond = {"patience": 2 * rule.patience + 0.2, "tolerance": 0.0}
+    rule, guard = preset(name).stopping, estimate_noise(picture.noisy).guard
+    tolerance, wait = (0.0, 40) if guard else (0.02, 200)
+    beyond = {"patience": 2 * rule.patience + 0.2, "wait": 2 * wait, "tolerance": 0.0}
     job = plan_denoise(picture.noisy, preset=name, stopping=beyond, **settings)
-    guard = estimate_noise(picture.noisy).guard
-    patience, stopped = Patience(rule.patience, *((0.0, 40) if guard else (0.02, 200))), None
+    patience, stopped = Patience(rule.patience, tolerance, wait), None
     trace: list[tuple[int, float | None, float]] = []
     for step in job:
         it = step.iterate
-        if it.iteration % 10 and it.figure is None:
+        better = stopped is None and it.figure is not None and patience.better(it.iteration, it.figure)
+        if stopped is None and patience.exhausted:
+            stopped = it.iteration, it.seconds
+        if it.iteration % EVERY and not better:
             continue
-        quality = psnr(job.preview()[1], picture.truth)
+        quality = psnr(job.settled(), picture.truth)
         trace.append((it.iteration, it.figure, quality))
-        if stopped is None and it.figure is not None:
-            if patience.better(it.iteration, it.figure):
-                chosen = quality
-            if patience.exhausted:
-                stopped = it.iteration, it.seconds
+        if better:
+            chosen = quality
     n, seconds = stopped or (it.iteration, it.seconds)
     best = max(trace, key=lambda row: row[2])
     return {
