@@ -54,23 +54,34 @@ def places(fit):
     return [tensor.data_ptr() for tensor in tensors]
 
 
+def staying(fit):
+    """Return what asserts that a step reads and changes, and decides, the same as now."""
+    gone = weakref.ref(fit)
+
+    def now():
+        fit = gone()
+        return places(fit), bool(fit.guessing), fit.settings.penalty.weight_at(fit.fallen)
+
+    before = now()
+
+    def check():
+        assert now() == before
+
+    return check
+
+
 @pytest.fixture
 def recorder(monkeypatch):
     """Have this processor record: what is recorded is done again whenever it is repeated."""
     recorded = []
 
     def record(function, device):
-        fit = next((one.__self__ for one in _cells(function) if hasattr(one, "__self__")), None)
-        there = None if fit is None else places(fit)
-        decided = None if fit is None else (bool(fit.guessing), fit.settings.penalty.weight_at(fit.fallen))
-        results, of = [], None if fit is None else weakref.ref(fit)
+        results = []
+        checks = [staying(one.__self__) for one in _cells(function) if hasattr(one, "__self__")]
 
         def replay():
-            if of is not None:
-                fit = of()
-                assert places(fit) == there
-                weight = fit.settings.penalty.weight_at(fit.fallen)
-                assert (bool(fit.guessing), weight) == decided
+            for check in checks:
+                check()
             results[:] = function()
 
         recorded.append(function)

@@ -127,7 +127,6 @@ class Fit:
 
     def take(self, problem: Problem) -> None:
         """Go on with another problem with the same image behind it: what was the best no longer counts."""
-        self.recording.renew()
         before = self.problem.weights
         self.problem = self.view = problem.to(self.device)
         self.measurement = self.problem.filled
