@@ -42,11 +42,11 @@ def noisy(size=32):
 def places(fit):
     """Where everything lies in memory that a step reads or changes, besides what it is given."""
     state = fit.optimiser.state_dict()
-    adam = state.get("adam", state) or {"state": {}}
+    adam = state.get("adam", state) or {}
     tensors = [
         *fit.network.parameters(),
         *state.get("momenta", ()),
-        *(one for each in adam["state"].values() for one in each.values()),
+        *(one for each in adam.values() for one in each),
         fit.seen,
         fit.measurement,
         fit.problem.weights,

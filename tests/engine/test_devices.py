@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from napari_dip.engine.devices import choose_device, choose_precision, memory_needed
-from napari_dip.engine.networks import Hourglass
+from napari_dip.engine.devices import choose_device, choose_precision
 
 
 def test_the_cpu_is_always_there():
@@ -21,10 +20,3 @@ def test_the_precision_is_chosen_once_and_kept():
     first = choose_precision(device, 1)
     assert first in ("float32", "bfloat16")
     assert all(choose_precision(device, 1) == first for _ in range(3))
-
-
-def test_memory_needed_grows_with_the_pixels():
-    small, large = (memory_needed(Hourglass().build(32, 1, (n, n)), (1, 32, n, n)) for n in (128, 256))
-    assert 3.5 < large / small < 4.1
-    # 2018's network at one megapixel was seen to take 5 to 9 GB.
-    assert 4e9 < 16 * large < 10e9

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from napari_dip.engine.networks import Hourglass, SubPixel
-from napari_dip.engine.networks.layers import shuffle, unshuffle
+from napari_dip.engine.networks.layers import Border, Enlarge, halve, shuffle, unshuffle, upsample
 
 
 def generate(network, shape, inputs=3, outputs=2):
@@ -58,3 +58,28 @@ def test_output_is_in_float32_under_bfloat16():
 def test_an_unknown_output_is_refused_in_one_sentence():
     with pytest.raises(ValueError, match="output of 'hourglass' must be 'semilinear', 'sigmoid' or 'linear'"):
         Hourglass(output="tanh")
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (1, 4), (3, 4, 5)])
+def test_enlarging_passes_gradients_back_as_torch_does(shape):
+    x = torch.randn(1, 3, *shape, dtype=torch.float64, requires_grad=True)
+    for factors in ((2,) * len(shape), (1,) * (len(shape) - 2) + (2, 2)):
+        assert torch.autograd.gradcheck(lambda x, factors=factors: Enlarge.apply(x, factors), x)
+
+
+@pytest.mark.parametrize("mode", ["linear", "nearest"])
+@pytest.mark.parametrize("shape", [(5, 8), (3, 9), (2, 7, 12)])
+def test_enlarging_undoes_a_halving(shape, mode):
+    _, half = halve(shape)
+    x = upsample(torch.ones(1, 2, *half), shape, mode)
+    assert torch.equal(x, torch.ones(1, 2, *shape))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_border_is_the_same_on_a_gpu(mode, dims, width, monkeypatch):
+    x, border = torch.randn(1, 2, *[5, 4, 6][:dims]), Border(width, mode)
+    expected = border(x)
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    assert torch.equal(border(x), expected)

@@ -178,6 +178,41 @@ def test_every_preset_runs_on_every_device(name, device):
     assert last.iteration == iterations and last.best().isfinite().all()
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("denoise", "fast"),
+        ("denoise", "best"),
+        ("denoise", "ulyanov2018"),
+        ("holes", "fast"),
+        ("scratches", "ulyanov2018"),
+        ("super-resolve volumes", "fast"),
+        ("deconvolve volumes", "fast"),
+    ],
+)
+def test_on_a_gpu_the_same_seed_gives_the_same(task, name, precision):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA here")
+    measurement = torch.rand(1, 5, 33, 46) if "volumes" in task else torch.rand(1, 65, 94)
+    known = torch.ones_like(measurement, dtype=torch.bool)
+    known[..., 10:20, 10:20] = "denoise" in task
+    problem = Problem(measurement, known, noise=Noise(0.01, 0.0, 0.1) if task == "denoise" else None)
+    settings = replace(
+        PRESETS[task][name], iterations=70, finish=10, device="cuda", precision=precision, guess=5
+    )
+    if "deconvolve" in task or "super" in task:
+        settings = replace(settings, correction="none", likelihood=PRESETS["denoise"]["fast"].likelihood)
+    stopping = (
+        replace(settings.stopping, wait=20) if hasattr(settings.stopping, "wait") else settings.stopping
+    )
+    settings = replace(settings, stopping=stopping)
+    first, second = (list(iterate(problem, settings))[-1] for _ in range(2))
+    assert first.iteration == second.iteration
+    assert torch.equal(first.best(), second.best())
+
+
 def test_a_run_goes_on_with_another_problem_that_is_sent_to_it_as_if_it_had_been_the_first():
     noisy, truth = picture()
     damaged, known = noisy.clone(), torch.ones_like(noisy, dtype=torch.bool)

@@ -22,8 +22,8 @@ __all__ = [
     "choose_precision",
     "failed",
     "graphics",
-    "memory_needed",
     "out_of_memory",
+    "repeatable",
     "turn_of",
 ]
 
@@ -100,6 +100,34 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Non
     return torch.autocast(device.type, dtype=PRECISIONS[precision], enabled=precision != "float32")
 
 
+class _Repeatable:
+    """A context that may be entered by several threads, or several times."""
+
+    def __init__(self) -> None:
+        self._inside, self._lock, self._before = 0, threading.Lock(), False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.backends.cudnn.deterministic
+                torch.backends.cudnn.deterministic = True
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.backends.cudnn.deterministic = self._before
+
+
+_REPEATABLE = _Repeatable()
+
+
+def repeatable() -> AbstractContextManager[None]:
+    """Return a context in which convolutions on a GPU come to the same, bit for bit, each time."""
+    return _REPEATABLE
+
+
 @functools.cache
 def choose_precision(device: torch.device, threads: int) -> str:
     """Return the quicker of float32 and bfloat16 on `device`, by a short timing kept for the session.
@@ -139,36 +167,6 @@ def _time_block(device: torch.device, precision: str) -> float:
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - start)
     return min(seconds[1:])
-
-
-def memory_needed(network: nn.Module, z_shape: tuple[int, ...]) -> int:
-    """Return about how many bytes a run takes at its peak.
-
-    The forward pass is followed on torch's meta device, which computes shapes and nothing else; what it
-    would keep for the backward pass is added up.
-
-    Parameters
-    ----------
-    network
-        The generator (moved to the meta device: pass one that is not needed).
-    z_shape
-        Shape of ``z``, (1, channels, [Z,] Y, X).
-    """
-    kept: dict[int, torch.UntypedStorage] = {}  # holding them keeps their ids from being used again
-
-    def pack(tensor: torch.Tensor) -> None:
-        # The tensor itself, kept by its own graph, would be a ring that is never freed.
-        storage = tensor.untyped_storage()
-        kept[id(storage)] = storage
-
-    network = network.to("meta")
-    z = torch.empty(z_shape, device="meta")
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda nothing: nothing):
-        network(z).sum()
-    sizes = [storage.nbytes() for storage in kept.values()]
-    saved, largest = sum(sizes), max(sizes, default=0)
-    # Beside what is kept: z and its perturbation, and the gradients of the largest layer on the way back.
-    return saved + 2 * z.numel() * 4 + 3 * largest
 
 
 class DeviceFailure(OSError):

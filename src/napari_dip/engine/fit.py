@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_dip.engine.capture import Recording
-from napari_dip.engine.devices import autocast
+from napari_dip.engine.devices import autocast, repeatable
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.hints import by_patches, denoised, hint
@@ -100,6 +99,7 @@ class Fit:
         self.guessing = 0  # iterations that are left for it
         self.recording = Recording(device)
         self.kept: dict[str, Any] | None = None
+        self._copied: list[Any] | None = None  # weights and the optimiser's memory, as they are now
         self.fallen, self.falling = 0, True
         self.unseen: Unseen | None = None
         if settings.guess and problem.known is not None:
@@ -148,12 +148,14 @@ class Fit:
 
     def step(self, iteration: int) -> Tensor:
         """Take one step on the pixels that are seen; return the mean data term."""
+        self._copied = None
         z, fresh = self.input(), 1 - min(self.settings.averaging, (iteration - 1) / (iteration + 8))
-        if iteration > 1 and self._alike:
-            self.last, self.average, data_term = self.recording(self.descend, z, self.average, fresh)
-        else:
-            average = self.average if iteration > 1 else None
-            self.last, self.average, data_term = self.descend(z, average, fresh)
+        with repeatable():
+            if iteration > 1 and self._alike:
+                self.last, self.average, data_term = self.recording(self.descend, z, self.average, fresh)
+            else:
+                average = self.average if iteration > 1 else None
+                self.last, self.average, data_term = self.descend(z, average, fresh)
         self.guessing = max(0, self.guessing - 1)
         self.fallen += self.falling
         return data_term
@@ -326,6 +328,7 @@ class Fit:
     def start_from(self, neighbour: Neighbour) -> None:
         """Go on from the weights of another run."""
         self.network.load_state_dict(neighbour.weights)
+        self._copied = None
 
     def trust(self, neighbour: Neighbour) -> bool:
         """Make each correction as a neighbour did, and see all pixels, if it is known well enough how."""
@@ -342,7 +345,7 @@ class Fit:
 
     def neighbour(self) -> Neighbour:
         """Return what another run may start from: the weights as they are, and the best estimate."""
-        weights, prediction = copy.deepcopy(self.network.state_dict()), self.problem.operator(self.best)
+        weights, prediction = _copy(self.network.state_dict()), self.problem.operator(self.best)
         return Neighbour(weights, prediction, self.learned, self.age)
 
     def keep(self, unseen: Unseen | None) -> None:
@@ -358,23 +361,33 @@ class Fit:
 
     def state(self) -> dict[str, Any]:
         """Return a copy of all that a step changes."""
-        return copy.deepcopy(
-            {
-                "network": self.network.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "average": self.average,
-                "parts": self.parts,
-                "fallen": self.fallen,
-            }
-        )
+        if self._copied is None:  # once after each step, whoever asks
+            self._copied = _copy([self.network.state_dict(), self.optimiser.state_dict()])
+        # The others are made anew where they change.
+        return {
+            "weights": self._copied,
+            "average": self.average,
+            "parts": self.parts,
+            "fallen": self.fallen,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what `state` returned."""
         self.recording.renew()
-        state = copy.deepcopy(state)  # an optimiser goes on with the very tensors that it is given
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        network, optimiser = state["weights"]
+        self.network.load_state_dict(network)
+        self.optimiser.load_state_dict(optimiser)
         self.average, self.parts, self.fallen = state["average"], state["parts"], state["fallen"]
+        self._copied = state["weights"]
+
+
+def _copy(tree: Any) -> Any:
+    """Return what consists of dictionaries, lists and tensors with all of its tensors copied."""
+    if isinstance(tree, Tensor):
+        return tree.detach().clone()
+    if isinstance(tree, dict):
+        return {key: _copy(one) for key, one in tree.items()}
+    return [_copy(one) for one in tree] if isinstance(tree, list) else tree
 
 
 def _times(part: tuple[float, ...], change: Tensor) -> Tensor:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 
-from napari_dip.engine.devices import available_memory, memory_needed
-from napari_dip.engine.networks import Network
+from napari_dip.engine.devices import available_memory
 from napari_dip.engine.penalties import NoPenalty
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
@@ -26,17 +24,12 @@ def memory_of(problem: Problem, settings: Settings) -> int:
     factors = settings.network.factors(canvas)
     width = settings.input.width(problem, factors)
     coarse = tuple(c // f for c, f in zip(canvas, factors, strict=True))
-    needed = _memory_of(settings.network, (1, width, *coarse), problem.channels, canvas)
+    kept = list(settings.network.kept(width, problem.channels, canvas))
+    # Beside what is kept: z and its perturbation, and the gradients of the largest layer on the way back.
+    needed = 4 * (sum(kept) + 2 * width * math.prod(coarse) + 3 * max(kept))
     if not isinstance(settings.penalty, NoPenalty):
         needed += PENALISED * problem.channels * math.prod(canvas) * 4
     return needed
-
-
-@lru_cache(maxsize=8)  # a job asks before it begins, and each of its runs again
-def _memory_of(network: Network, z_shape: tuple[int, ...], channels: int, canvas: tuple[int, ...]) -> int:
-    with torch.device("meta"):
-        built = network.build(z_shape[1], channels, canvas)
-    return memory_needed(built, z_shape)
 
 
 def refuse_too_large(problem: Problem, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from napari_dip.engine.components import Component, Range
 
@@ -19,7 +20,7 @@ Rate = Annotated[float, Range(0)]
 
 
 class Stepper(Protocol):
-    """An optimiser bound to its parameters (`torch.optim.Optimizer` is one)."""
+    """An optimiser bound to its parameters."""
 
     def step(self) -> None:
         """Take one step along the gradients."""
@@ -60,7 +61,7 @@ class Adam(Optimiser):
     name: ClassVar[str] = "adam"
 
     def bind(self, parameters: Iterable[nn.Parameter]) -> Stepper:
-        return _adam(parameters, self.rate, self.memory)
+        return AdamStepper(parameters, self.rate, self.memory)
 
 
 @dataclass(frozen=True)
@@ -96,70 +97,155 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     Parameters
     ----------
     matrices
-        Shape (number, rows, columns).
+        Shape (number, rows, columns), quickest with no more rows than columns.
     """
-    x = matrices
-    tall = x.shape[1] > x.shape[2]
-    x = x.mT if tall else x
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x: Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
         a = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(a, a, a, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
-    return x.mT if tall else x
+    return x
+
+
+class AdamStepper:
+    """`Adam` at work: torch's own arithmetic (`torch.optim.adam`), on all parameters at once.
+
+    torch's class for it takes a second or more to load torch's compiler, which nothing here needs, and no
+    step of it can be recorded on a GPU unless it is told before.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], rate: float, memory: float = 0.999) -> None:
+        self.parameters, self.rate, self.betas = list(parameters), rate, (0.9, memory)
+        self.means = [torch.zeros_like(p) for p in self.parameters]
+        self.squares = [torch.zeros_like(p) for p in self.parameters]
+        self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        rows = zip(self.parameters, self.means, self.squares, self.steps, strict=True)
+        some = [row for row in rows if row[0].grad is not None]
+        if not some:
+            return
+        parameters, means, squares, steps = (list(column) for column in zip(*some, strict=True))
+        adam(
+            parameters,
+            [p.grad for p in parameters],
+            means,
+            squares,
+            [],
+            steps,
+            fused=True,
+            amsgrad=False,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            lr=self.rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+
+    def zero_grad(self) -> None:
+        for p in self.parameters:
+            p.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"means": self.means, "squares": self.squares, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, ours in self.state_dict().items():
+            for place, saved in zip(ours, state[name], strict=True):
+                place.copy_(saved)
 
 
 class MuonStepper:
-    """`Muon` at work. Kernels of equal shape are orthogonalised together."""
+    """`Muon` at work."""
 
     def __init__(self, setting: Muon, parameters: Iterable[nn.Parameter]) -> None:
         parameters = list(parameters)
         self.setting = setting
         others = [p for p in parameters if p.ndim < 3]
-        self.adam = _adam(others, setting.adam_rate) if others else None
-        self.kernels: dict[tuple[int, int], list[nn.Parameter]] = defaultdict(list)
-        for p in parameters:
-            if p.ndim >= 3:
-                self.kernels[p.shape[0], p[0].numel()].append(p)
-        self.momenta = [
-            torch.zeros(len(kernels), *shape, device=kernels[0].device)
-            for shape, kernels in self.kernels.items()
-        ]
+        self.adam = AdamStepper(others, setting.adam_rate) if others else None
+        self.batches = [Batch(kernels) for kernels in _together([p for p in parameters if p.ndim >= 3])]
 
     @torch.no_grad()
     def step(self) -> None:
-        rate, decay = self.setting.rate, self.setting.momentum
-        for ((rows, columns), kernels), momentum in zip(self.kernels.items(), self.momenta, strict=True):
-            gradient = torch.stack([p.grad.flatten(1) for p in kernels])  # type: ignore[union-attr]
-            momentum.lerp_(gradient, 1 - decay)
-            change = orthogonalise(gradient.lerp_(momentum, decay))
-            change *= -rate * max(1, rows / columns) ** 0.5
-            for p, delta in zip(kernels, change, strict=True):
-                p.add_(delta.view(p.shape))
+        for batch in self.batches:
+            batch.step(self.setting.rate, self.setting.momentum)
         if self.adam is not None:
             self.adam.step()
 
     def zero_grad(self) -> None:
-        for kernels in self.kernels.values():
-            for p in kernels:
+        for batch in self.batches:
+            for p in batch.kernels:
                 p.grad = None
         if self.adam is not None:
             self.adam.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"momenta": self.momenta, "adam": None if self.adam is None else self.adam.state_dict()}
+        momenta = [batch.momentum for batch in self.batches]
+        return {"momenta": momenta, "adam": None if self.adam is None else self.adam.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for momentum, saved in zip(self.momenta, state["momenta"], strict=True):
-            momentum.copy_(saved)
+        for batch, saved in zip(self.batches, state["momenta"], strict=True):
+            batch.momentum.copy_(saved)
         if self.adam is not None:
             self.adam.load_state_dict(state["adam"])
 
 
-def _adam(parameters: Iterable[nn.Parameter], rate: float, memory: float = 0.999) -> torch.optim.Adam:
-    parameters = list(parameters)
-    # On a GPU its steps may be recorded.
-    recorded = any(p.is_cuda for p in parameters)
-    return torch.optim.Adam(parameters, lr=rate, betas=(0.9, memory), fused=True, capturable=recorded)
+class Batch:
+    """Kernels that are orthogonalised together: matrices that lie flat, with zeros around the smaller ones.
+
+    Zeros change nothing: what is orthogonal stays so.
+    """
+
+    def __init__(self, kernels: list[nn.Parameter]) -> None:
+        self.kernels = kernels
+        self.orders = [_order(p) for p in kernels]
+        matrices = [_matrix(p.detach(), order) for p, order in zip(kernels, self.orders, strict=True)]
+        self.tall = [len(matrix) > matrix.shape[1] for matrix in matrices]
+        self.matrices = [m.mT if tall else m for m, tall in zip(matrices, self.tall, strict=True)]
+        rows, columns = (max(sizes) for sizes in zip(*(m.shape for m in self.matrices), strict=True))
+        self.gradient = torch.zeros(len(kernels), rows, columns, device=kernels[0].device)
+        self.momentum = torch.zeros_like(self.gradient)
+
+    def step(self, rate: float, decay: float) -> None:
+        """Take one step."""
+        for slot, p, order, tall in zip(
+            self._cut(self.gradient), self.kernels, self.orders, self.tall, strict=True
+        ):
+            assert p.grad is not None
+            gradient = _matrix(p.grad, order)
+            slot.copy_(gradient.mT if tall else gradient)
+        self.momentum.lerp_(self.gradient, 1 - decay)
+        change = orthogonalise(self.gradient.lerp_(self.momentum, decay))
+        for matrix, delta, tall in zip(self.matrices, self._cut(change), self.tall, strict=True):
+            rows, columns = matrix.shape
+            matrix.add_(delta, alpha=-rate * ((columns / rows) ** 0.5 if tall else 1.0))
+
+    def _cut(self, batch: Tensor) -> list[Tensor]:
+        """Return what belongs to each kernel."""
+        return [one[: len(m), : m.shape[1]] for one, m in zip(batch, self.matrices, strict=True)]
+
+
+def _together(kernels: list[nn.Parameter]) -> Iterable[list[nn.Parameter]]:
+    """Say which kernels are orthogonalised together.
+
+    A GPU takes hardly longer for many than for one; a processor would compute with all the zeros.
+    """
+    groups: dict[object, list[nn.Parameter]] = defaultdict(list)
+    for p in kernels:
+        groups[None if p.is_cuda else (len(p), p[0].numel())].append(p)
+    return groups.values()
+
+
+def _order(kernel: Tensor) -> list[int]:
+    """Return a kernel's axes but the first in the order in which its numbers lie in memory."""
+    return sorted(range(1, kernel.ndim), key=kernel.stride, reverse=True)
+
+
+def _matrix(kernel: Tensor, order: list[int]) -> Tensor:
+    """Return a kernel as a matrix of (output channels, everything else), whichever column is which."""
+    matrix: Tensor = kernel.permute(0, *order).flatten(1)
+    return matrix
 
 
 OPTIMISERS: dict[str, type[Optimiser]] = {kind.name: kind for kind in (Adam, Muon)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +19,9 @@ __all__ = ["nonlocal_bayes"]
 STEP = 6  # from one patch for which similar ones are looked for to the next
 REACH = 8  # how far away they may lie, in pixels along each axis
 ALIKE = 64  # how many are taken
-# Rows of patches, and patches, that are worked on at a time: both bound the memory.
-ROWS, AT_ONCE = 16, 1 << 10
+# Rows of patches, and patches, that are worked on at a time: both bound the memory. A processor keeps few
+# rows in its cache; another device is started less often with many.
+ROWS_ON_CPU, ROWS, AT_ONCE = 16, 96, 1 << 10
 
 
 def nonlocal_bayes(
@@ -79,7 +79,7 @@ def _principal(guide: Tensor) -> Tensor:
 
 def _plane(image: Tensor, pilot: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor) -> Tensor:
     total, count = torch.zeros_like(image), torch.zeros_like(image)
-    for rows, centres in _strips(len(image)):
+    for rows, centres in _strips(len(image), ROWS_ON_CPU if image.device.type == "cpu" else ROWS):
         size = image[rows].shape
         y, x = _patches(image[rows]), _patches(pilot[rows])
         g = None if guide is None else _patches(guide[rows])
@@ -87,23 +87,31 @@ def _plane(image: Tensor, pilot: Tensor, guide: Tensor | None, noise: Noise, cor
         for group in torch.split(_alike(pilot[rows], centres), AT_ONCE):
             beside = None if g is None else g[group]
             found = _expected(y[group], x[group], beside, noise, correlation)
-            estimates.index_add_(0, group.flatten(), found.flatten(0, 1))
-            counts.index_add_(0, group.flatten(), counts.new_ones(group.numel()))
+            _add(estimates, group.flatten(), found.flatten(0, 1))
+            _add(counts, group.flatten(), counts.new_ones(group.numel()))
         total[rows] += F.fold(estimates.mT[None], size, SIDE)[0, 0]
         count[rows] += F.fold(counts.expand(1, SIDE**2, -1), size, SIDE)[0, 0]
     return total / count
+
+
+def _add(sums: Tensor, where: Tensor, parts: Tensor) -> None:
+    """Add each part to one of the sums; of the same parts always the same comes out."""
+    if sums.is_cuda:  # its index_add sums in any order
+        sums.index_put_((where,), parts, accumulate=True)
+    else:
+        sums.index_add_(0, where, parts)
 
 
 def _places(last: int) -> list[int]:
     return sorted({*range(0, last, STEP), last})
 
 
-def _strips(height: int) -> Iterator[tuple[slice, list[int]]]:
+def _strips(height: int, at_once: int) -> Iterator[tuple[slice, list[int]]]:
     """Return strips of an image of this height: the rows, and those of them in which patches begin."""
     last = height - SIDE
     places = _places(last)
-    for start in range(0, len(places), ROWS):
-        some = places[start : start + ROWS]
+    for start in range(0, len(places), at_once):
+        some = places[start : start + at_once]
         low, high = max(0, some[0] - REACH), min(last, some[-1] + REACH)
         yield slice(low, high + SIDE), [place - low for place in some]
 
@@ -119,27 +127,28 @@ def _alike(plane: Tensor, rows: list[int]) -> Tensor:
     columns = _places(width - 1)
     top, bottom = rows[0], rows[-1] + SIDE
     around = F.pad(plane, (REACH,) * 4, value=torch.inf)  # nothing is like what lies beyond the border
-    shifts = list(product(range(2 * REACH + 1), repeat=2))
+    shifts = 2 * REACH + 1
     distances = []
-    for down, right in shifts:
-        other = around[top + down : bottom + down, right : right + plane.shape[1]]
-        squares = (plane[top:bottom] - other).square_()
+    for down in range(shifts):
+        others = around[top + down : bottom + down].unfold(1, plane.shape[1], 1).movedim(1, 0)
+        squares = (plane[top:bottom] - others).square_()
         # One axis after the other, and only where it is asked for.
-        distances.append(_means(_means(squares, rows).mT, columns).mT.flatten())
-    least = torch.stack(distances, 1).topk(ALIKE, largest=False, sorted=False)
+        distances.append(_means(_means(squares, rows).mT, columns).mT.flatten(1))
+    least = torch.cat(distances).mT.contiguous().topk(ALIKE, largest=False, sorted=False)
     # Near the border there are fewer: a patch is like itself.
-    nearest = least.indices.where(least.values.isfinite(), shifts.index((REACH, REACH)))
-    offsets = torch.tensor([(down - REACH) * width + right - REACH for down, right in shifts])
+    nearest = least.indices.where(least.values.isfinite(), shifts**2 // 2)
+    along = torch.arange(shifts) - REACH
+    offsets = (along[:, None] * width + along).flatten()
     places = torch.tensor(rows)[:, None] * width + torch.tensor(columns)
     return places.to(plane.device).flatten()[:, None] + offsets.to(plane.device)[nearest]
 
 
 def _means(squares: Tensor, places: list[int]) -> Tensor:
     """Return means over `SIDE` rows from each of some places on, which are evenly apart but for the last."""
-    regular = F.avg_pool2d(squares[None], (SIDE, 1), (STEP, 1))[0]
-    if len(regular) == len(places):
+    regular = F.avg_pool2d(squares, (SIDE, 1), (STEP, 1))
+    if regular.shape[1] == len(places):
         return regular
-    return torch.cat([regular, squares[-SIDE:].mean(0, keepdim=True)])
+    return torch.cat([regular, squares[:, -SIDE:].mean(1, keepdim=True)], 1)
 
 
 def _expected(y: Tensor, x: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor) -> Tensor:

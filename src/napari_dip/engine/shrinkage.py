@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_dip.engine.devices import repeatable
 from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.noises import Noises
@@ -50,7 +51,8 @@ def shrink(image: Tensor, noise: Noise | Noises) -> Tensor:
     .. [2] Ghael, Sayeed, Baraniuk, "Improved wavelet denoising via empirical Wiener filtering", SPIE 3169,
        1997.
     """
-    return torch.cat([_shrunk(image[:, some], one) for some, one in noise.by_channel()], 1)
+    with repeatable():
+        return torch.cat([_shrunk(image[:, some], one) for some, one in noise.by_channel()], 1)
 
 
 def _shrunk(image: Tensor, noise: Noise) -> Tensor:

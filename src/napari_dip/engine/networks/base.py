@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from torch import nn
@@ -31,6 +32,13 @@ class Network(Component, ABC):
 
         It maps `inputs` channels on the coarse grid, ``shape / factors``, to an image of `outputs` channels
         on the grid `shape`, which is a `canvas`. The weights follow torch's current random state.
+        """
+
+    @abstractmethod
+    def kept(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> Iterator[int]:
+        """Yield how many numbers each layer of what `build` returns keeps for a step's way back.
+
+        (torch could count them by itself, on its device "meta", but takes seconds to get ready for that.)
         """
 
     def canvas(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ClassVar
@@ -48,6 +50,36 @@ class Hourglass(Network):
     def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> nn.Module:
         last = conv(len(shape), self.channels[0], outputs, 1)
         return nn.Sequential(HourglassBody(self, inputs, shape), Head(last, self.output))
+
+    def kept(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> Iterator[int]:
+        yield from kept_by_body(self, inputs, shape)
+        yield 2 * outputs * math.prod(shape)
+
+
+def kept_by_body(setting: Hourglass, inputs: int, shape: tuple[int, ...]) -> Iterator[int]:
+    """Yield what `Network.kept` does, of a `HourglassBody`."""
+
+    def block(
+        above: int, width: int, kernel: int, seen: tuple[int, ...], shape: tuple[int, ...]
+    ) -> Iterator[int]:
+        if kernel > 1 and setting.padding != "zeros":  # it sees a copy with a border
+            yield above * math.prod(size + 2 for size in seen)
+        yield above * width * kernel ** len(shape)
+        yield from 2 * [width * math.prod(shape)]  # before the normalisation, and after
+
+    above = inputs
+    if setting.skip or setting.padding == "zeros":  # else the copy with a border is all that is seen
+        yield inputs * math.prod(shape)
+    for scale, width in enumerate(setting.channels):
+        _, half = halve(shape)
+        yield from block(above, width, 3, shape, half)
+        yield from block(width, width, 3, half, half)
+        yield from block(above, setting.skip, 1, shape, shape)
+        merged = setting.skip + width
+        yield from 2 * [merged * math.prod(shape)]
+        yield from block(merged, width, 3, shape, shape)
+        yield from block(width, setting.channels[max(scale - 1, 0)], 1, shape, shape)
+        above, shape = width, half
 
 
 class HourglassBody(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +31,33 @@ class Normalise(nn.Module):
         return F.batch_norm(x, None, None, self.weight, self.bias, training=True)
 
 
+class Border(nn.Module):
+    """A border around an image, as wide along each axis.
+
+    Parameters
+    ----------
+    width
+        In pixels.
+    mode
+        ``"reflect"`` or ``"replicate"``.
+    """
+
+    def __init__(self, width: int, mode: str) -> None:
+        super().__init__()
+        self.width, self.mode = width, mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not x.is_cuda:
+            return F.pad(x, (self.width,) * (2 * (x.ndim - 2)), mode=self.mode)
+        # The gradient of CUDA's own is summed in any order, and no two runs would come to the same.
+        for axis in range(2, x.ndim):
+            last, first = x.shape[axis] - 1, int(self.mode == "reflect")
+            near = [x.narrow(axis, first * i, 1) for i in range(self.width, 0, -1)]
+            far = [x.narrow(axis, last - first * i, 1) for i in range(1, self.width + 1)]
+            x = torch.cat([*near, x, *far], axis)
+        return x
+
+
 def conv(
     dims: int,
     inputs: int,
@@ -42,9 +70,12 @@ def conv(
 ) -> nn.Module:
     """Return a convolution that keeps the size (over the stride), with PyTorch's own initialisation."""
     layer = nn.Conv2d if dims == 2 else nn.Conv3d
-    if kernel == 1:
-        padding = "zeros"  # there is nothing to pad, and the other modes would copy the image for it
-    return layer(inputs, outputs, kernel, stride, kernel // 2, bias=bias, padding_mode=padding)  # type: ignore[arg-type]
+    if kernel == 1 or padding == "zeros":
+        return layer(inputs, outputs, kernel, stride, kernel // 2, bias=bias)  # type: ignore[arg-type]
+    return nn.Sequential(
+        Border(kernel // 2, padding),
+        layer(inputs, outputs, kernel, stride, bias=bias),  # type: ignore[arg-type]
+    )
 
 
 def conv_block(
@@ -76,12 +107,45 @@ def halve(shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def upsample(x: Tensor, shape: tuple[int, ...], mode: str) -> Tensor:
-    """Enlarge `x` to the spatial `shape`; `mode` is ``"linear"`` or ``"nearest"``."""
-    if tuple(x.shape[2:]) == tuple(shape):
-        return x
+    """Undo `halve`: enlarge `x` to the spatial `shape`; `mode` is ``"linear"`` or ``"nearest"``."""
+    factors = tuple(2 if size > small else 1 for size, small in zip(shape, x.shape[2:], strict=True))
     if mode == "nearest":
-        return F.interpolate(x, size=shape, mode="nearest")
-    return F.interpolate(x, size=shape, mode=_LINEAR[len(shape)], align_corners=False)
+        x = F.interpolate(x, scale_factor=factors, mode="nearest")
+    elif x.is_cuda:
+        x = Enlarge.apply(x, factors)  # type: ignore[no-untyped-call]
+    else:
+        x = _enlarged(x, factors)
+    for axis, size in enumerate(shape, 2):
+        x = x.narrow(axis, 0, size)
+    return x
+
+
+def _enlarged(x: Tensor, factors: tuple[int, ...]) -> Tensor:
+    return F.interpolate(x, scale_factor=factors, mode=_LINEAR[len(factors)], align_corners=False)
+
+
+class Enlarge(torch.autograd.Function):
+    """Linear interpolation to twice the size, or once, along each axis.
+
+    The gradient of CUDA's own is summed in any order, and no two runs would come to the same. Along an axis,
+    it is that of pixels which pass on 1, 3, 3 and 1 quarters: twice the mean over two neighbours, taken three
+    times over.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factors: tuple[int, ...]) -> Tensor:
+        ctx.factors = factors
+        return _enlarged(x, factors)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        factors = ctx.factors
+        around = [part for factor in reversed(factors) for part in (factor - 1, factor - 1)]
+        mean = F.avg_pool2d if len(factors) == 2 else F.avg_pool3d
+        gradient = F.pad(gradient, around, mode="replicate")
+        for stride in (1, 1, factors):
+            gradient = mean(gradient, factors, stride)
+        return math.prod(factors) * gradient, None
 
 
 def semilinear(x: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +27,9 @@ class Picture(Network):
 
     def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> nn.Module:
         return _Pixels((1, outputs, *shape))
+
+    def kept(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> Iterator[int]:
+        yield outputs * math.prod(shape)
 
     def canvas(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from napari_dip.engine.components import Range
 from napari_dip.engine.networks.base import Channels, Network, Output, Padding, Upsampling
-from napari_dip.engine.networks.hourglass import Hourglass, HourglassBody
+from napari_dip.engine.networks.hourglass import Hourglass, HourglassBody, kept_by_body
 from napari_dip.engine.networks.layers import Head, conv, shuffle
 
 __all__ = ["SubPixel"]
@@ -42,6 +43,18 @@ class SubPixel(Network):
     def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> nn.Module:
         return SubPixelBody(self, inputs, outputs, shape)
 
+    def kept(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> Iterator[int]:
+        coarse = tuple(size // f for size, f in zip(shape, self.factors(shape), strict=True))
+        yield from kept_by_body(self._hourglass, inputs, coarse)
+        features, pixels = self.head * outputs, math.prod(shape)
+        yield from (features * pixels, features * pixels, 2 * outputs * pixels)
+        if self.padding != "zeros":
+            yield features * math.prod(size + 2 for size in shape)
+
+    @property
+    def _hourglass(self) -> Hourglass:
+        return Hourglass(self.channels, self.skip, self.upsampling, self.padding, bias=False)
+
     def canvas(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         factors = self.factors(shape)
         return tuple(-(-size // f) * f for size, f in zip(super().canvas(shape), factors, strict=True))
@@ -60,9 +73,8 @@ class SubPixelBody(nn.Module):
         self.factors = setting.factors(shape)
         cells = math.prod(self.factors)
         coarse = tuple(size // f for size, f in zip(shape, self.factors, strict=True))
-        hourglass = Hourglass(setting.channels, setting.skip, setting.upsampling, setting.padding, bias=False)
         features, dims = setting.head * outputs, len(shape)
-        self.body = HourglassBody(hourglass, inputs, coarse)
+        self.body = HourglassBody(setting._hourglass, inputs, coarse)
         self.cells = conv(dims, setting.channels[0], features * cells, 1)
         self.head = Head(conv(dims, features, outputs, 3, padding=setting.padding), setting.output)
 
