@@ -6,6 +6,7 @@ They are networks as `napari_dip.engine.networks` has them, and take part in the
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -13,7 +14,7 @@ from typing import ClassVar
 from torch import nn
 
 from napari_dip.engine.networks import Hourglass, Network
-from napari_dip.engine.networks.layers import Head, conv, conv_block
+from napari_dip.engine.networks.layers import Border, Head, conv, conv_block
 
 __all__ = ["FullyConnected", "Pointwise", "SinglePixels"]
 
@@ -27,9 +28,11 @@ class Pointwise(Hourglass):
     def build(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> nn.Module:
         network = super().build(inputs, outputs, shape)
         for block in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
-            if isinstance(block[0], nn.Conv2d) and block[0].kernel_size != (1, 1):
-                wide = block[0]
-                block[0] = conv(len(shape), wide.in_channels, wide.out_channels, 1, wide.stride)
+            for place, layer in enumerate(block):
+                if isinstance(layer, Border):
+                    block[place] = nn.Identity()
+                elif isinstance(layer, nn.Conv2d) and layer.kernel_size != (1, 1):
+                    block[place] = conv(len(shape), layer.in_channels, layer.out_channels, 1, layer.stride)
         return network
 
 
@@ -46,6 +49,9 @@ class SinglePixels(Network):
         widths = [inputs, *[self.width] * self.layers]
         blocks = [conv_block(len(shape), *pair, kernel=1) for pair in pairwise(widths)]
         return nn.Sequential(*blocks, Head(conv(len(shape), self.width, outputs, 1), self.output))
+
+    def kept(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> Iterator[int]:
+        yield from (2 * width * math.prod(shape) for width in [inputs, *[self.width] * self.layers])
 
 
 @dataclass(frozen=True)
@@ -70,3 +76,6 @@ class FullyConnected(Network):
             nn.Linear(self.width, outputs * math.prod(shape)), nn.Unflatten(1, (outputs, *shape))
         )
         return nn.Sequential(nn.Flatten(), *dense, Head(last, self.output))
+
+    def kept(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> Iterator[int]:
+        yield self.width * (inputs + self.layers * self.width + outputs * math.prod(shape))

@@ -46,7 +46,7 @@ def places(fit):
     tensors = [
         *fit.network.parameters(),
         *state.get("momenta", ()),
-        *(one for each in adam.values() for one in each),
+        *adam.values(),
         fit.seen,
         fit.measurement,
         fit.problem.weights,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from forms import choose, set_advanced
@@ -9,6 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 import napari_dip.job
 import napari_dip.outcome
+from napari_dip.plan import Plan
 from napari_dip.viewer.widgets.super_resolution import FINER, KERNELS, SuperResolutionWidget
 
 SHORT = {"iterations": 5, "device": "cpu", "precision": "float32"}
@@ -238,8 +241,12 @@ def test_bad_input_gives_a_sentence_and_the_widget_stays_usable(
     assert not notifications
 
 
-def test_a_widget_that_is_closed_while_it_plans_ends_quietly(viewer, stack, open_super_resolution, qtbot):
+def test_a_widget_that_is_closed_while_it_plans_ends_quietly(
+    viewer, stack, open_super_resolution, qtbot, monkeypatch
+):
     widget = open_super_resolution()
+    at_once = Plan.memory
+    monkeypatch.setattr(Plan, "memory", lambda *what: [time.sleep(0.5), at_once(*what)][1])
     widget.factor.setValue(3)
     qtbot.waitUntil(lambda: widget._ahead.worker is not None)
     viewer.window.remove_dock_widget(widget)

@@ -16,8 +16,8 @@ __all__ = ["Recording"]
 
 # The kinds of devices that can record.
 RECORDERS = ("cuda",)
-# Calls before one is recorded: in the first ones libraries set themselves up and optimisers their memory.
-STEADY = 3
+# Calls before the first recording: in them libraries set themselves up.
+STEADY = 1
 
 Function = Callable[..., tuple[Tensor, ...]]
 
@@ -36,12 +36,11 @@ class Recording:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._device, self._records = device, device.type in RECORDERS
+        self._device, self._records, self._calls = device, device.type in RECORDERS, 0
         self.renew()
 
     def renew(self) -> None:
         """Record anew: what the function reads or changes has another place now, or it decides otherwise."""
-        self._calls = 0
         self._replay: Callable[[], object] | None = None
         self._arguments: tuple[Tensor, ...] = ()
         self._results: Sequence[Tensor] = ()

@@ -115,13 +115,18 @@ class AdamStepper:
 
     def __init__(self, parameters: Iterable[nn.Parameter], rate: float, memory: float = 0.999) -> None:
         self.parameters, self.rate, self.betas = list(parameters), rate, (0.9, memory)
-        self.means = [torch.zeros_like(p) for p in self.parameters]
-        self.squares = [torch.zeros_like(p) for p in self.parameters]
-        self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
+        sizes, device = [p.numel() for p in self.parameters], self.parameters[0].device
+        # In one piece each: they are copied often.
+        self.memory = torch.zeros(2, sum(sizes), device=device)
+        self.steps = torch.zeros(len(sizes), device=device)
+        self.means, self.squares = (
+            [part.as_strided(p.shape, p.stride()) for p, part in zip(self.parameters, parts, strict=True)]
+            for parts in (half.split(sizes) for half in self.memory)
+        )
 
     @torch.no_grad()
     def step(self) -> None:
-        rows = zip(self.parameters, self.means, self.squares, self.steps, strict=True)
+        rows = zip(self.parameters, self.means, self.squares, self.steps.unbind(), strict=True)
         some = [row for row in rows if row[0].grad is not None]
         if not some:
             return
@@ -148,12 +153,11 @@ class AdamStepper:
             p.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"means": self.means, "squares": self.squares, "steps": self.steps}
+        return {"memory": self.memory, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for name, ours in self.state_dict().items():
-            for place, saved in zip(ours, state[name], strict=True):
-                place.copy_(saved)
+        self.memory.copy_(state["memory"])
+        self.steps.copy_(state["steps"])
 
 
 class MuonStepper:
