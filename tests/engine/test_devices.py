@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_dip.engine.devices import choose_device, choose_precision
+from napari_dip.engine.devices import available_memory, choose_device, choose_precision, repeatable
 
 
 def test_the_cpu_is_always_there():
@@ -20,3 +20,13 @@ def test_the_precision_is_chosen_once_and_kept():
     first = choose_precision(device, 1)
     assert first in ("float32", "bfloat16")
     assert all(choose_precision(device, 1) == first for _ in range(3))
+
+
+def test_what_torch_keeps_of_a_gpus_memory_is_free(monkeypatch):
+    for name, answer in {
+        "mem_get_info": (1000, 4000),
+        "memory_reserved": 500,
+        "memory_allocated": 200,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, answer=answer: answer)
+    assert available_memory(torch.device("cuda:0")) == 1300

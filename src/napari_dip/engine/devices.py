@@ -213,5 +213,7 @@ def explained(error: Exception, device: str) -> DeviceFailure | MemoryError | No
 def available_memory(device: torch.device) -> int:
     """Return how many bytes `device` has free now."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        # What earlier runs have given back torch keeps for the next.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     return int(psutil.virtual_memory().available)
