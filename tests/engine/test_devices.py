@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_dip.engine.devices import available_memory, choose_device, choose_precision, repeatable
+from napari_dip.engine.devices import available_memory, choose_device, choose_precision
 
 
 def test_the_cpu_is_always_there():
