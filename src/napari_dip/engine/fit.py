@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_dip.engine.capture import Recording
+from napari_dip.engine.completion import Completion, choose
 from napari_dip.engine.devices import autocast, repeatable
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.held_out import HeldOut
@@ -62,6 +63,8 @@ class Fit:
         Iterations for which the penalty's weight, where it is to be found, has fallen.
     unseen
         What the best estimate by the stopping rule's figures said of pixels that it did not see.
+    completion
+        What is to be made of the last estimate where pixels are missing.
     """
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
@@ -102,6 +105,7 @@ class Fit:
         self._copied: list[Any] | None = None  # weights and the optimiser's memory, as they are now
         self.fallen, self.falling = 0, True
         self.unseen: Unseen | None = None
+        self.completion = Completion()
         if settings.guess and problem.known is not None:
             self.guess(1 - self.problem.weights, settings.guess)
 
@@ -131,7 +135,7 @@ class Fit:
         self.problem = self.view = problem.to(self.device)
         self.measurement = self.problem.filled
         self.kept, self.parts, self.hints, self.patches, self.age = None, [], {}, None, 0
-        self.unseen = None
+        self.unseen, self.completion = None, Completion()
         self.fallen, self.falling = 0, True
         # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
         hidden = before * (1 - self.problem.weights)
@@ -221,11 +225,23 @@ class Fit:
 
     def settle(self, warm: bool) -> None:
         """Let the average become the estimate that the run ends with."""
-        if self._settles:
-            if not self.age:
-                self.learned = tuple(self.parts)
-                self.patches = None  # with all pixels, those that the rule watched as well
+        if self._settles and not self.age:
+            self.learned = tuple(self.parts)
+            self.patches = None  # with all pixels, those that the rule watched as well
+        if self._settles or self.completion.times:
             self.average, self.parts = self.settled(warm), []
+
+    def learn(self) -> None:
+        """Find out on pixels that are held out, before they are shown, what similar patches can add.
+
+        Such pixels speak for missing ones that lie as they do: one by one.
+        """
+        problem, unseen, rule = self.problem, self.unseen, self.settings.stopping
+        alone = isinstance(rule, HeldOut) and rule.target == "missing" and rule.guard == 0
+        interpolates = isinstance(problem.operator, Identity) and self.settings.correction == "interpolation"
+        if alone and interpolates and problem.known is not None and unseen is not None:
+            estimate = self._corrected(self.average, self.parts, self.seen)
+            self.completion = choose(problem.filled, self.seen, estimate, unseen.where)
 
     @property
     def _settles(self) -> bool:
@@ -236,7 +252,7 @@ class Fit:
 
     def settled(self, warm: bool) -> Tensor:
         """Return the estimate that the run would end with if it ended here."""
-        estimate = self.estimate
+        estimate = self.completion(self.problem.filled, self.problem.weights, self.estimate)
         if not self._settles:
             return estimate
         if not (warm and self._corrections):  # after a warm start it is hardly better, and takes as long
@@ -299,10 +315,13 @@ class Fit:
             self.hints[seen] = hint(self.view, seen, self.settings.correction)
         return self.hints[seen]
 
-    def _corrected(self, average: Tensor, parts: list[tuple[float, ...]]) -> Tensor:
+    def _corrected(
+        self, average: Tensor, parts: list[tuple[float, ...]], seen: Tensor | None = None
+    ) -> Tensor:
+        seen = self.problem.weights if seen is None else seen
         for part, correction in zip(parts, self._corrections, strict=False):
             if any(part):
-                average = average + _times(part, correction(average, self.problem.weights))
+                average = average + _times(part, correction(average, seen))
         return average
 
     @property

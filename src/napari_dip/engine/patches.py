@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +13,14 @@ from napari_dip.engine.noise import Noise
 from napari_dip.engine.noises import Noises
 from napari_dip.engine.shrinkage import SIDE, correlations, deviation
 
-__all__ = ["nonlocal_bayes"]
+__all__ = ["complete", "nonlocal_bayes"]
 
 # Patches are as large as the shrinkage's blocks, `SIDE`.
 STEP = 6  # from one patch for which similar ones are looked for to the next
 REACH = 8  # how far away they may lie, in pixels along each axis
 ALIKE = 64  # how many are taken
+TOLD = 16  # and of how many of them what is missing is told
+SEEN = 0.2  # if at least this part of one is seen
 # Rows of patches, and patches, that are worked on at a time: both bound the memory. A processor keeps few
 # rows in its cache; another device is started less often with many.
 ROWS_ON_CPU, ROWS, AT_ONCE = 16, 96, 1 << 10
@@ -78,17 +80,70 @@ def _principal(guide: Tensor) -> Tensor:
 
 
 def _plane(image: Tensor, pilot: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor) -> Tensor:
-    total, count = torch.zeros_like(image), torch.zeros_like(image)
-    for rows, centres in _strips(len(image), ROWS_ON_CPU if image.device.type == "cpu" else ROWS):
-        size = image[rows].shape
-        y, x = _patches(image[rows]), _patches(pilot[rows])
-        g = None if guide is None else _patches(guide[rows])
-        estimates, counts = torch.zeros_like(y), y.new_zeros(len(y))
-        for group in torch.split(_alike(pilot[rows], centres), AT_ONCE):
-            beside = None if g is None else g[group]
-            found = _expected(y[group], x[group], beside, noise, correlation)
-            _add(estimates, group.flatten(), found.flatten(0, 1))
-            _add(counts, group.flatten(), counts.new_ones(group.numel()))
+    def expected(x: Tensor, y: Tensor, beside: Tensor | None = None) -> Tensor:
+        return _expected(y, x, beside, noise, correlation)
+
+    return _averaged(expected, AT_ONCE, pilot, image, *([] if guide is None else [guide]))
+
+
+def complete(image: Tensor, seen: Tensor, pilot: Tensor, ridge: float) -> Tensor:
+    """Return an image as similar patches say it is, given those of its pixels that are seen.
+
+    As in `nonlocal_bayes`, patches that look alike in a pilot estimate are taken for draws from one normal
+    distribution. What is missing in a patch is what that distribution expects there, given what is seen in it
+    [2]_. A patch of which next to nothing is seen stays as it is in the pilot. The planes of a volume are
+    treated one by one.
+
+    Parameters
+    ----------
+    image
+        Shape (1, channels, [Z,] Y, X).
+    seen
+        Weights of its pixels, of the same shape: 0 where it is missing.
+    pilot
+        An estimate of all of it, of the same shape.
+    ridge
+        Variance of what pixels show beyond the distribution, their noise among it.
+
+    References
+    ----------
+    .. [2] Yu, Sapiro, Mallat, "Solving inverse problems with piecewise linear estimators: from Gaussian
+       mixture models to structured sparsity", IEEE Transactions on Image Processing 21(5), 2012.
+    """
+    if min(image.shape[-2:]) < SIDE:
+        return pilot
+
+    def expected(x: Tensor, y: Tensor, known: Tensor) -> Tensor:
+        return _completed(y[:, :TOLD], x, known[:, :TOLD], ridge)
+
+    planes = zip(*(one.flatten(0, -3) for one in (pilot, image, (seen > 0).to(image.dtype))), strict=True)
+    return torch.stack([_averaged(expected, AT_ONCE // TOLD, *plane) for plane in planes]).view_as(image)
+
+
+def _averaged(expected: Callable[..., Tensor], at_once: int, pilot: Tensor, *beside: Tensor) -> Tensor:
+    """Return the mean of what is expected of all patches of a plane that are among the most similar of one.
+
+    Parameters
+    ----------
+    expected
+        Returns it for the patches of some groups, or for the first of each, given those of the pilot and of
+        each other plane: (groups, patches, pixels).
+    at_once
+        How many groups it is given.
+    pilot
+        The plane in which patches are compared.
+    beside
+        Others.
+    """
+    total, count = torch.zeros_like(pilot), torch.zeros_like(pilot)
+    for rows, centres in _strips(len(pilot), ROWS_ON_CPU if pilot.device.type == "cpu" else ROWS):
+        size, planes = pilot[rows].shape, [_patches(plane[rows]) for plane in (pilot, *beside)]
+        estimates, counts = torch.zeros_like(planes[0]), planes[0].new_zeros(len(planes[0]))
+        for group in torch.split(_alike(pilot[rows], centres), at_once):
+            found = expected(*(patches[group] for patches in planes))
+            where = group[:, : found.shape[1]].flatten()
+            _add(estimates, where, found.flatten(0, 1))
+            _add(counts, where, counts.new_ones(len(where)))
         total[rows] += F.fold(estimates.mT[None], size, SIDE)[0, 0]
         count[rows] += F.fold(counts.expand(1, SIDE**2, -1), size, SIDE)[0, 0]
     return total / count
@@ -122,7 +177,10 @@ def _patches(plane: Tensor) -> Tensor:
 
 
 def _alike(plane: Tensor, rows: list[int]) -> Tensor:
-    """Return which patches are most like those that begin in some rows, shape (these patches, `ALIKE`)."""
+    """Return which patches are most like those that begin in some rows, shape (these patches, `ALIKE`).
+
+    Those that are most alike come first.
+    """
     width = plane.shape[1] - SIDE + 1
     columns = _places(width - 1)
     top, bottom = rows[0], rows[-1] + SIDE
@@ -134,7 +192,7 @@ def _alike(plane: Tensor, rows: list[int]) -> Tensor:
         squares = (plane[top:bottom] - others).square_()
         # One axis after the other, and only where it is asked for.
         distances.append(_means(_means(squares, rows).mT, columns).mT.flatten(1))
-    least = torch.cat(distances).mT.contiguous().topk(ALIKE, largest=False, sorted=False)
+    least = torch.cat(distances).mT.contiguous().topk(ALIKE, largest=False)
     # Near the border there are fewer: a patch is like itself.
     nearest = least.indices.where(least.values.isfinite(), shifts**2 // 2)
     along = torch.arange(shifts) - REACH
@@ -167,6 +225,21 @@ def _expected(y: Tensor, x: Tensor, guide: Tensor | None, noise: Noise, correlat
     inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(covariance + noisy).L)
     expected: Tensor = y - (y - mean) @ inverse @ noisy
     return expected
+
+
+def _completed(y: Tensor, x: Tensor, seen: Tensor, ridge: float) -> Tensor:
+    """Return the expectations of patches `y`, seen where `seen` is 1, of groups whose pilots are `x`."""
+    mean = x.mean(1, keepdim=True)
+    centred = x - mean
+    covariance = centred.mT @ centred / max(1, x.shape[1] - 1)
+    # With ones for the pixels that are not seen, all systems are of one size.
+    among = covariance[:, None] * seen[..., None] * seen[..., None, :]
+    diagonal = among.diagonal(dim1=2, dim2=3)
+    diagonal += ridge * seen + (1 - seen)
+    told = ((y - mean) * seen)[..., None]
+    told = torch.cholesky_solve(told, torch.linalg.cholesky_ex(among).L)[..., 0]
+    enough = seen.mean(2, keepdim=True) >= SEEN
+    return torch.where(enough, mean + told @ covariance, x[:, : y.shape[1]])
 
 
 def _expected_with(y: Tensor, x: Tensor, guide: Tensor, noise: Noise, correlation: Tensor) -> Tensor:

@@ -51,7 +51,8 @@ class Settings:
     correction
         The explicit prior that corrects the generator's estimate, by the part that held-out pixels confirm.
         ``"interpolation"`` (a smooth image): what the generator leaves unexplained of the known pixels is
-        interpolated and added, and the estimate moves towards the interpolated measurement.
+        interpolated and added, and the estimate moves towards the interpolated measurement. Where single
+        pixels are missing, what similar patches show there has the last word, if held-out pixels agree.
         ``"patches"`` (small patches repeat nearby): the estimate moves towards the one that similar patches
         give, and in the end towards what they give where it says which ones are similar. A generator whose
         input is an image is given what the prior makes of the seen pixels. Where the data term expects

@@ -179,6 +179,7 @@ def iterate(
                 # What the held-out pixels know is not wasted: go on from the best, with all of them.
                 finished = iteration + finish
                 fit.go_back()
+                fit.learn()
                 fit.show(fit.problem.weights)
                 footing.renew()
         if footing.lost:
