@@ -24,6 +24,8 @@ __all__ = ["HeldOut"]
 FITTED, UNFITTED = 0.7, 1.3
 # Iterations within which it has come down to that, unless the variance that is known is far too small.
 SOON = 160
+# Iterations after which a generator is as good as an explicit prior or will not be.
+GROWN = 500
 # A speck, or its rim, is where the brightest and the darkest pixel of a field of so many by so many differ by
 # so many times as much as in the median field, in which they are 4 deviations of white noise apart; by 2, if
 # they are less. The noise may be overrated among specks.
@@ -73,9 +75,9 @@ class HeldOut(StoppingRule):
     patience
         See `StoppingRule`.
     wait
-        Iterations without improvement that are allowed in any case. None: as the task asks; else 200 where
-        the noise's variance is known, because a generator needs a while to become better than an explicit
-        prior, and 40 where it is not.
+        Iterations without improvement that are allowed in any case. None: as the task asks; else `patience`
+        times 500 where the noise's variance is known, because a generator needs a while to become better than
+        an explicit prior, and 40 where it is not.
     tolerance
         An estimated error that falls by less than this part of itself is not worth waiting for. Used where
         the noise's variance is known and the figure is the error itself. None: as the task asks, else 0.02.
@@ -139,7 +141,9 @@ class _HeldOutJudge(Judge):
         self.y, self.variance = y, None if guard and not self.missing else variance
         blind = guard and problem.apart is None and not self.missing and not rule.absolute
         self.noise = variance if blind else None
-        wait = Judge.wait if self.variance is None else 200
+        wait = Judge.wait
+        if self.variance is not None and math.isfinite(rule.patience):
+            wait = round(rule.patience * GROWN)
         if rule.absolute:
             self.variance = None  # tells nothing of absolute errors
         self.most = 1.0 if rule.most is None else rule.most

@@ -37,7 +37,7 @@ _FAST = replace(
     _HALF,
     input=ImageInput(channels=16, perturbation=0.02),
     correction="patches",
-    expected=300,
+    expected=200,
 )
 # Full resolution with few channels at it.
 _FULL = Hourglass(channels=(16, 32, 64, 64, 64), padding="zeros", bias=False, output="semilinear")
@@ -136,7 +136,13 @@ def _for(settings: Settings, iterations: int, **changes: Any) -> Settings:
 PRESETS: dict[str, dict[str, Settings]] = {
     "denoise": {
         "fast": _FAST,
-        "best": replace(_BEST, input=_FAST.input, correction="patches", expected=600),
+        "best": replace(
+            _BEST,
+            input=_FAST.input,
+            correction="patches",
+            stopping=HeldOut(guard=None, patience=0.4),
+            expected=600,
+        ),
         "ulyanov2018": _ULYANOV,
     },
     "scattered": {
@@ -210,7 +216,7 @@ PRESETS: dict[str, dict[str, Settings]] = {
 
 # A guide tells what is noise where total variation would guess.
 PRESETS["denoise guided"] = {
-    "fast": replace(_FAST, tv=1.0),
+    "fast": replace(_FAST, tv=1.0, stopping=HeldOut(guard=None, patience=0.4)),
     "best": replace(PRESETS["denoise"]["best"], tv=1.0),
     "ulyanov2018": _ULYANOV,
 }
