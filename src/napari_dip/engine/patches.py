@@ -80,8 +80,9 @@ def _principal(guide: Tensor) -> Tensor:
 
 
 def _plane(image: Tensor, pilot: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor) -> Tensor:
-    def expected(x: Tensor, y: Tensor, beside: Tensor | None = None) -> Tensor:
-        return _expected(y, x, beside, noise, correlation)
+    def expected(x: Tensor, y: Tensor, beside: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        found = _expected(y, x, beside, noise, correlation)
+        return torch.ones(found.shape[:2], dtype=torch.bool, device=y.device), found.flatten(0, 1)
 
     return _averaged(expected, AT_ONCE, pilot, image, *([] if guide is None else [guide]))
 
@@ -113,21 +114,24 @@ def complete(image: Tensor, seen: Tensor, pilot: Tensor, ridge: float) -> Tensor
     if min(image.shape[-2:]) < SIDE:
         return pilot
 
-    def expected(x: Tensor, y: Tensor, known: Tensor) -> Tensor:
+    def expected(x: Tensor, y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         return _completed(y[:, :TOLD], x, known[:, :TOLD], ridge)
 
     planes = zip(*(one.flatten(0, -3) for one in (pilot, image, (seen > 0).to(image.dtype))), strict=True)
     return torch.stack([_averaged(expected, AT_ONCE // TOLD, *plane) for plane in planes]).view_as(image)
 
 
-def _averaged(expected: Callable[..., Tensor], at_once: int, pilot: Tensor, *beside: Tensor) -> Tensor:
-    """Return the mean of what is expected of all patches of a plane that are among the most similar of one.
+def _averaged(
+    expected: Callable[..., tuple[Tensor, Tensor]], at_once: int, pilot: Tensor, *beside: Tensor
+) -> Tensor:
+    """Return the mean of what is expected of patches of a plane; where nothing is, the pilot.
 
     Parameters
     ----------
     expected
-        Returns it for the patches of some groups, or for the first of each, given those of the pilot and of
-        each other plane: (groups, patches, pixels).
+        Given groups of patches that are alike, of the pilot and of each other plane, (groups, patches,
+        pixels), it says which of them it tells of, (groups, patches) or fewer patches, and what it tells,
+        (those patches, pixels).
     at_once
         How many groups it is given.
     pilot
@@ -140,13 +144,13 @@ def _averaged(expected: Callable[..., Tensor], at_once: int, pilot: Tensor, *bes
         size, planes = pilot[rows].shape, [_patches(plane[rows]) for plane in (pilot, *beside)]
         estimates, counts = torch.zeros_like(planes[0]), planes[0].new_zeros(len(planes[0]))
         for group in torch.split(_alike(pilot[rows], centres), at_once):
-            found = expected(*(patches[group] for patches in planes))
-            where = group[:, : found.shape[1]].flatten()
-            _add(estimates, where, found.flatten(0, 1))
+            told, found = expected(*(patches[group] for patches in planes))
+            where = group[:, : told.shape[1]][told]
+            _add(estimates, where, found)
             _add(counts, where, counts.new_ones(len(where)))
         total[rows] += F.fold(estimates.mT[None], size, SIDE)[0, 0]
         count[rows] += F.fold(counts.expand(1, SIDE**2, -1), size, SIDE)[0, 0]
-    return total / count
+    return torch.where(count > 0, total / count.clamp_min(1), pilot)
 
 
 def _add(sums: Tensor, where: Tensor, parts: Tensor) -> None:
@@ -227,19 +231,28 @@ def _expected(y: Tensor, x: Tensor, guide: Tensor | None, noise: Noise, correlat
     return expected
 
 
-def _completed(y: Tensor, x: Tensor, seen: Tensor, ridge: float) -> Tensor:
-    """Return the expectations of patches `y`, seen where `seen` is 1, of groups whose pilots are `x`."""
+def _completed(y: Tensor, x: Tensor, seen: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """Tell of patches `y`, seen where `seen` is 1, in groups whose pilots are `x`.
+
+    Returns
+    -------
+    tuple of Tensor
+        Which of them are to be completed and can be, (groups, patches), and their expectations.
+    """
     mean = x.mean(1, keepdim=True)
     centred = x - mean
     covariance = centred.mT @ centred / max(1, x.shape[1] - 1)
+    part = seen.mean(2)
+    told = (part >= SEEN) & (part < 1)
+    group = told.nonzero()[:, 0]
+    seen, mean, covariance = seen[told], mean[group, 0], covariance[group]
     # With ones for the pixels that are not seen, all systems are of one size.
-    among = covariance[:, None] * seen[..., None] * seen[..., None, :]
-    diagonal = among.diagonal(dim1=2, dim2=3)
+    among = covariance * seen[:, :, None] * seen[:, None]
+    diagonal = among.diagonal(dim1=1, dim2=2)
     diagonal += ridge * seen + (1 - seen)
-    told = ((y - mean) * seen)[..., None]
-    told = torch.cholesky_solve(told, torch.linalg.cholesky_ex(among).L)[..., 0]
-    enough = seen.mean(2, keepdim=True) >= SEEN
-    return torch.where(enough, mean + told @ covariance, x[:, : y.shape[1]])
+    left = ((y[told] - mean) * seen)[..., None]
+    weights = torch.cholesky_solve(left, torch.linalg.cholesky_ex(among).L)
+    return told, mean + (weights.mT @ covariance)[:, 0]
 
 
 def _expected_with(y: Tensor, x: Tensor, guide: Tensor, noise: Noise, correlation: Tensor) -> Tensor:
