@@ -22,6 +22,7 @@ from reporting import machine, parser_of
 
 import napari_dip as dip
 from napari_dip.api import plan_denoise
+from napari_dip.engine.held_out import GROWN
 from napari_dip.engine.judging import Patience
 from napari_dip.engine.presets import preset
 from napari_dip.images.noise import estimate_noise
@@ -34,7 +35,7 @@ RULE = "rule (at)      best (at)      lost  gain   stop  seconds"
 def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]:
     """Run a preset on a picture past its stop; return what there is to tell."""
     rule, guard = preset(name).stopping, estimate_noise(picture.noisy).guard
-    tolerance, wait = (0.0, 40) if guard else (0.02, 200)
+    tolerance, wait = (0.0, 40) if guard else (0.02, round(GROWN * rule.patience))
     beyond = {"patience": 2 * rule.patience + 0.2, "wait": 2 * wait, "tolerance": 0.0}
     job = plan_denoise(picture.noisy, preset=name, stopping=beyond, **settings)
     patience, stopped = Patience(rule.patience, tolerance, wait), None
