@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_dip.engine.devices import available_memory, choose_device, choose_precision
+from napari_dip.engine.devices import available_memory, choose_device, choose_precision, repeatable
 
 
 def test_the_cpu_is_always_there():
@@ -30,3 +30,17 @@ def test_what_torch_keeps_of_a_gpus_memory_is_free(monkeypatch):
     }.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, answer=answer: answer)
     assert available_memory(torch.device("cuda:0")) == 1300
+
+
+def test_convolutions_are_repeatable_until_the_last_one_has_left(monkeypatch):
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "deterministic", False)
+    with repeatable():
+        with repeatable():
+            assert cudnn.deterministic
+        assert cudnn.deterministic
+    assert not cudnn.deterministic
+    monkeypatch.setattr(cudnn, "deterministic", True)  # whoever wanted it before goes on wanting it
+    with repeatable():
+        pass
+    assert cudnn.deterministic

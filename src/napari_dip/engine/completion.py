@@ -58,20 +58,25 @@ def choose(measured: Tensor, seen: Tensor, estimate: Tensor, watched: Tensor) ->
     def error(image: Tensor) -> float:
         return float(((image - measured).square() * mark).sum())
 
-    best = Completion(), estimate, error(estimate)
+    best, image, least = Completion(), estimate, error(estimate)
+
+    def helps(tried: Completion, pilot: Tensor) -> bool:
+        """Go over the pilot once more; keep what comes of it if that is nearer."""
+        nonlocal best, image, least
+        found = complete(measured, seen, pilot, tried.ridge)
+        left = error(found)
+        if left >= least:
+            return False
+        best, image, least = tried, found, left
+        return True
+
     for ridges in (RIDGES[FIRST::-1], RIDGES[FIRST + 1 :]):
         for ridge in ridges:
-            image = complete(measured, seen, estimate, ridge)
-            if error(image) >= best[2]:
+            if not helps(Completion(ridge, 1), estimate):
                 break
-            best = Completion(ridge, 1), image, error(image)
-    while 0 < best[0].times < TIMES:
-        ridge, times = best[0].ridge, best[0].times + 1
-        image = complete(measured, seen, best[1], ridge)
-        if error(image) >= best[2]:
-            break
-        best = Completion(ridge, times), image, error(image)
-    return best[0]
+    while 0 < best.times < TIMES and helps(Completion(best.ridge, best.times + 1), image):
+        pass
+    return best
 
 
 def _middle(mark: Tensor) -> list[tuple[int, int]]:

@@ -92,7 +92,7 @@ def complete(image: Tensor, seen: Tensor, pilot: Tensor, ridge: float) -> Tensor
 
     As in `nonlocal_bayes`, patches that look alike in a pilot estimate are taken for draws from one normal
     distribution. What is missing in a patch is what that distribution expects there, given what is seen in it
-    [2]_. A patch of which next to nothing is seen stays as it is in the pilot. The planes of a volume are
+    [1]_. A patch of which next to nothing is seen stays as it is in the pilot. The planes of a volume are
     treated one by one.
 
     Parameters
@@ -108,7 +108,7 @@ def complete(image: Tensor, seen: Tensor, pilot: Tensor, ridge: float) -> Tensor
 
     References
     ----------
-    .. [2] Yu, Sapiro, Mallat, "Solving inverse problems with piecewise linear estimators: from Gaussian
+    .. [1] Yu, Sapiro, Mallat, "Solving inverse problems with piecewise linear estimators: from Gaussian
        mixture models to structured sparsity", IEEE Transactions on Image Processing 21(5), 2012.
     """
     if min(image.shape[-2:]) < SIDE:
