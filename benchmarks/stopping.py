@@ -22,7 +22,6 @@ from reporting import machine, parser_of
 
 import napari_dip as dip
 from napari_dip.api import plan_denoise
-from napari_dip.engine.held_out import GROWN
 from napari_dip.engine.judging import Patience
 from napari_dip.engine.presets import preset
 from napari_dip.images.noise import estimate_noise
@@ -34,11 +33,14 @@ RULE = "rule (at)      best (at)      lost  gain   stop  seconds"
 
 def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]:
     """Run a preset on a picture past its stop; return what there is to tell."""
-    rule, guard = preset(name).stopping, estimate_noise(picture.noisy).guard
-    tolerance, wait = (0.0, 40) if guard else (0.02, round(GROWN * rule.patience))
+    rule, finish = preset(name).stopping, preset(name).finish
+    first = next(iter(plan_denoise(picture.noisy, preset=name, **settings))).iterate
+    wait = first.last_iteration - finish  # or longer: nothing has been looked at yet
     beyond = {"patience": 2 * rule.patience + 0.2, "wait": 2 * wait, "tolerance": 0.0}
     job = plan_denoise(picture.noisy, preset=name, stopping=beyond, **settings)
-    patience, stopped = Patience(rule.patience, tolerance, wait), None
+    shared = estimate_noise(picture.noisy).correlated
+    asked = {"least": wait} if shared else {"wait": wait, "tolerance": 0.02}
+    patience, stopped = Patience(rule.patience, **asked), None
     trace: list[tuple[int, float | None, float]] = []
     for step in job:
         it = step.iterate

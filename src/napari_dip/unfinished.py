@@ -280,7 +280,8 @@ def _save(path: Path, neighbour: Neighbour) -> None:
     arrays = {f"weights/{name}": weight.cpu().numpy() for name, weight in neighbour.weights.items()}
     with open(path, "wb") as file:
         arrays |= {"prediction": neighbour.prediction.cpu().numpy(), "parts": np.array(neighbour.parts)}
-        np.savez(file, allow_pickle=False, age=np.array(neighbour.age), **arrays)
+        counts = {name: np.array(getattr(neighbour, name)) for name in ("age", "fallen")}
+        np.savez(file, allow_pickle=False, **counts, **arrays)
         file.flush()
         os.fsync(file.fileno())
 
@@ -292,15 +293,16 @@ def _load(path: Path) -> Neighbour:
             if any(member.compress_type != zipfile.ZIP_STORED for member in members):
                 raise ValueError("packed")  # into less than it is, by nobody of ours
             tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-        prediction, parts, age = (tensors.pop(name) for name in ("prediction", "parts", "age"))
-        found_out = tuple(tuple(np.ravel(part).tolist()) for part in parts.tolist()), int(age)
+        prediction, parts = tensors.pop("prediction"), tensors.pop("parts")
+        counts = {name: int(tensors.pop(name)) for name in ("age", "fallen")}
+        found_out = tuple(tuple(np.ravel(part).tolist()) for part in parts.tolist())
     except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} is damaged, or none of napari-dip's. Move it away: the next plane then starts from "
             "nothing, and takes longer."
         ) from error
     weights = {name.removeprefix("weights/"): one for name, one in tensors.items()}
-    return Neighbour(weights, prediction, *found_out)
+    return Neighbour(weights, prediction, found_out, **counts)
 
 
 def _finer(description: Description, factors: tuple[int, ...]) -> Description:

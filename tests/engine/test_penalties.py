@@ -1,16 +1,27 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from scipy.fft import dctn, idctn
+from scipy.ndimage import gaussian_filter
 from skimage.restoration import denoise_tv_chambolle
 
 from napari_dip.engine.fit import Fit
 from napari_dip.engine.networks import Hourglass
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.operators import Blur, Downsample, Identity
-from napari_dip.engine.penalties import NoPenalty, Tikhonov, TotalVariation, total_variation
+from napari_dip.engine.penalties import (
+    FALLEN,
+    FIRM,
+    STAYS,
+    NoPenalty,
+    Tikhonov,
+    TotalVariation,
+    firmness,
+    total_variation,
+)
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
@@ -195,6 +206,61 @@ def test_another_problem_is_begun_with_a_strong_weight():
     assert fit.fallen == 30
     fit.take(replace(problem, known=torch.rand(1, 24, 24) < 0.9))
     assert fit.fallen == 0
+
+
+def shared_noise(size=96, deviation=0.1):
+    """Two blurred discs with noise that neighbours share, the truth, and what is known of the noise."""
+    y, x = np.mgrid[:size, :size] / size
+    discs = (np.hypot(x - 0.4, y - 0.45) < 0.25) | (np.hypot(x - 0.75, y - 0.7) < 0.18)
+    truth = 0.2 + 0.5 * gaussian_filter(discs.astype(float), 2)
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=truth.shape), 0.8, mode="wrap")
+    noisy = truth + deviation * noise / noise.std()
+    known = Noise(0.0, 0.0, deviation, ((0.65, 0.18, 0.02, 0.0),) * 2)
+    return (torch.tensor(one, dtype=torch.float32)[None] for one in (noisy, truth)), known
+
+
+def letting_go(noise, **changes):
+    (noisy, truth), _ = shared_noise()
+    settings = replace(PRESETS["denoise"]["fast"], device="cpu", precision="float32", **changes)
+    problem = Problem(noisy, noise=noise)
+    return list(iterate(problem, settings)), truth, problem, settings
+
+
+def test_total_variation_begins_strong_and_is_let_go():
+    weights = [firmness(n) for n in range(FALLEN + 20)]
+    assert weights[: STAYS + 1] == [FIRM] * (STAYS + 1)
+    assert all(after < before for before, after in pairwise(weights[STAYS : FALLEN + 1]))
+    assert weights[FALLEN:] == [1.0] * 20
+
+
+def test_beside_noise_that_neighbours_share_total_variation_is_let_go_until_the_best_is_found(monkeypatch):
+    _, noise = shared_noise()
+    run, truth, problem, settings = letting_go(noise)
+    firm = (run[-1].best() - truth).square().mean()
+    assert run[-1].stopped_by == "stopping rule" and run[0].last_iteration == FALLEN + settings.finish
+    neighbour = run[-1].neighbour()
+    assert 0 < neighbour.fallen == run[-1].best_iteration < FALLEN + 100
+    # The next frame keeps what was found out.
+    following = next(iterate(problem, settings, neighbour))
+    assert following.warm and following.neighbour().fallen == neighbour.fallen
+    monkeypatch.setattr("napari_dip.engine.penalties.FIRM", 1.0)
+    usual = (letting_go(noise)[0][-1].best() - truth).square().mean()
+    assert firm < 0.75 * usual
+
+
+@pytest.mark.parametrize("change", [{"stopping": Fixed(at=20)}, {"tv": 0.0}, {"correction": "none"}])
+def test_where_nobody_tells_when_it_was_best_total_variation_is_what_was_asked_for(change):
+    _, noise = shared_noise()
+    (noisy, _), _ = shared_noise()
+    settings = resolve(replace(PRESETS["denoise"]["fast"], device="cpu", precision="float32", **change))
+    fit = Fit(Problem(noisy, noise=noise), settings)
+    assert fit.holding == 0
+    assert Fit(Problem(noisy, noise=noise), replace(settings, **vars_of_fast(change))).holding == FALLEN
+    assert Fit(Problem(noisy, noise=replace(noise, correlation=())), settings).holding == 0
+
+
+def vars_of_fast(change):
+    return {name: getattr(PRESETS["denoise"]["fast"], name) for name in change}
 
 
 def test_a_weight_is_found_anew_for_each_plane_of_a_stack():

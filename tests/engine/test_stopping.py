@@ -29,6 +29,30 @@ def test_a_guard_hides_the_neighbours_of_watched_pixels():
         assert not block.any()
 
 
+@pytest.mark.parametrize(("size", "hidden", "pixels"), [(48, 0.45, 50), (120, 0.4, 300), (400, 0.18, 1280)])
+def test_in_a_small_image_more_is_hidden_where_neighbours_share_their_noise(size, hidden, pixels):
+    noise = Noise(0.0, 0.0, 0.1, ((0.6, 0.3, 0.0, 0.0),) * 2)
+    judge = HeldOut(guard=None).begin(Problem(torch.rand(1, size, size), noise=noise), seeded())
+    assert 1 - judge.seen.mean().item() == pytest.approx(hidden, abs=0.08)
+    assert len(judge.where) == pytest.approx(pixels, rel=0.25)
+
+
+def test_a_rule_waits_for_longer_where_much_of_the_image_is_noise():
+    y = torch.rand(2, 60, 60, generator=seeded())  # a variance of 1 / 12
+    for rule, noise, wait in ((0.2, 0.15, 100), (0.2, 0.18, 200), (0.6, 0.18, 300)):
+        problem = Problem(y, noise=Noise(0.0, 0.0, noise))
+        assert HeldOut(patience=rule).begin(problem, seeded()).wait == wait
+    assert HeldOut(wait=70).begin(Problem(y, noise=Noise(0.0, 0.0, 0.18)), seeded()).wait == 70
+
+
+def test_patience_lasts_at_least_for_some_iterations():
+    patience = Patience(0.2, wait=40, least=200)
+    assert patience.better(10, 1.0) and patience.end == 200
+    patience.better(199, 2.0)
+    assert not patience.exhausted
+    assert patience.better(190, 0.5) and patience.end == 230
+
+
 def test_held_out_figure_is_the_error_on_watched_pixels():
     y = torch.rand(1, 50, 50)
     judge = HeldOut(fraction=0.1, every=10).begin(Problem(y), seeded())

@@ -21,7 +21,7 @@ from napari_dip.engine.judging import Judge, Unseen
 from napari_dip.engine.memory import refuse_too_large
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.operators import Blur, Identity, Linear
-from napari_dip.engine.penalties import total_variation
+from napari_dip.engine.penalties import FALLEN, firmness, total_variation
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 
@@ -60,7 +60,7 @@ class Fit:
     parts
         How much of each correction is made, in all channels or in each.
     fallen
-        Iterations for which the penalty's weight, where it is to be found, has fallen.
+        Iterations for which the weight of a prior that is to be found has fallen.
     unseen
         What the best estimate by the stopping rule's figures said of pixels that it did not see.
     completion
@@ -156,13 +156,34 @@ class Fit:
         z, fresh = self.input(), 1 - min(self.settings.averaging, (iteration - 1) / (iteration + 8))
         with repeatable():
             if iteration > 1 and self._alike:
-                self.last, self.average, data_term = self.recording(self.descend, z, self.average, fresh)
+                self.last, self.average, data_term = self.recording(
+                    self.descend, z, self.average, fresh, self._tv
+                )
             else:
                 average = self.average if iteration > 1 else None
-                self.last, self.average, data_term = self.descend(z, average, fresh)
+                self.last, self.average, data_term = self.descend(z, average, fresh, self._tv)
         self.guessing = max(0, self.guessing - 1)
         self.fallen += self.falling
         return data_term
+
+    @property
+    def _lets_go(self) -> bool:
+        """Whether total variation begins strong."""
+        settings, noise = self.settings, self.problem.noise
+        asked = settings.correction == "patches" and settings.tv > 0 and not self._freed
+        # Somebody must tell when the estimate was best.
+        watched = isinstance(settings.stopping, HeldOut)
+        return asked and watched and noise is not None and noise.correlated
+
+    @property
+    def _tv(self) -> float:
+        """The weight of total variation."""
+        return self.settings.tv * (firmness(self.fallen) if self._lets_go else 1.0)
+
+    @property
+    def holding(self) -> int:
+        """Iterations until total variation has been let go."""
+        return max(0, FALLEN - self.fallen) if self._lets_go and self.falling else 0
 
     @property
     def _alike(self) -> bool:
@@ -170,8 +191,10 @@ class Fit:
         changing = self.falling and self.settings.penalty.sought
         return self.problem.operator.repeats and not self.guessing and not changing
 
-    def descend(self, z: Tensor, average: Tensor | None, fresh: Tensor | float) -> tuple[Tensor, ...]:
-        """Take one step with the input `z`.
+    def descend(
+        self, z: Tensor, average: Tensor | None, fresh: Tensor | float, tv: Tensor | float
+    ) -> tuple[Tensor, ...]:
+        """Take one step with the input `z` and this weight of total variation.
 
         Returns
         -------
@@ -197,7 +220,7 @@ class Fit:
         if settings.tv:
             # The noise's variance is not known; the data term is its estimate. This is the gradient of the
             # profile likelihood, log(data term), beside the prior.
-            loss = data_term + settings.tv * data_term.detach().abs() * total_variation(x)
+            loss = data_term + tv * data_term.detach().abs() * total_variation(x)
         if weight := settings.penalty.weight_at(self.fallen):
             loss = loss + 2 * weight * settings.penalty(x)
         self.optimiser.zero_grad()  # before: a step that could not be recorded may have left gradients
@@ -347,6 +370,7 @@ class Fit:
     def start_from(self, neighbour: Neighbour) -> None:
         """Go on from the weights of another run."""
         self.network.load_state_dict(neighbour.weights)
+        self.fallen, self.falling = neighbour.fallen, False
         self._copied = None
 
     def trust(self, neighbour: Neighbour) -> bool:
@@ -365,7 +389,7 @@ class Fit:
     def neighbour(self) -> Neighbour:
         """Return what another run may start from: the weights as they are, and the best estimate."""
         weights, prediction = _copy(self.network.state_dict()), self.problem.operator(self.best)
-        return Neighbour(weights, prediction, self.learned, self.age)
+        return Neighbour(weights, prediction, self.learned, self.age, self.fallen)
 
     def keep(self, unseen: Unseen | None) -> None:
         """Remember the state as the best so far, and by which pixels it is that."""

@@ -22,10 +22,15 @@ __all__ = ["HeldOut"]
 # more or far less of the measurement unexplained than noise. Its squared error on seen pixels must lie within
 # so many times the noise's variance (the discrepancy principle, loosely: that is known to about a fifth).
 FITTED, UNFITTED = 0.7, 1.3
+# So many pixels are watched where neighbours share their noise, if that hides no more than this part.
+ENOUGH, COVERED = 300, 0.6
 # Iterations within which it has come down to that, unless the variance that is known is far too small.
 SOON = 160
 # Iterations after which a generator is as good as an explicit prior or will not be.
 GROWN = 500
+# Where this part of the measurement's variance is noise, a generator begins to outgrow an explicit prior only
+# after some 200 iterations.
+NOISY, OUTGROWN = 1 / 3, 200
 # A speck, or its rim, is where the brightest and the darkest pixel of a field of so many by so many differ by
 # so many times as much as in the median field, in which they are 4 deviations of white noise apart; by 2, if
 # they are less. The noise may be overrated among specks.
@@ -72,12 +77,13 @@ class HeldOut(StoppingRule):
         above it has taken detail for noise. `most` None: as the task asks, else all of it.
     cover
         Largest part of the image that may be hidden; with a guard it limits the number of watched pixels.
+        In a small image whose neighbours share their noise up to 0.6 is, until 300 pixels are watched.
     patience
         See `StoppingRule`.
     wait
-        Iterations without improvement that are allowed in any case. None: as the task asks; else `patience`
-        times 500 where the noise's variance is known, because a generator needs a while to become better than
-        an explicit prior, and 40 where it is not.
+        Iterations without improvement that are allowed in any case. None: as the task asks; else 40, and
+        where the noise's variance is known `patience` times 500, because a generator needs a while to become
+        better than an explicit prior, and at least 200 where noise is a third of the measurement's variance.
     tolerance
         An estimated error that falls by less than this part of itself is not worth waiting for. Used where
         the noise's variance is known and the figure is the error itself. None: as the task asks, else 0.02.
@@ -118,7 +124,11 @@ class _HeldOutJudge(Judge):
         measured = problem.noise.guard if problem.noise is not None else 0
         guard = measured if rule.guard is None else rule.guard
         side = 2 * guard + 1
-        part = min(rule.fraction, rule.cover / side ** len(shape))
+        blind = guard and problem.apart is None and not self.missing and not rule.absolute
+        cover = rule.cover
+        if blind and measured:
+            cover = max(cover, min(COVERED, ENOUGH * side ** len(shape) / known[0, 0].numel()))
+        part = min(rule.fraction, cover / side ** len(shape))
         # All channels of a pixel are held out together: their noise need not be independent.
         usable = told.weights.amin(1, keepdim=True).cpu()
         centres = (torch.rand(1, 1, *shape, generator=generator) < part) * usable
@@ -139,11 +149,12 @@ class _HeldOutJudge(Judge):
             self.shown, watched = y + hidden * problem.apart, y - problem.apart
         self.told = self.seen * told.weights
         self.y, self.variance = y, None if guard and not self.missing else variance
-        blind = guard and problem.apart is None and not self.missing and not rule.absolute
         self.noise = variance if blind else None
         wait = Judge.wait
         if self.variance is not None and math.isfinite(rule.patience):
             wait = round(rule.patience * GROWN)
+            if self.variance >= NOISY * _spread(y, told.weights):
+                wait = max(wait, OUTGROWN)
         if rule.absolute:
             self.variance = None  # tells nothing of absolute errors
         self.most = 1.0 if rule.most is None else rule.most
@@ -239,6 +250,14 @@ def _without_specks(problem: Problem) -> Problem:
     # the median field shows not even noise.
     usual = spread[known.all(1, keepdim=True)].median().clamp_min(LEAST)
     return replace(problem, known=(known & (spread <= SPECK * usual))[0])
+
+
+def _spread(image: Tensor, weights: Tensor) -> float:
+    """Return the mean of the channels' variances over the pixels with these weights."""
+    image, weights = image.flatten(2), weights.flatten(2)
+    pixels = weights.sum(2, keepdim=True).clamp_min(1)
+    centred = image - (image * weights).sum(2, keepdim=True) / pixels
+    return float(((centred.square() * weights).sum(2, keepdim=True) / pixels).mean())
 
 
 def _quadratic(errors: Tensor, change: Tensor, weights: Tensor, parts: Tensor) -> Tensor:

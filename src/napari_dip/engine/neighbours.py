@@ -33,12 +33,15 @@ class Neighbour:
         channels, or one for each.
     age
         Runs since that was found out.
+    fallen
+        Iterations for which the weight of a prior had fallen.
     """
 
     weights: Mapping[str, Tensor]
     prediction: Tensor
     parts: tuple[tuple[float, ...], ...] = ()
     age: int = 0
+    fallen: int = 0
 
     def resembles(self, problem: Problem) -> bool:
         """Whether a problem's measurement shows much the same.

@@ -17,11 +17,24 @@ from torch import Tensor
 
 from napari_dip.engine.components import Component, Range
 
-__all__ = ["PENALTIES", "NoPenalty", "Penalty", "Tikhonov", "TotalVariation", "total_variation"]
+__all__ = [
+    "FALLEN",
+    "PENALTIES",
+    "NoPenalty",
+    "Penalty",
+    "Tikhonov",
+    "TotalVariation",
+    "firmness",
+    "total_variation",
+]
 
 # Isotropic total variation has no gradient where an image is flat. Differences that are small beside this are
 # penalised by their square.
 FLAT = 1e-3
+
+# Beside correlated noise total variation begins so many times as strong, stays so for some iterations, until
+# the generator has come to what it allows, and then falls.
+FIRM, STAYS, FALLEN = 8.0, 60, 200
 
 
 class Penalty(Component, ABC):
@@ -126,6 +139,18 @@ def total_variation(x: Tensor) -> Tensor:
     return sum(
         (x.diff(dim=axis).abs().mean() for axis in range(2, x.ndim) if x.shape[axis] > 1), x.new_zeros(())
     )
+
+
+def firmness(fallen: int) -> float:
+    """Return how many times as strong total variation is beside correlated noise, after so many iterations.
+
+    Such noise is smooth, so that a generator takes it up as readily as the image, and it tells less: where
+    pixels share it, as if there were fewer of them. How much stronger a prior must be depends on the image.
+    So it begins strong and is let go, as in continuation methods, and held-out pixels tell when the estimate
+    was best.
+    """
+    part = (fallen - STAYS) / (FALLEN - STAYS)
+    return float(FIRM ** (1 - min(1.0, max(0.0, part))))
 
 
 def _squared_gradient(x: Tensor) -> Tensor:

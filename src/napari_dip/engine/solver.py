@@ -158,7 +158,13 @@ def iterate(
             judge = settings.stopping.begin(fit.problem, stream(settings.seed, WATCHED))
             if warm:
                 judge.hurry(WARM)
-            patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait, judge.first)
+            patience = Patience(
+                settings.stopping.patience,
+                judge.tolerance,
+                judge.wait,
+                judge.first,
+                iteration + fit.holding,
+            )
             finished = None
             if not iteration and neighbour is not None and warm and fit.trust(neighbour):
                 finished = min(STEPS, settings.iterations)
