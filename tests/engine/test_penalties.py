@@ -243,6 +243,8 @@ def test_beside_noise_that_neighbours_share_total_variation_is_let_go_until_the_
     # The next frame keeps what was found out.
     following = next(iterate(problem, settings, neighbour))
     assert following.warm and following.neighbour().fallen == neighbour.fallen
+    white = next(iterate(replace(problem, noise=replace(noise, correlation=())), settings)).neighbour()
+    assert white.fallen == FALLEN
     monkeypatch.setattr("napari_dip.engine.penalties.FIRM", 1.0)
     usual = (letting_go(noise)[0][-1].best() - truth).square().mean()
     assert firm < 0.75 * usual

@@ -389,7 +389,9 @@ class Fit:
     def neighbour(self) -> Neighbour:
         """Return what another run may start from: the weights as they are, and the best estimate."""
         weights, prediction = _copy(self.network.state_dict()), self.problem.operator(self.best)
-        return Neighbour(weights, prediction, self.learned, self.age, self.fallen)
+        # Where total variation was as usual, it is as usual.
+        fallen = self.fallen if self._lets_go else FALLEN
+        return Neighbour(weights, prediction, self.learned, self.age, fallen)
 
     def keep(self, unseen: Unseen | None) -> None:
         """Remember the state as the best so far, and by which pixels it is that."""

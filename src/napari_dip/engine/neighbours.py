@@ -34,7 +34,7 @@ class Neighbour:
     age
         Runs since that was found out.
     fallen
-        Iterations for which the weight of a prior had fallen.
+        Iterations for which total variation had been let go (`napari_dip.engine.penalties.firmness`).
     """
 
     weights: Mapping[str, Tensor]
