@@ -124,9 +124,9 @@ class _HeldOutJudge(Judge):
         measured = problem.noise.guard if problem.noise is not None else 0
         guard = measured if rule.guard is None else rule.guard
         side = 2 * guard + 1
-        blind = guard and problem.apart is None and not self.missing and not rule.absolute
+        shared = guard and not self.missing and not rule.absolute
         cover = rule.cover
-        if blind and measured:
+        if shared and measured:
             cover = max(cover, min(COVERED, ENOUGH * side ** len(shape) / known[0, 0].numel()))
         part = min(rule.fraction, cover / side ** len(shape))
         # All channels of a pixel are held out together: their noise need not be independent.
@@ -149,7 +149,7 @@ class _HeldOutJudge(Judge):
             self.shown, watched = y + hidden * problem.apart, y - problem.apart
         self.told = self.seen * told.weights
         self.y, self.variance = y, None if guard and not self.missing else variance
-        self.noise = variance if blind else None
+        self.noise = variance if shared and problem.apart is None else None
         wait = Judge.wait
         if self.variance is not None and math.isfinite(rule.patience):
             wait = round(rule.patience * GROWN)
