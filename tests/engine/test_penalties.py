@@ -209,21 +209,22 @@ def test_another_problem_is_begun_with_a_strong_weight():
 
 
 def shared_noise(size=96, deviation=0.1):
-    """Two blurred discs with noise that neighbours share, the truth, and what is known of the noise."""
+    """Two blurred discs with noise that neighbours share, and the truth."""
     y, x = np.mgrid[:size, :size] / size
     discs = (np.hypot(x - 0.4, y - 0.45) < 0.25) | (np.hypot(x - 0.75, y - 0.7) < 0.18)
     truth = 0.2 + 0.5 * gaussian_filter(discs.astype(float), 2)
     noise = gaussian_filter(np.random.default_rng(0).normal(size=truth.shape), 0.8, mode="wrap")
     noisy = truth + deviation * noise / noise.std()
     known = Noise(0.0, 0.0, deviation, ((0.65, 0.18, 0.02, 0.0),) * 2)
-    return (torch.tensor(one, dtype=torch.float32)[None] for one in (noisy, truth)), known
+    noisy, truth = (torch.tensor(one, dtype=torch.float32)[None] for one in (noisy, truth))
+    return Problem(noisy, noise=known), truth
 
 
-def letting_go(noise, **changes):
-    (noisy, truth), _ = shared_noise()
-    settings = replace(PRESETS["denoise"]["fast"], device="cpu", precision="float32", **changes)
-    problem = Problem(noisy, noise=noise)
-    return list(iterate(problem, settings)), truth, problem, settings
+def in_white_noise(problem):
+    return replace(problem, noise=replace(problem.noise, correlation=()))
+
+
+LETTING_GO = replace(PRESETS["denoise"]["fast"], device="cpu", precision="float32")
 
 
 def test_total_variation_begins_strong_and_is_let_go():
@@ -234,35 +235,27 @@ def test_total_variation_begins_strong_and_is_let_go():
 
 
 def test_beside_noise_that_neighbours_share_total_variation_is_let_go_until_the_best_is_found(monkeypatch):
-    _, noise = shared_noise()
-    run, truth, problem, settings = letting_go(noise)
+    problem, truth = shared_noise()
+    run = list(iterate(problem, LETTING_GO))
     firm = (run[-1].best() - truth).square().mean()
-    assert run[-1].stopped_by == "stopping rule" and run[0].last_iteration == FALLEN + settings.finish
+    assert run[-1].stopped_by == "stopping rule" and run[0].last_iteration == FALLEN + LETTING_GO.finish
     neighbour = run[-1].neighbour()
     assert 0 < neighbour.fallen == run[-1].best_iteration < FALLEN + 100
     # The next frame keeps what was found out.
-    following = next(iterate(problem, settings, neighbour))
+    following = next(iterate(problem, LETTING_GO, neighbour))
     assert following.warm and following.neighbour().fallen == neighbour.fallen
-    white = next(iterate(replace(problem, noise=replace(noise, correlation=())), settings)).neighbour()
-    assert white.fallen == FALLEN
+    assert next(iterate(in_white_noise(problem), LETTING_GO)).neighbour().fallen == FALLEN
     monkeypatch.setattr("napari_dip.engine.penalties.FIRM", 1.0)
-    usual = (letting_go(noise)[0][-1].best() - truth).square().mean()
+    usual = (list(iterate(problem, LETTING_GO))[-1].best() - truth).square().mean()
     assert firm < 0.75 * usual
 
 
 @pytest.mark.parametrize("change", [{"stopping": Fixed(at=20)}, {"tv": 0.0}, {"correction": "none"}])
 def test_where_nobody_tells_when_it_was_best_total_variation_is_what_was_asked_for(change):
-    _, noise = shared_noise()
-    (noisy, _), _ = shared_noise()
-    settings = resolve(replace(PRESETS["denoise"]["fast"], device="cpu", precision="float32", **change))
-    fit = Fit(Problem(noisy, noise=noise), settings)
-    assert fit.holding == 0
-    assert Fit(Problem(noisy, noise=noise), replace(settings, **vars_of_fast(change))).holding == FALLEN
-    assert Fit(Problem(noisy, noise=replace(noise, correlation=())), settings).holding == 0
-
-
-def vars_of_fast(change):
-    return {name: getattr(PRESETS["denoise"]["fast"], name) for name in change}
+    problem, _ = shared_noise()
+    assert Fit(problem, resolve(LETTING_GO)).holding == FALLEN
+    assert Fit(problem, resolve(replace(LETTING_GO, **change))).holding == 0
+    assert Fit(in_white_noise(problem), resolve(LETTING_GO)).holding == 0
 
 
 def test_a_weight_is_found_anew_for_each_plane_of_a_stack():

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_dip.engine.filters import gaussian_blur
+from napari_dip.engine.penalties import FALLEN
 from napari_dip.engine.problem import Problem
 
 __all__ = ["Neighbour"]
@@ -41,7 +42,7 @@ class Neighbour:
     prediction: Tensor
     parts: tuple[tuple[float, ...], ...] = ()
     age: int = 0
-    fallen: int = 0
+    fallen: int = FALLEN
 
     def resembles(self, problem: Problem) -> bool:
         """Whether a problem's measurement shows much the same.

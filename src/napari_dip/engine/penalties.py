@@ -146,8 +146,13 @@ def firmness(fallen: int) -> float:
 
     Such noise is smooth, so that a generator takes it up as readily as the image, and it tells less: where
     pixels share it, as if there were fewer of them. How much stronger a prior must be depends on the image.
-    So it begins strong and is let go, as in continuation methods, and held-out pixels tell when the estimate
-    was best.
+    So it begins strong and is let go, as in continuation methods [1]_, and held-out pixels tell when the
+    estimate was best.
+
+    References
+    ----------
+    .. [1] Hale, Yin, Zhang, "Fixed-point continuation for l1-minimization: methodology and convergence", SIAM
+       Journal on Optimization 19(3), 2008.
     """
     part = (fallen - STAYS) / (FALLEN - STAYS)
     return float(FIRM ** (1 - min(1.0, max(0.0, part))))
