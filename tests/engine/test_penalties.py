@@ -227,6 +227,12 @@ def in_white_noise(problem):
 LETTING_GO = replace(PRESETS["denoise"]["fast"], device="cpu", precision="float32")
 
 
+@pytest.mark.parametrize("shape", [(1, 2, 5, 6), (1, 1, 3, 4, 5), (1, 1, 1, 4, 5), (1, 1, 1, 1)])
+def test_total_variation_has_the_gradient_that_it_says(shape):
+    x = torch.rand(shape, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: 3 * total_variation(x), x)
+
+
 def test_total_variation_begins_strong_and_is_let_go():
     weights = [firmness(n) for n in range(FALLEN + 20)]
     assert weights[: STAYS + 1] == [FIRM] * (STAYS + 1)

@@ -7,6 +7,7 @@ from Python, they keep a large GPU waiting for most of the time.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -42,22 +43,26 @@ class Recording:
     def renew(self) -> None:
         """Record anew: what the function reads or changes has another place now, or it decides otherwise."""
         self._replay: Callable[[], object] | None = None
-        self._arguments: tuple[Tensor, ...] = ()
+        self._places: tuple[Tensor, ...] = ()
+        self._given: list[tuple[Tensor | float, int]] = []  # what is there, and its version
         self._results: Sequence[Tensor] = ()
 
     def __call__(self, function: Function, *arguments: Tensor | float) -> tuple[Tensor, ...]:
-        """Return what `function`, always the same one, returns: tensors that no later call changes."""
+        """Return what `function`, always the same one, returns: tensors that no later call changes.
+
+        Arguments that are the same as in the last call cost nothing.
+        """
         if self._records and self._replay is None:
             self._calls += 1
             if self._calls > STEADY:
                 self._record(function, arguments)
         if self._replay is None:
             return function(*arguments)
-        for place, value in zip(self._arguments, arguments, strict=True):
-            if isinstance(value, Tensor):
-                place.copy_(value)
-            else:
-                place.fill_(value)
+        given = [(one, one._version if isinstance(one, Tensor) else 0) for one in arguments]
+        for place, now, before in zip(self._places, given, self._given, strict=True):
+            if not _same(now, before):
+                place.copy_(now[0]) if isinstance(now[0], Tensor) else place.fill_(now[0])
+        self._given = given
         self._replay()
         return tuple(result.clone() for result in self._results)
 
@@ -72,7 +77,15 @@ class Recording:
             self._records = False
             logging.getLogger(__name__).info("can't be recorded: %s", error)
         else:
-            self._arguments = places
+            self._places, self._given = places, [(math.nan, 0)] * len(places)
+
+
+def _same(now: tuple[Tensor | float, int], before: tuple[Tensor | float, int]) -> bool:
+    """Return whether two arguments are the same, and have not been changed in between."""
+    (one, version), (other, earlier) = now, before
+    if isinstance(one, Tensor) or isinstance(other, Tensor):
+        return one is other and version == earlier
+    return one == other
 
 
 def record(

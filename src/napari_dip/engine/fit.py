@@ -101,6 +101,7 @@ class Fit:
         self.patches: Tensor | None = None
         self.guessing = 0  # iterations that are left for it
         self.recording = Recording(device)
+        self.input: Perturbed | None = None
         self.kept: dict[str, Any] | None = None
         self._copied: list[Any] | None = None  # weights and the optimiser's memory, as they are now
         self.fallen, self.falling = 0, True
@@ -111,7 +112,6 @@ class Fit:
 
     def show(self, seen: Tensor, shown: Tensor | None = None) -> None:
         """Let the fit see the pixels with these weights from here on, as they are or as they are shown."""
-        self.recording.renew()
         self.seen = seen
         if shown is not None or self.view is not self.problem:
             self.view = self.problem if shown is None else replace(self.problem, measurement=shown[0])
@@ -126,11 +126,15 @@ class Fit:
             problem = replace(problem, measurement=shown, known=None)
         # The same numbers as the last time, where there are any in the input.
         z = chosen.draw(problem, self.canvas, self.factors, stream(self.settings.seed, INPUT))
-        moving = stream(self.settings.seed, PERTURBED)
-        self.input = Perturbed(z, chosen.perturbation, moving, self.device)
+        if self.input is None:
+            moving = stream(self.settings.seed, PERTURBED)
+            self.input = Perturbed(z, chosen.perturbation, moving, self.device)
+        else:
+            self.input.show(z)
 
     def take(self, problem: Problem) -> None:
         """Go on with another problem with the same image behind it: what was the best no longer counts."""
+        self.recording.renew()
         before = self.problem.weights
         self.problem = self.view = problem.to(self.device)
         self.measurement = self.problem.filled
@@ -152,16 +156,18 @@ class Fit:
 
     def step(self, iteration: int) -> Tensor:
         """Take one step on the pixels that are seen; return the mean data term."""
+        assert self.input is not None
         self._copied = None
         z, fresh = self.input(), 1 - min(self.settings.averaging, (iteration - 1) / (iteration + 8))
+        average = self.average if iteration > 1 else None
+        seen = self.seen + self.guessed if self.guessing else self.seen
+        given = (self.measurement, seen, fresh, self._tv)
         with repeatable():
-            if iteration > 1 and self._alike:
-                self.last, self.average, data_term = self.recording(
-                    self.descend, z, self.average, fresh, self._tv
-                )
+            if average is not None and self._alike:
+                results = self.recording(self.descend, z, average, *given)
             else:
-                average = self.average if iteration > 1 else None
-                self.last, self.average, data_term = self.descend(z, average, fresh, self._tv)
+                results = self.descend(z, average, *given)
+        self.last, self.average, data_term = results
         self.guessing = max(0, self.guessing - 1)
         self.fallen += self.falling
         return data_term
@@ -192,9 +198,15 @@ class Fit:
         return self.problem.operator.repeats and not self.guessing and not changing
 
     def descend(
-        self, z: Tensor, average: Tensor | None, fresh: Tensor | float, tv: Tensor | float
+        self,
+        z: Tensor,
+        average: Tensor | None,
+        measurement: Tensor,
+        seen: Tensor,
+        fresh: Tensor | float,
+        tv: Tensor | float,
     ) -> tuple[Tensor, ...]:
-        """Take one step with the input `z` and this weight of total variation.
+        """Take one step with the input `z` on the pixels `seen`, and this weight of total variation.
 
         Returns
         -------
@@ -202,9 +214,7 @@ class Fit:
             The image, the `average` with a part `fresh` of it (without one, the image as it is), and the
             mean data term.
         """
-        problem, settings, seen = self.problem, self.settings, self.seen
-        if self.guessing:
-            seen = seen + self.guessed
+        problem, settings = self.problem, self.settings
         with autocast(self.device, settings.precision):
             x = self.network(z)
         x = x[self.crop].float()
@@ -213,7 +223,7 @@ class Fit:
             level = problem.operator(average)
         predicted = problem.operator(x)
         # What looks beyond a pixel must find no error where the fit may not see one.
-        measured = torch.where(seen > 0, self.measurement, predicted)
+        measured = torch.where(seen > 0, measurement, predicted)
         errors = settings.likelihood(predicted, measured, level, problem.noise)
         data_term = (errors * seen).sum() / seen.sum()
         loss = data_term
@@ -418,7 +428,6 @@ class Fit:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what `state` returned."""
-        self.recording.renew()
         network, optimiser = state["weights"]
         self.network.load_state_dict(network)
         self.optimiser.load_state_dict(optimiser)

@@ -175,15 +175,21 @@ class Perturbed:
     SPAN = 1 << 20
 
     def __init__(self, z: Tensor, sigma: float, generator: torch.Generator, device: torch.device) -> None:
-        self.z = z.to(device)
+        self.sigma, self.generator, self.device = sigma, generator, device
+        if sigma > 0:
+            self.numbers = sigma * torch.randn(z.numel() + self.SPAN, generator=generator)
+            self.numbers = self.numbers.to(device)
+        self.start = generator.get_state()
+        self.show(z)
+
+    def show(self, z: Tensor) -> None:
+        """Go on with another ``z`` of the same shape; the noise is what it was from the first call on."""
+        self.generator.set_state(self.start)
+        self.z = z.to(self.device)
         if z.ndim == 4:
             self.z = self.z.contiguous(memory_format=torch.channels_last)
         elif z.ndim == 5:
             self.z = self.z.contiguous(memory_format=torch.channels_last_3d)
-        self.sigma, self.generator = sigma, generator
-        if sigma > 0:
-            self.numbers = sigma * torch.randn(z.numel() + self.SPAN, generator=generator)
-            self.numbers = self.numbers.to(device)
 
     def __call__(self) -> Tensor:
         if self.sigma <= 0:

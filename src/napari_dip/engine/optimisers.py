@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol
 
@@ -89,21 +91,53 @@ class Muon(Optimiser):
         return MuonStepper(self, parameters)
 
 
-def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Return nearly orthogonal matrices with the singular vectors of `matrices`.
+# The quintic of Jordan et al., which brings all singular values between 0 and 1 near 1 in a few steps.
+QUINTIC, STEPS = (3.4445, -4.7750, 2.0315), 5
+# A processor takes as long for products of smaller matrices.
+SMALL = 32
+# The kinds of devices that take hardly longer for many products than for one.
+PADS = ("cuda",)
 
-    Five Newton-Schulz steps with the quintic of Jordan et al., which brings all singular values near 1.
+
+def orthogonalise(matrices: Tensor) -> Tensor:
+    """Return nearly orthogonal matrices with the singular vectors of `matrices`.
 
     Parameters
     ----------
     matrices
         Shape (number, rows, columns), quickest with no more rows than columns.
     """
-    x: Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(steps):
-        a = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(a, a, a, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
-    return x
+    return orthogonaliser(matrices @ matrices.mT) @ matrices
+
+
+def orthogonaliser(squares: Tensor) -> Tensor:
+    """Return what makes matrices nearly orthogonal when it multiplies them, given their squares ``X X^T``.
+
+    A Newton-Schulz step multiplies ``X`` by a polynomial of ``X X^T``. All of these polynomials can be told
+    from the first square, which is small where a kernel has many more columns than rows.
+
+    Parameters
+    ----------
+    squares
+        Shape (number, rows, rows). Smaller ones may have zeros around them.
+    """
+    first, third, fifth = QUINTIC
+    norm = squares.diagonal(dim1=1, dim2=2).sum(1).sqrt()[:, None, None] + 1e-7
+    square, product = squares / norm.square(), None
+    for step in range(STEPS):
+        # The polynomial's first term by itself: where products are rounded, as a user may have allowed torch
+        # to do, an identity in them would make the steps diverge.
+        others = torch.baddbmm(square, square, square, beta=third, alpha=fifth)
+        if step < STEPS - 1:
+            half = torch.baddbmm(square, others, square, beta=first)
+            square = torch.baddbmm(half, half, others, beta=first)
+        if product is None:
+            product = others
+            product.diagonal(dim1=1, dim2=2).add_(first)
+        else:
+            product = torch.baddbmm(product, others, product, beta=first)
+    assert product is not None
+    return product / norm
 
 
 class AdamStepper:
@@ -115,14 +149,11 @@ class AdamStepper:
 
     def __init__(self, parameters: Iterable[nn.Parameter], rate: float, memory: float = 0.999) -> None:
         self.parameters, self.rate, self.betas = list(parameters), rate, (0.9, memory)
-        sizes, device = [p.numel() for p in self.parameters], self.parameters[0].device
+        numbers, device = sum(p.numel() for p in self.parameters), self.parameters[0].device
         # In one piece each: they are copied often.
-        self.memory = torch.zeros(2, sum(sizes), device=device)
-        self.steps = torch.zeros(len(sizes), device=device)
-        self.means, self.squares = (
-            [part.as_strided(p.shape, p.stride()) for p, part in zip(self.parameters, parts, strict=True)]
-            for parts in (half.split(sizes) for half in self.memory)
-        )
+        self.memory = torch.zeros(2, numbers, device=device)
+        self.steps = torch.zeros(len(self.parameters), device=device)
+        self.means, self.squares = (_pieces(half, self.parameters) for half in self.memory)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -161,95 +192,184 @@ class AdamStepper:
 
 
 class MuonStepper:
-    """`Muon` at work."""
+    """`Muon` at work.
+
+    All kernels' gradients lie in one piece of memory, one after another.
+    """
 
     def __init__(self, setting: Muon, parameters: Iterable[nn.Parameter]) -> None:
         parameters = list(parameters)
         self.setting = setting
         others = [p for p in parameters if p.ndim < 3]
         self.adam = AdamStepper(others, setting.adam_rate) if others else None
-        self.batches = [Batch(kernels) for kernels in _together([p for p in parameters if p.ndim >= 3])]
+        self.kernels = sorted((p for p in parameters if p.ndim >= 3), key=_shape)
+        if self.kernels:
+            device = self.kernels[0].device
+            self.momentum = torch.zeros(sum(p.numel() for p in self.kernels), device=device)
+            flat = torch.zeros(len(self.momentum) + 1, device=device)
+            self.gradient, change = flat[:-1], torch.zeros_like(self.momentum)
+            self.weights, self.changes = [p.detach() for p in self.kernels], _pieces(change, self.kernels)
+            self.batches = _batches(list(_alike(self.kernels)), flat, change)
 
     @torch.no_grad()
     def step(self) -> None:
-        for batch in self.batches:
-            batch.step(self.setting.rate, self.setting.momentum)
+        if self.kernels:
+            torch.cat([_flat(p) for p in self.kernels], out=self.gradient)
+            self.momentum.lerp_(self.gradient, 1 - self.setting.momentum)
+            self.gradient.lerp_(self.momentum, self.setting.momentum)
+            for batch in self.batches:
+                batch.orthogonalise()
+            torch._foreach_add_(self.weights, self.changes, alpha=-self.setting.rate)
         if self.adam is not None:
             self.adam.step()
 
     def zero_grad(self) -> None:
-        for batch in self.batches:
-            for p in batch.kernels:
-                p.grad = None
+        for p in self.kernels:
+            p.grad = None
         if self.adam is not None:
             self.adam.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        momenta = [batch.momentum for batch in self.batches]
-        return {"momenta": momenta, "adam": None if self.adam is None else self.adam.state_dict()}
+        return {
+            "momentum": self.momentum if self.kernels else None,
+            "adam": None if self.adam is None else self.adam.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for batch, saved in zip(self.batches, state["momenta"], strict=True):
-            batch.momentum.copy_(saved)
+        if self.kernels:
+            self.momentum.copy_(state["momentum"])
         if self.adam is not None:
             self.adam.load_state_dict(state["adam"])
 
 
-class Batch:
-    """Kernels that are orthogonalised together: matrices that lie flat, with zeros around the smaller ones.
+@dataclass(frozen=True)
+class Alike:
+    """Some matrices of one shape that lie one after another in flat memory, from a place on."""
 
-    Zeros change nothing: what is orthogonal stays so.
+    start: int
+    number: int
+    rows: int
+    columns: int
+
+    def of(self, flat: Tensor) -> Tensor:
+        """Return them, shape (number, short side, long side)."""
+        size = self.number * self.rows * self.columns
+        matrices = flat[self.start : self.start + size].view(self.number, self.rows, self.columns)
+        return matrices.mT if self.rows > self.columns else matrices
+
+    @property
+    def short(self) -> int:
+        return min(self.rows, self.columns)
+
+    @property
+    def long(self) -> int:
+        return max(self.rows, self.columns)
+
+    @property
+    def factor(self) -> float:
+        """How much larger than the rate their change is."""
+        return math.sqrt(max(1.0, self.rows / self.columns))
+
+
+class Batch:
+    """Matrices that are orthogonalised together.
+
+    Parameters
+    ----------
+    several
+        Which.
+    gradient, change
+        Flat memory: where they lie, a 0 behind the last, and where what becomes of them is to lie.
     """
 
-    def __init__(self, kernels: list[nn.Parameter]) -> None:
-        self.kernels = kernels
-        self.orders = [_order(p) for p in kernels]
-        matrices = [_matrix(p.detach(), order) for p, order in zip(kernels, self.orders, strict=True)]
-        self.tall = [len(matrix) > matrix.shape[1] for matrix in matrices]
-        self.matrices = [m.mT if tall else m for m, tall in zip(matrices, self.tall, strict=True)]
-        rows, columns = (max(sizes) for sizes in zip(*(m.shape for m in self.matrices), strict=True))
-        self.gradient = torch.zeros(len(kernels), rows, columns, device=kernels[0].device)
-        self.momentum = torch.zeros_like(self.gradient)
+    def __init__(self, several: list[Alike], gradient: Tensor, change: Tensor) -> None:
+        size = max(one.short for one in several)
+        ends = _ends(several)
+        self.squares = torch.zeros(ends[-1], size, size, device=gradient.device)
+        self.factors = _factors(several, gradient.device)
+        self.parts = [
+            ((slice(end - one.number, end), *[slice(one.short)] * 2), one.of(gradient), one.of(change))
+            for one, end in zip(several, ends, strict=True)
+        ]
 
-    def step(self, rate: float, decay: float) -> None:
-        """Take one step."""
-        for slot, p, order, tall in zip(
-            self._cut(self.gradient), self.kernels, self.orders, self.tall, strict=True
-        ):
-            assert p.grad is not None
-            gradient = _matrix(p.grad, order)
-            slot.copy_(gradient.mT if tall else gradient)
-        self.momentum.lerp_(self.gradient, 1 - decay)
-        change = orthogonalise(self.gradient.lerp_(self.momentum, decay))
-        for matrix, delta, tall in zip(self.matrices, self._cut(change), self.tall, strict=True):
-            rows, columns = matrix.shape
-            matrix.add_(delta, alpha=-rate * ((columns / rows) ** 0.5 if tall else 1.0))
-
-    def _cut(self, batch: Tensor) -> list[Tensor]:
-        """Return what belongs to each kernel."""
-        return [one[: len(m), : m.shape[1]] for one, m in zip(batch, self.matrices, strict=True)]
+    def orthogonalise(self) -> None:
+        for where, matrices, _ in self.parts:
+            torch.bmm(matrices, matrices.mT, out=self.squares[where])
+        products = orthogonaliser(self.squares).mul_(self.factors)
+        for where, matrices, change in self.parts:
+            torch.bmm(products[where], matrices, out=change)
 
 
-def _together(kernels: list[nn.Parameter]) -> Iterable[list[nn.Parameter]]:
-    """Say which kernels are orthogonalised together.
+class Padded:
+    """A `Batch` of one size, with zeros around the smaller matrices: few products of many at a time."""
+
+    def __init__(self, several: list[Alike], gradient: Tensor, change: Tensor) -> None:
+        self.gradient, self.change, self.factors = gradient, change, _factors(several, gradient.device)
+        sizes = (max(one.short for one in several), max(one.long for one in several))
+        last = len(change)
+        # Where each number is taken from, and where what becomes of it is taken from.
+        there = torch.full((len(self.factors), *sizes), last)
+        back, places, ends = torch.zeros(last, dtype=torch.int64), torch.arange(last), _ends(several)
+        for one, end in zip(several, ends, strict=True):
+            where = (slice(end - one.number, end), slice(one.short), slice(one.long))
+            there[where] = one.of(places)
+            one.of(back).copy_(torch.arange(there.numel()).view_as(there)[where])
+        self.there, self.back = there.to(gradient.device), back.to(gradient.device)
+
+    def orthogonalise(self) -> None:
+        matrices = self.gradient.index_select(0, self.there.view(-1)).view_as(self.there)
+        changes = (orthogonaliser(matrices @ matrices.mT) * self.factors) @ matrices
+        torch.index_select(changes.view(-1), 0, self.back, out=self.change)
+
+
+def _ends(several: list[Alike]) -> list[int]:
+    return list(itertools.accumulate(one.number for one in several))
+
+
+def _factors(several: list[Alike], device: torch.device) -> Tensor:
+    factors = [one.factor for one in several for _ in range(one.number)]
+    return torch.tensor(factors, device=device)[:, None, None]
+
+
+def _batches(several: list[Alike], gradient: Tensor, change: Tensor) -> Sequence[Batch | Padded]:
+    """Say which matrices are orthogonalised together.
 
     A GPU takes hardly longer for many than for one; a processor would compute with all the zeros.
     """
-    groups: dict[object, list[nn.Parameter]] = defaultdict(list)
-    for p in kernels:
-        groups[None if p.is_cuda else (len(p), p[0].numel())].append(p)
-    return groups.values()
+    if gradient.device.type in PADS:
+        return [Padded(several, gradient, change)]
+    groups: dict[int, list[Alike]] = defaultdict(list)
+    for one in several:
+        groups[max(SMALL, one.short)].append(one)
+    return [Batch(group, gradient, change) for group in groups.values()]
 
 
-def _order(kernel: Tensor) -> list[int]:
-    """Return a kernel's axes but the first in the order in which its numbers lie in memory."""
-    return sorted(range(1, kernel.ndim), key=kernel.stride, reverse=True)
+def _shape(kernel: Tensor) -> tuple[int, int]:
+    """Return a kernel's size as a matrix of (output channels, everything else)."""
+    return len(kernel), kernel[0].numel()
 
 
-def _matrix(kernel: Tensor, order: list[int]) -> Tensor:
-    """Return a kernel as a matrix of (output channels, everything else), whichever column is which."""
-    matrix: Tensor = kernel.permute(0, *order).flatten(1)
-    return matrix
+def _alike(kernels: list[nn.Parameter]) -> Iterator[Alike]:
+    """Yield those of each shape, given kernels that are sorted by it and lie flat one after another."""
+    start = 0
+    for (rows, columns), some in itertools.groupby(kernels, _shape):
+        number = len(list(some))
+        yield Alike(start, number, rows, columns)
+        start += number * rows * columns
+
+
+def _flat(kernel: nn.Parameter) -> Tensor:
+    """Return a kernel's gradient in the order in which the kernel's numbers lie in memory."""
+    assert kernel.grad is not None
+    order = sorted(range(kernel.ndim), key=lambda axis: (kernel.stride(axis), -axis), reverse=True)
+    numbers: Tensor = kernel.grad.permute(order).flatten()
+    return numbers
+
+
+def _pieces(flat: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:
+    """Cut flat memory into what belongs to each parameter, and lies as it does."""
+    parts = torch.split(flat, [p.numel() for p in parameters])
+    return [part.as_strided(p.shape, p.stride()) for p, part in zip(parameters, parts, strict=True)]
 
 
 OPTIMISERS: dict[str, type[Optimiser]] = {kind.name: kind for kind in (Adam, Muon)}

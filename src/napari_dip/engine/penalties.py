@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -136,9 +136,29 @@ PENALTIES: dict[str, type[Penalty]] = {kind.name: kind for kind in (NoPenalty, T
 
 def total_variation(x: Tensor) -> Tensor:
     """Return the mean over pixels of the absolute differences to the next pixel along each axis."""
-    return sum(
-        (x.diff(dim=axis).abs().mean() for axis in range(2, x.ndim) if x.shape[axis] > 1), x.new_zeros(())
-    )
+    return _MeanSteps.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _MeanSteps(torch.autograd.Function):
+    """`total_variation`; its gradient is known with it, in half the time that torch's rules would take."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total, gradient = x.new_zeros(()), torch.zeros_like(x)
+        for axis in range(2, x.ndim):
+            steps, last = x.diff(dim=axis), x.shape[axis] - 1
+            if last:
+                total += torch.linalg.vector_norm(steps, 1) / steps.numel()
+                steps.sign_().div_(steps.numel())
+                gradient.narrow(axis, 1, last).add_(steps)
+                gradient.narrow(axis, 0, last).sub_(steps)
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, outer: Tensor) -> Tensor:
+        (gradient,) = ctx.saved_tensors
+        return outer * gradient  # type: ignore[no-any-return]
 
 
 def firmness(fallen: int) -> float:

@@ -116,7 +116,8 @@ def upsample(x: Tensor, shape: tuple[int, ...], mode: str) -> Tensor:
     else:
         x = _enlarged(x, factors)
     for axis, size in enumerate(shape, 2):
-        x = x.narrow(axis, 0, size)
+        if x.shape[axis] != size:  # the gradient of a part is a copy with zeros around it
+            x = x.narrow(axis, 0, size)
     return x
 
 
@@ -143,9 +144,9 @@ class Enlarge(torch.autograd.Function):
         around = [part for factor in reversed(factors) for part in (factor - 1, factor - 1)]
         mean = F.avg_pool2d if len(factors) == 2 else F.avg_pool3d
         gradient = F.pad(gradient, around, mode="replicate")
-        for stride in (1, 1, factors):
+        for stride in (1, 1):
             gradient = mean(gradient, factors, stride)
-        return math.prod(factors) * gradient, None
+        return mean(gradient, factors, factors, divisor_override=1), None
 
 
 def semilinear(x: Tensor) -> Tensor:
