@@ -35,6 +35,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from qtpy.QtCore import QEventLoop, QPoint, QTimer
 from qtpy.QtGui import QFontInfo, QFontMetrics, QImage
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -267,7 +268,10 @@ def hold_still(widget: TaskWidget) -> None:
         status.setText(still)
         for _ in range(5):  # a label's height follows its width
             QApplication.processEvents()
-        if status.text() == still:  # the run may have had a last word meanwhile
+        before = picture(widget)
+        QTest.qWait(20)  # rows move a moment later where what is said takes another number of lines
+        # The run may have had a last word meanwhile.
+        if status.text() == still and np.array_equal(picture(widget), before):
             return
     raise TimeoutError(f"the widget does not come to rest: {status.text()}")
 
