@@ -41,7 +41,7 @@ def test_no_step_stands_out_where_tiles_begin_meet_or_end(restored, tiles):
 
 def test_a_seam_would_be_found(restored, tiles):
     seam = tiles[1].start
-    assert stands_out(restored + 5.0 * (np.arange(len(restored)) >= seam)[:, None], seam) > 3.5
+    assert stands_out(restored + 6.0 * (np.arange(len(restored)) >= seam)[:, None], seam) > 3.5
 
 
 def test_tiles_are_equally_smooth(noisy, restored, tiles):

@@ -15,7 +15,7 @@ from napari_dip.engine.completion import Completion, choose
 from napari_dip.engine.devices import autocast, repeatable
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.held_out import HeldOut
-from napari_dip.engine.hints import by_patches, denoised, hint
+from napari_dip.engine.hints import PARTS, by_patches, denoised, hint
 from napari_dip.engine.inputs import ImageInput, Perturbed
 from napari_dip.engine.judging import Judge, Unseen
 from napari_dip.engine.memory import refuse_too_large
@@ -34,8 +34,8 @@ FORGETTING = 20
 # takes so many steps on all pixels. It is found out anew in one of so many runs.
 STEPS, TRUSTED = 20, 5
 
-# The better the estimate, the better it is seen what it has in common with a guide: so many times more.
-LOOKS = 3
+# The better the estimate, the better it is seen what it has in common with a guide.
+GUIDED = (*PARTS, 1.0, 1.0)
 
 # torch's random numbers are the whole process's, and a run on another device may begin at the same time.
 SEEDED = threading.Lock()
@@ -288,14 +288,11 @@ class Fit:
         estimate = self.completion(self.problem.filled, self.problem.weights, self.estimate)
         if not self._settles:
             return estimate
-        if not (warm and self._corrections):  # after a warm start it is hardly better, and takes as long
-            # Which patches are similar is seen best in the best estimate. Where it heeds them already, it and
-            # what they say now err differently: their mean is better than either.
-            part = 0.5 if self._corrections else 1.0
-            for _ in range(LOOKS if self.problem.guide is not None else 0):
-                estimate = self._by_patches(estimate, self.problem.weights)
-            estimate = estimate.lerp(self._by_patches(estimate, self.problem.weights), part)
-        return estimate
+        if warm and self._corrections:  # after a warm start it is hardly better, and takes as long
+            return estimate
+        # Which patches are similar is seen best in the best estimate.
+        looks = PARTS if self.problem.guide is None else GUIDED
+        return by_patches(self.view, self.problem.weights, estimate, looks)
 
     @property
     def _freed(self) -> bool:
@@ -335,12 +332,8 @@ class Fit:
         if self.settings.correction == "interpolation":
             return self._hint(seen) - estimate
         if self.patches is None:
-            self.patches = self._by_patches(self._hint(seen), seen)
+            self.patches = by_patches(self.view, seen, self._hint(seen))
         return self.patches - estimate
-
-    def _by_patches(self, pilot: Tensor, seen: Tensor) -> Tensor:
-        """Return the image by its similar patches; pixels that are not seen are the pilot's."""
-        return by_patches(self.view, seen, pilot)
 
     def _hint(self, seen: Tensor) -> Tensor:
         """Return what the explicit prior makes of the seen pixels in no time, without a generator."""

@@ -11,7 +11,12 @@ from napari_dip.engine.patches import nonlocal_bayes
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.shrinkage import shrink
 
-__all__ = ["by_patches", "denoised", "hint"]
+__all__ = ["PARTS", "by_patches", "denoised", "hint"]
+
+# Similar patches are asked twice, and told so much of the noise's variance each time. The first answer keeps
+# more of the noise, but also more of the detail by which the second sees what is alike (as in BM3D, where the
+# first estimate is thresholded and not shrunk: Dabov et al., IEEE Trans. Image Process. 16(8), 2007).
+PARTS = (0.5, 1.0)
 
 
 def hint(problem: Problem, seen: Tensor, prior: str | None) -> Tensor:
@@ -43,9 +48,24 @@ def denoised(problem: Problem, seen: Tensor) -> Tensor:
     return by_patches(problem, seen, shrink(smooth_fill(problem.filled, seen), problem.noise))
 
 
-def by_patches(problem: Problem, seen: Tensor, pilot: Tensor) -> Tensor:
-    """Return the measurement by its similar patches; pixels that are not seen are the pilot's."""
+def by_patches(problem: Problem, seen: Tensor, pilot: Tensor, parts: tuple[float, ...] = PARTS) -> Tensor:
+    """Return the measurement by its similar patches; pixels that are not seen are the pilot's.
+
+    Parameters
+    ----------
+    problem
+        What was measured.
+    seen
+        Weight of each pixel of the measurement, of its shape.
+    pilot
+        The estimate that says at first which patches are similar.
+    parts
+        The part of the noise's variance that they are told, each time that they are asked; the last answer is
+        the next pilot.
+    """
     assert problem.noise is not None
-    measured = torch.where(seen > 0, problem.filled, pilot)
     guide = None if problem.guide is None else problem.guide[None]
-    return nonlocal_bayes(measured, pilot, problem.noise, guide)
+    for part in parts:
+        measured = torch.where(seen > 0, problem.filled, pilot)
+        pilot = nonlocal_bayes(measured, pilot, problem.noise.times(part**0.5), guide)
+    return pilot

@@ -21,6 +21,7 @@ REACH = 8  # how far away they may lie, in pixels along each axis
 ALIKE = 64  # how many are taken
 TOLD = 16  # and of how many of them what is missing is told
 SEEN = 0.2  # if at least this part of one is seen
+LEFT = 0.5  # noise that is left in every patch, in variances of a pixel
 # Rows of patches, and patches, that are worked on at a time: both bound the memory. A processor keeps few
 # rows in its cache; another device is started less often with many.
 ROWS_ON_CPU, ROWS, AT_ONCE = 16, 96, 1 << 10
@@ -33,7 +34,8 @@ def nonlocal_bayes(
 
     Patches that look most alike in a pilot estimate are taken for draws from one normal distribution, with
     the mean and the covariance that they have there. Each patch of the image is replaced by its expectation
-    under that distribution and the noise's [1]_. The planes of a volume are treated one by one.
+    under that distribution and the noise's [1]_, and where patches overlap, those in which less of the noise
+    is left count for more [2]_. The planes of a volume are treated one by one.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ def nonlocal_bayes(
     ----------
     .. [1] Lebrun, Buades, Morel, "A nonlocal Bayesian image denoising algorithm", SIAM Journal on Imaging
        Sciences 6(3), 2013, the algorithm's second step.
+    .. [2] Dabov, Foi, Katkovnik, Egiazarian, "Image denoising by sparse 3-D transform-domain collaborative
+       filtering", IEEE Transactions on Image Processing 16(8), 2007, section III.C.
     """
     if min(image.shape[-2:]) < SIDE:
         return pilot
@@ -80,9 +84,10 @@ def _principal(guide: Tensor) -> Tensor:
 
 
 def _plane(image: Tensor, pilot: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor) -> Tensor:
-    def expected(x: Tensor, y: Tensor, beside: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        found = _expected(y, x, beside, noise, correlation)
-        return torch.ones(found.shape[:2], dtype=torch.bool, device=y.device), found.flatten(0, 1)
+    def expected(x: Tensor, y: Tensor, beside: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        found, weights = _expected(y, x, beside, noise, correlation)
+        told = torch.ones(found.shape[:2], dtype=torch.bool, device=y.device)
+        return told, found.flatten(0, 1), weights.repeat_interleave(found.shape[1])
 
     return _averaged(expected, AT_ONCE, pilot, image, *([] if guide is None else [guide]))
 
@@ -114,15 +119,16 @@ def complete(image: Tensor, seen: Tensor, pilot: Tensor, ridge: float) -> Tensor
     if min(image.shape[-2:]) < SIDE:
         return pilot
 
-    def expected(x: Tensor, y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        return _completed(y[:, :TOLD], x, known[:, :TOLD], ridge)
+    def expected(x: Tensor, y: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        told, found = _completed(y[:, :TOLD], x, known[:, :TOLD], ridge)
+        return told, found, found.new_ones(len(found))
 
     planes = zip(*(one.flatten(0, -3) for one in (pilot, image, (seen > 0).to(image.dtype))), strict=True)
     return torch.stack([_averaged(expected, AT_ONCE // TOLD, *plane) for plane in planes]).view_as(image)
 
 
 def _averaged(
-    expected: Callable[..., tuple[Tensor, Tensor]], at_once: int, pilot: Tensor, *beside: Tensor
+    expected: Callable[..., tuple[Tensor, Tensor, Tensor]], at_once: int, pilot: Tensor, *beside: Tensor
 ) -> Tensor:
     """Return the mean of what is expected of patches of a plane; where nothing is, the pilot.
 
@@ -130,8 +136,8 @@ def _averaged(
     ----------
     expected
         Given groups of patches that are alike, of the pilot and of each other plane, (groups, patches,
-        pixels), it says which of them it tells of, (groups, patches) or fewer patches, and what it tells,
-        (those patches, pixels).
+        pixels), it says which of them it tells of, (groups, patches) or fewer patches, what it tells,
+        (those patches, pixels), and how much that counts, (those patches).
     at_once
         How many groups it is given.
     pilot
@@ -144,13 +150,13 @@ def _averaged(
         size, planes = pilot[rows].shape, [_patches(plane[rows]) for plane in (pilot, *beside)]
         estimates, counts = torch.zeros_like(planes[0]), planes[0].new_zeros(len(planes[0]))
         for group in torch.split(_alike(pilot[rows], centres), at_once):
-            told, found = expected(*(patches[group] for patches in planes))
+            told, found, weights = expected(*(patches[group] for patches in planes))
             where = group[:, : told.shape[1]][told]
-            _add(estimates, where, found)
-            _add(counts, where, counts.new_ones(len(where)))
+            _add(estimates, where, found * weights[:, None])
+            _add(counts, where, weights)
         total[rows] += F.fold(estimates.mT[None], size, SIDE)[0, 0]
         count[rows] += F.fold(counts.expand(1, SIDE**2, -1), size, SIDE)[0, 0]
-    return torch.where(count > 0, total / count.clamp_min(1), pilot)
+    return torch.where(count > 0, total / torch.where(count > 0, count, 1), pilot)
 
 
 def _add(sums: Tensor, where: Tensor, parts: Tensor) -> None:
@@ -213,8 +219,13 @@ def _means(squares: Tensor, places: list[int]) -> Tensor:
     return torch.cat([regular, squares[:, -SIDE:].mean(1, keepdim=True)], 1)
 
 
-def _expected(y: Tensor, x: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor) -> Tensor:
-    """Return the expectations of noisy patches `y` whose pilots are `x`: (groups, patches, pixels)."""
+def _expected(
+    y: Tensor, x: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return what is expected of noisy patches `y` whose pilots are `x`, and how much each group counts.
+
+    Shapes (groups, patches, pixels) and (groups).
+    """
     if guide is not None:
         return _expected_with(y, x, guide, noise, correlation)
     mean = x.mean(1, keepdim=True)
@@ -227,8 +238,9 @@ def _expected(y: Tensor, x: Tensor, guide: Tensor | None, noise: Noise, correlat
     diagonal += 1e-5 * covariance.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
     # By far the quickest way on a CPU to solve many small systems for as many right-hand sides.
     inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(covariance + noisy).L)
-    expected: Tensor = y - (y - mean) @ inverse @ noisy
-    return expected
+    removed = inverse @ noisy
+    expected: Tensor = y - (y - mean) @ removed
+    return expected, _trust(removed)
 
 
 def _completed(y: Tensor, x: Tensor, seen: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
@@ -255,7 +267,9 @@ def _completed(y: Tensor, x: Tensor, seen: Tensor, ridge: float) -> tuple[Tensor
     return told, mean + (weights.mT @ covariance)[:, 0]
 
 
-def _expected_with(y: Tensor, x: Tensor, guide: Tensor, noise: Noise, correlation: Tensor) -> Tensor:
+def _expected_with(
+    y: Tensor, x: Tensor, guide: Tensor, noise: Noise, correlation: Tensor
+) -> tuple[Tensor, Tensor]:
     """Return the same, given what a guide shows there."""
     pixels, means = y.shape[2], [one.mean(1, keepdim=True) for one in (x, guide)]
     centred = torch.cat([x - means[0], guide - means[1]], 2)
@@ -268,8 +282,20 @@ def _expected_with(y: Tensor, x: Tensor, guide: Tensor, noise: Noise, correlatio
     diagonal += 1e-5 * covariance.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(noisy).L)
     seen = torch.cat([y - means[0], guide - means[1]], 2)
-    expected: Tensor = means[0] + seen @ inverse @ covariance[:, :, :pixels]
-    return expected
+    kept = inverse @ covariance[:, :, :pixels]
+    expected: Tensor = means[0] + seen @ kept
+    return expected, _trust(torch.eye(pixels, device=y.device) - kept[:, :pixels])
+
+
+def _trust(removed: Tensor) -> Tensor:
+    """Return how much each group counts, given the matrices by which the noise was removed from it.
+
+    It is one over the white noise's energy that is left, in variances of a pixel: 0 to 64. A little is
+    left in all, or a flat group would count for everything.
+    """
+    kept = torch.eye(removed.shape[-1], device=removed.device) - removed
+    weights: Tensor = 1 / (kept.square().sum((1, 2)) + LEFT)
+    return weights
 
 
 def _roughness(patches: Tensor) -> Tensor:
