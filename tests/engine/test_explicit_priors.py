@@ -1,9 +1,11 @@
 import pytest
 import torch
+from skimage import data
 
-from napari_dip.engine import patches, shrinkage
+from napari_dip.engine import hints, patches, shrinkage
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.patches import nonlocal_bayes
+from napari_dip.engine.problem import Problem
 from napari_dip.engine.shrinkage import shrink
 
 
@@ -44,6 +46,32 @@ def test_what_repeats_is_seen_more_clearly_by_its_patches():
     noise = Noise(0.0, 0.0, 0.15)
     image = noisy(truth, noise)
     assert mse(by_patches(image, noise), truth) < 0.6 * mse(shrink(image, noise), truth)
+
+
+@pytest.fixture
+def face():
+    """A noisy photograph as a problem, and its truth."""
+    truth = torch.from_numpy(data.camera()[64:128, 128:192] / 255)[None, None].float()
+    noise = Noise(0.0, 0.0, 0.1)
+    return Problem(noisy(truth, noise)[0], noise=noise), truth
+
+
+def asked(problem, parts):
+    pilot = shrink(problem.filled, problem.noise)
+    return hints.by_patches(problem, problem.weights, pilot, parts)
+
+
+def test_patches_that_are_asked_twice_tell_more(face):
+    problem, truth = face
+    once, twice = (mse(asked(problem, parts), truth) for parts in ((1.0,), hints.PARTS))
+    assert twice < 0.96 * once
+
+
+def test_patches_with_less_of_their_noise_left_count_for_more(face, monkeypatch):
+    problem, truth = face
+    weighted = mse(asked(problem, (1.0,)), truth)
+    monkeypatch.setattr(patches, "LEFT", 1e9)  # all count the same
+    assert weighted < 0.98 * mse(asked(problem, (1.0,)), truth)
 
 
 @both

@@ -57,6 +57,16 @@ def test_texture_is_not_taken_for_correlated_noise(picture, sigma, rng):
     assert estimate_noise(image + rng.normal(0, sigma, image.shape)).guard == 0
 
 
+@pytest.mark.parametrize("sigma", [0, 1, 3])
+@pytest.mark.parametrize("size", [48, 64, 128])
+def test_a_smooth_image_with_little_noise_is_not_taken_for_noise(size, sigma, rng):
+    truth = fluorescence((size, size))[1].astype(float)
+    truth *= 255 / np.ptp(truth)
+    noise = estimate_noise(truth + rng.normal(0, sigma, truth.shape))
+    assert not noise.correlated
+    assert 0.9 * sigma < noise.variance(truth.mean()) ** 0.5 < 1.2 * sigma + 3.5
+
+
 @pytest.mark.parametrize("seed", [1, 4])
 def test_dense_cells_are_not_taken_for_correlated_noise(seed):
     noisy, _ = fluorescence((160, 160), peak=300, seed=seed)
