@@ -240,7 +240,7 @@ def _expected(
     inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(covariance + noisy).L)
     removed = inverse @ noisy
     expected: Tensor = y - (y - mean) @ removed
-    return expected, _trust(removed)
+    return expected, _trust(torch.eye(y.shape[2], device=y.device) - removed)
 
 
 def _completed(y: Tensor, x: Tensor, seen: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
@@ -284,16 +284,15 @@ def _expected_with(
     seen = torch.cat([y - means[0], guide - means[1]], 2)
     kept = inverse @ covariance[:, :, :pixels]
     expected: Tensor = means[0] + seen @ kept
-    return expected, _trust(torch.eye(pixels, device=y.device) - kept[:, :pixels])
+    return expected, _trust(kept[:, :pixels])
 
 
-def _trust(removed: Tensor) -> Tensor:
-    """Return how much each group counts, given the matrices by which the noise was removed from it.
+def _trust(kept: Tensor) -> Tensor:
+    """Return how much each group counts of whose noise these matrices keep a part, (groups, pixels, pixels).
 
-    It is one over the white noise's energy that is left, in variances of a pixel: 0 to 64. A little is
-    left in all, or a flat group would count for everything.
+    It is one over the energy that white noise has left, in variances of a pixel: 0 to 64. A little is left in
+    all, or a flat group would count for everything.
     """
-    kept = torch.eye(removed.shape[-1], device=removed.device) - removed
     weights: Tensor = 1 / (kept.square().sum((1, 2)) + LEFT)
     return weights
 

@@ -19,7 +19,7 @@ LAGS = 4
 # Among waves from 4 pixels down to the finest ones, the power of noise of correlation 0.3 (`CORRELATED`)
 # differs by more than a factor of 2, and that of white noise not at all.
 RANGE = 1.5
-# Less than this part of white noise's power in waves of 3.2 to 4 pixels is what optics leave of structure, or
+# Less than this part of white noise's power in waves of 3.6 to 4 pixels is what optics leave of structure, or
 # noise so smooth that nothing tells it from that. To take structure for noise would cost the image.
 LITTLE = 0.27
 # Rows of pixels without a missing one that it takes to see either.

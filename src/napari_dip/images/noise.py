@@ -52,7 +52,8 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
     for what the surface took along. Structure correlates too. But it makes blocks differ in variance more
     than noise can, and optics leave little of it in the finest waves that pixels can show, among which the
     power of correlated noise still differs. An image that betrays itself by the one or lacks the other is
-    taken to have white noise, and so is one of fewer than 16 half-overlapping blocks of 16 x 16 pixels.
+    taken to have white noise, and so is one whose noise would be as smooth as its structure, and one of fewer
+    than 16 half-overlapping blocks of 16 x 16 pixels.
 
     Parameters
     ----------
