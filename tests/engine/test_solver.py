@@ -265,9 +265,10 @@ def test_runs_that_start_from_their_neighbour_are_as_good_in_far_fewer_iteration
     looked = [any(it.figure is not None for it in run) for run in chain]
     assert looked == [True, *[False] * TRUSTED, True, False]
     assert {(len(run), run[0].last_iteration) for run in warm[:TRUSTED]} == {(STEPS, STEPS)}
-    for run in warm:
-        assert len(run) < len(cold) / 4
-        assert mse(run[-1].best(), truth) < 1.2 * mse(cold[-1].best(), truth)
+    errors = [mse(run[-1].best(), truth) / mse(cold[-1].best(), truth) for run in warm]
+    # Each has noise of its own: in some a cold run is as bad.
+    assert max(errors) < 1.2 and sum(errors) / len(errors) < 1.0
+    assert all(len(run) < len(cold) / 4 for run in warm)
 
 
 def test_what_was_not_found_out_is_not_trusted():
