@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +17,14 @@ from napari_dip.engine.devices import autocast, repeatable
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.hints import PARTS, by_patches, denoised, hint
-from napari_dip.engine.inputs import ImageInput, Perturbed
+from napari_dip.engine.inputs import ImageInput, Perturbed, on_grid
 from napari_dip.engine.judging import Judge, Unseen
 from napari_dip.engine.memory import refuse_too_large
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.operators import Blur, Identity, Linear
 from napari_dip.engine.penalties import FALLEN, firmness, total_variation
 from napari_dip.engine.problem import Problem
+from napari_dip.engine.recorruption import Recorruption
 from napari_dip.engine.settings import Settings
 
 __all__ = ["STEPS", "TRUSTED", "WATCHED", "Fit", "stream"]
@@ -41,7 +43,7 @@ GUIDED = (*PARTS, 1.0, 1.0)
 SEEDED = threading.Lock()
 
 # Streams of random numbers, which must not repeat one another.
-INPUT, PERTURBED, WATCHED = range(3)
+INPUT, PERTURBED, WATCHED, RECORRUPTED = range(4)
 
 
 class Fit:
@@ -61,6 +63,9 @@ class Fit:
         How much of each correction is made, in all channels or in each.
     fallen
         Iterations for which the weight of a prior that is to be found has fallen.
+    pilot
+        The best state of a generator of recorrupted images, by the rule's figures for what it says itself:
+        similar patches are told from that in the end.
     unseen
         What the best estimate by the stopping rule's figures said of pixels that it did not see.
     completion
@@ -100,9 +105,12 @@ class Fit:
         self.hints: dict[Tensor, Tensor] = {}  # of what is seen with these weights
         self.patches: Tensor | None = None
         self.guessing = 0  # iterations that are left for it
+        self.recorruption: Recorruption | None = None
         self.recording = Recording(device)
         self.input: Perturbed | None = None
         self.kept: dict[str, Any] | None = None
+        self.pilot: dict[str, Any] | None = None
+        self.least = math.inf  # the figure of that
         self._copied: list[Any] | None = None  # weights and the optimiser's memory, as they are now
         self.fallen, self.falling = 0, True
         self.unseen: Unseen | None = None
@@ -118,14 +126,22 @@ class Fit:
             self.measurement, self.hints, self.patches = self.view.filled, {}, None
         if self._freed:
             self.measurement = denoised(self.view, seen)
-        problem, chosen = self.view, self.settings.input
+        problem, chosen, self.recorruption = self.view, self.settings.input, None
         hinted = self.settings.correction not in (None, "none")
         if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
             clear = self._corrections or self._freed
-            shown = self._hint(seen)[0] if clear else torch.zeros_like(self.average[0])
-            problem = replace(problem, measurement=shown, known=None)
+            shown = self._hint(seen) if clear else torch.zeros_like(self.average)
+            if self._recorrupts:
+                assert problem.noise is not None
+                again = stream(self.settings.seed, RECORRUPTED)
+                self.recorruption = Recorruption(problem.noise, shown, chosen.recorruption, again)
+                shown = torch.where(seen > 0, problem.filled, shown)
+            problem = replace(problem, measurement=shown[0], known=None)
         # The same numbers as the last time, where there are any in the input.
         z = chosen.draw(problem, self.canvas, self.factors, stream(self.settings.seed, INPUT))
+        if self.recorruption is not None:
+            # What says where a pixel lies would let the noise there be learned by heart.
+            z[:, problem.channels * math.prod(self.factors) :] = 0
         if self.input is None:
             moving = stream(self.settings.seed, PERTURBED)
             self.input = Perturbed(z, chosen.perturbation, moving, self.device)
@@ -139,6 +155,7 @@ class Fit:
         self.problem = self.view = problem.to(self.device)
         self.measurement = self.problem.filled
         self.kept, self.parts, self.hints, self.patches, self.age = None, [], {}, None, 0
+        self.pilot, self.least = None, math.inf
         self.unseen, self.completion = None, Completion()
         self.fallen, self.falling = 0, True
         # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
@@ -158,10 +175,16 @@ class Fit:
         """Take one step on the pixels that are seen; return the mean data term."""
         assert self.input is not None
         self._copied = None
-        z, fresh = self.input(), 1 - min(self.settings.averaging, (iteration - 1) / (iteration + 8))
+        z, measurement = self.input(), self.measurement
+        if self.recorruption is not None:
+            more, less = self.recorruption()
+            more = on_grid(more, self.canvas, self.factors)  # the image's channels come first
+            z = torch.cat([z[:, : more.shape[1]] + more, z[:, more.shape[1] :]], 1)
+            measurement = measurement - less
+        fresh = 1 - min(self.settings.averaging, (iteration - 1) / (iteration + 8))
         average = self.average if iteration > 1 else None
         seen = self.seen + self.guessed if self.guessing else self.seen
-        given = (self.measurement, seen, fresh, self._tv)
+        given = (measurement, seen, fresh, self._tv)
         with repeatable():
             if average is not None and self._alike:
                 results = self.recording(self.descend, z, average, *given)
@@ -171,6 +194,13 @@ class Fit:
         self.guessing = max(0, self.guessing - 1)
         self.fallen += self.falling
         return data_term
+
+    @property
+    def _recorrupts(self) -> bool:
+        """Whether the input is the measurement, noisier in each step."""
+        chosen, patches = self.settings.input, self.settings.correction == "patches"
+        asked = isinstance(chosen, ImageInput) and chosen.recorruption > 0 and self.problem.guide is None
+        return asked and patches and bool(self._corrections)
 
     @property
     def _lets_go(self) -> bool:
@@ -184,6 +214,8 @@ class Fit:
     @property
     def _tv(self) -> float:
         """The weight of total variation."""
+        if self.recorruption is not None:  # noise is never the same twice, and can't be fitted
+            return 0.0
         return self.settings.tv * (firmness(self.fallen) if self._lets_go else 1.0)
 
     @property
@@ -227,7 +259,7 @@ class Fit:
         errors = settings.likelihood(predicted, measured, level, problem.noise)
         data_term = (errors * seen).sum() / seen.sum()
         loss = data_term
-        if settings.tv:
+        if settings.tv and self.recorruption is None:
             # The noise's variance is not known; the data term is its estimate. This is the gradient of the
             # profile likelihood, log(data term), beside the prior.
             loss = data_term + tv * data_term.detach().abs() * total_variation(x)
@@ -249,6 +281,10 @@ class Fit:
         """
         operator, estimate = self.problem.operator, self.average
         self.parts, noisy = [], self.settings.correction == "patches"
+        if self.recorruption is not None:
+            alone = judge.figure(iteration, operator(self.last), operator(estimate))
+            if alone is not None and alone < self.least:
+                self.least, self.pilot = alone, self.state()
         for correction in self._corrections:
             change = correction(estimate, self.seen)
             part = judge.confirmed(operator(estimate), operator(change), noisy)
@@ -288,6 +324,8 @@ class Fit:
         estimate = self.completion(self.problem.filled, self.problem.weights, self.estimate)
         if not self._settles:
             return estimate
+        if self.recorruption is not None:  # the second opinion is less of one than the generator's own
+            return by_patches(self.view, self.problem.weights, self.average)
         if warm and self._corrections:  # after a warm start it is hardly better, and takes as long
             return estimate
         # Which patches are similar is seen best in the best estimate.
@@ -403,9 +441,10 @@ class Fit:
     def go_back(self) -> None:
         """Return to the best state and forget it: from here on the newest average is the best."""
         self.falling = False
-        if self.kept is not None:
-            self.restore(self.kept)
-            self.kept = None
+        best = self.kept if self.pilot is None else self.pilot
+        if best is not None:
+            self.restore(best)
+            self.kept, self.pilot, self.least = None, None, math.inf
 
     def state(self) -> dict[str, Any]:
         """Return a copy of all that a step changes."""
@@ -444,4 +483,5 @@ def _times(part: tuple[float, ...], change: Tensor) -> Tensor:
 
 def stream(seed: int, number: int) -> torch.Generator:
     """Return the generator of one stream of a seed's random numbers."""
-    return torch.Generator().manual_seed(3 * seed + number)
+    # Seeds of 3 * 2**61 and more are not used otherwise, and the generator takes negative ones.
+    return torch.Generator().manual_seed(-1 - seed if number == RECORRUPTED else 3 * seed + number)

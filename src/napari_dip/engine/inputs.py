@@ -16,7 +16,7 @@ from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.networks.layers import unshuffle
 from napari_dip.engine.problem import Problem
 
-__all__ = ["INPUTS", "CoordinateInput", "ImageInput", "Input", "NoiseInput", "Perturbed"]
+__all__ = ["INPUTS", "CoordinateInput", "Draws", "ImageInput", "Input", "NoiseInput", "Perturbed", "on_grid"]
 
 
 class Input(Component, ABC):
@@ -32,7 +32,11 @@ class Input(Component, ABC):
         Where the problem has a guide it is a part of ``z`` (flash and no-flash, IJCV 2020, sec. 4.5).
         """
         z = self.own(problem, canvas, factors, generator)
-        return z if problem.guide is None else torch.cat([z, _shown(problem.guide[None], canvas, factors)], 1)
+        return (
+            z
+            if problem.guide is None
+            else torch.cat([z, on_grid(problem.guide[None].cpu(), canvas, factors)], 1)
+        )
 
     def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
         """Return how many channels ``z`` will have."""
@@ -115,7 +119,7 @@ class ImageInput(Input):
     """An image: the problem's guide, or the measurement where there is none.
 
     Where an explicit prior corrects the estimate (`Settings.correction`), its own estimate takes the
-    measurement's place.
+    measurement's place, or that of its hidden pixels if it is recorrupted.
 
     Parameters
     ----------
@@ -123,12 +127,18 @@ class ImageInput(Input):
         Noise channels beside the image's, as in `NoiseInput`.
     blur
         Standard deviation in pixels of the Gaussian blur that the image is given before.
+    recorruption
+        How much noise is added to the measurement in each iteration, in deviations of its own; what the
+        generator is fitted to is freed of as much (`napari_dip.engine.recorruption`), and total variation is
+        not needed. 0 for none. There is none without similar patches as the correction, or where the noise is
+        shared by neighbours, or beside a guide.
     """
 
     channels: Annotated[int, Range(0, 4096)] = 0
     scale: Annotated[float, Range(0, 1000)] = 0.1
     perturbation: Annotated[float, Range(0, 1000)] = 0.0
     blur: Annotated[float, Range(0, 100)] = 0.0
+    recorruption: Annotated[float, Range(0, 100)] = 0.0
     name: ClassVar[str] = "image"
 
     def own(
@@ -140,7 +150,7 @@ class ImageInput(Input):
         image = problem.filled.cpu().float()
         if self.blur > 0:
             image = gaussian_blur(image, self.blur)
-        return torch.cat([_shown(image, canvas, factors), noise], 1)
+        return torch.cat([on_grid(image, canvas, factors), noise], 1)
 
     def own_width(self, problem: Problem, factors: tuple[int, ...]) -> int:
         own = problem.channels * math.prod(factors) if problem.guide is None else 0
@@ -154,37 +164,54 @@ def _coarse(canvas: tuple[int, ...], factors: tuple[int, ...]) -> tuple[int, ...
     return tuple(size // factor for size, factor in zip(canvas, factors, strict=True))
 
 
-def _shown(image: Tensor, canvas: tuple[int, ...], factors: tuple[int, ...]) -> Tensor:
+def on_grid(image: Tensor, canvas: tuple[int, ...], factors: tuple[int, ...]) -> Tensor:
     """Return an image in the middle of the canvas, on the coarse grid."""
     around = [
         part
         for size, whole in zip(reversed(image.shape[2:]), reversed(canvas), strict=True)
         for part in ((whole - size) // 2, whole - size - (whole - size) // 2)
     ]
-    return unshuffle(F.pad(image.cpu().float(), around, mode="replicate"), factors)
+    return unshuffle(F.pad(image.float(), around, mode="replicate"), factors)
 
 
-class Perturbed:
-    """``z`` plus fresh normal noise at every call.
+class Draws:
+    """Normal numbers, so many at every call.
 
-    Drawing normal numbers costs more than half of a small network's iteration, so they are drawn once and
-    each call reads a window of them that starts somewhere else: no two calls give a pixel the same noise.
+    Drawing them costs more than half of a small network's iteration, so they are drawn once and each call
+    reads a window of them that starts somewhere else: no two calls give a pixel the same noise.
     """
 
     # Windows start within this many numbers of the beginning: enough for runs of any length.
     SPAN = 1 << 20
 
-    def __init__(self, z: Tensor, sigma: float, generator: torch.Generator, device: torch.device) -> None:
-        self.sigma, self.generator, self.device = sigma, generator, device
-        if sigma > 0:
-            self.numbers = sigma * torch.randn(z.numel() + self.SPAN, generator=generator)
-            self.numbers = self.numbers.to(device)
+    def __init__(self, size: int, generator: torch.Generator, device: torch.device) -> None:
+        self.size, self.generator = size, generator
+        self.numbers = torch.randn(size + self.SPAN, generator=generator).to(device)
         self.start = generator.get_state()
+
+    def again(self) -> None:
+        """Go on as from the first call on."""
+        self.generator.set_state(self.start)
+
+    def __call__(self) -> Tensor:
+        start = int(torch.randint(self.SPAN, (), generator=self.generator))
+        return self.numbers[start : start + self.size]
+
+
+class Perturbed:
+    """``z`` plus fresh normal noise at every call."""
+
+    def __init__(self, z: Tensor, sigma: float, generator: torch.Generator, device: torch.device) -> None:
+        self.sigma, self.device = sigma, device
+        if sigma > 0:
+            self.draws = Draws(z.numel(), generator, device)
+            self.draws.numbers *= sigma
         self.show(z)
 
     def show(self, z: Tensor) -> None:
         """Go on with another ``z`` of the same shape; the noise is what it was from the first call on."""
-        self.generator.set_state(self.start)
+        if self.sigma > 0:
+            self.draws.again()
         self.z = z.to(self.device)
         if z.ndim == 4:
             self.z = self.z.contiguous(memory_format=torch.channels_last)
@@ -194,8 +221,6 @@ class Perturbed:
     def __call__(self) -> Tensor:
         if self.sigma <= 0:
             return self.z
-        start = int(torch.randint(self.SPAN, (), generator=self.generator))
         # The numbers lie as the pixels do, channels last, so that the sum reads both straight through.
         n, c, *sizes = self.z.shape
-        window = self.numbers[start : start + self.z.numel()].view(n, *sizes, c)
-        return self.z + window.movedim(-1, 1)
+        return self.z + self.draws().view(n, *sizes, c).movedim(-1, 1)

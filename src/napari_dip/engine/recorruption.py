@@ -1,0 +1,49 @@
+"""Pairs of noisy images made of one, neither of which knows the other's noise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_dip.engine.inputs import Draws
+from napari_dip.engine.noise import Noise
+from napari_dip.engine.noises import Noises
+
+__all__ = ["Recorruption"]
+
+
+class Recorruption:
+    """What is added to a noisy image and what is taken away from it, anew at every call.
+
+    With fresh noise ``n`` that is as strong as the image's own, ``y + strength * n`` and
+    ``y - n / strength`` have independent errors, as their covariance is the difference of the two variances
+    [1]_. A generator that makes the second of the first learns to make the image without its noise.
+
+    Parameters
+    ----------
+    noise
+        The image's noise, white.
+    level
+        How bright the clean image is, about: shape (1, channels, [Z,] Y, X).
+    strength
+        How much noisier the first is made, in deviations of the noise.
+    generator
+        Source of random numbers.
+
+    References
+    ----------
+    .. [1] Pang, Zheng, Quan, Ji, "Recorrupted-to-Recorrupted: unsupervised deep learning for image
+       denoising", CVPR 2021, section 3.
+    """
+
+    def __init__(
+        self, noise: Noise | Noises, level: Tensor, strength: float, generator: torch.Generator
+    ) -> None:
+        variances = [one.variance(level[:, some]) for some, one in noise.by_channel()]
+        self.deviation = torch.cat(variances, 1).clamp_min(0).sqrt()
+        self.strength = strength
+        self.draws = Draws(level.numel(), generator, level.device)
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        noise = self.deviation * self.draws().view_as(self.deviation)
+        return self.strength * noise, noise / self.strength

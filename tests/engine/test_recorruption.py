@@ -1,0 +1,128 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from napari_dip.engine.fit import Fit
+from napari_dip.engine.likelihoods import Huber
+from napari_dip.engine.networks import Hourglass
+from napari_dip.engine.noise import Noise
+from napari_dip.engine.noises import Noises
+from napari_dip.engine.presets import PRESETS
+from napari_dip.engine.problem import Problem
+from napari_dip.engine.recorruption import Recorruption
+from napari_dip.engine.solver import resolve
+
+WHITE = Noise(0.02, 0.1, 0.05)
+SHARED = replace(WHITE, correlation=((0.6, 0.2), (0.6, 0.2)))
+SETTINGS = resolve(
+    replace(PRESETS["denoise"]["best"], network=Hourglass((8, 16), padding="zeros"), device="cpu")
+)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("noise", [WHITE, Noises((WHITE, WHITE.times(2.0)))])
+def test_neither_of_a_pair_knows_the_noise_of_the_other(noise, strength):
+    truth = torch.linspace(0, 1, 256).expand(1, 2, 256, 256)
+    variance = torch.cat([one.variance(truth[:, some]) for some, one in noise.by_channel()], 1)
+    recorrupt = Recorruption(noise, truth, strength, seeded(1))
+    pairs = torch.zeros(3, 2, 256)
+    for seed in range(20):
+        noisy = torch.randn(truth.shape, generator=seeded(100 + seed)) * variance.sqrt()
+        more, less = recorrupt()
+        first, second = noisy + more, noisy - less
+        terms = (first.square(), second.square(), first * second)
+        pairs += torch.stack([(term / variance).mean((0, 2)) for term in terms]) / 20
+    expected = torch.tensor([1 + strength**2, 1 + strength**-2, 0.0])[:, None]
+    # In all channels, and wherever the image is dark or bright: eight columns at a time are 41,000 numbers.
+    deviations = (pairs.view(3, 2, 32, 8).mean(3) - expected.unsqueeze(-1)).abs()
+    assert (deviations.amax((1, 2)) < 0.12 * expected.sum() / 2).all()
+    assert (deviations.mean((1, 2)) < 0.02 * expected.sum() / 2).all()
+
+
+def test_each_step_has_another_pair_and_each_run_the_same():
+    one, other = (
+        Recorruption(WHITE, torch.rand(1, 1, 16, 16, generator=seeded()), 1.0, seeded()) for _ in "ab"
+    )
+    pairs = [one() for _ in range(3)]
+    assert not torch.equal(pairs[0][0], pairs[1][0])
+    for more, less in pairs:
+        again, taken = other()
+        assert torch.equal(more, again) and torch.equal(less, taken)
+
+
+def fit(problem, settings=SETTINGS):
+    fit = Fit(problem, settings)
+    fit.show(settings.stopping.begin(fit.problem, seeded()).seen)
+    return fit
+
+
+def test_only_independent_noise_that_is_known_is_recorrupted():
+    image = torch.rand(1, 32, 32, generator=seeded())
+    assert fit(Problem(image, noise=WHITE)).recorruption is not None
+    for problem, settings in (
+        (Problem(image, noise=SHARED), SETTINGS),
+        (Problem(image, noise=WHITE, guide=image), SETTINGS),
+        (Problem(image), replace(SETTINGS, stopping=PRESETS["denoise"]["ulyanov2018"].stopping)),
+        (Problem(image, noise=WHITE), replace(SETTINGS, correction="none")),
+        (Problem(image, noise=WHITE), replace(SETTINGS, likelihood=Huber())),
+        (Problem(image, noise=WHITE), SETTINGS.changed(input={"recorruption": 0.0})),
+    ):
+        assert fit(problem, settings).recorruption is None
+
+
+def test_pixels_that_are_held_out_are_not_in_the_input():
+    image = torch.rand(1, 32, 32, generator=seeded())
+    first = fit(Problem(image, noise=WHITE))
+    changed = torch.where(first.seen[0] > 0, image, 9.0)
+    # The rule looks at specks before it hides anything: here it is shown the same pixels.
+    second = Fit(Problem(changed, noise=WHITE), SETTINGS)
+    second.show(first.seen)
+    for one in (first, second):
+        for iteration in (1, 2, 3):
+            one.step(iteration)
+    assert (first.seen == 0).any() and torch.equal(first.average, second.average)
+
+
+def test_what_a_run_ends_with_is_told_from_the_generators_own_best_estimate():
+    noisy = torch.rand(1, 32, 32, generator=seeded())
+    stopping = replace(SETTINGS.stopping, wait=30)
+    settings = replace(SETTINGS, stopping=stopping, finish=0, iterations=500)
+    figures, estimates = {}, {}
+
+    class Spy(Fit):
+        def judged(self, judge, iteration):
+            figure = super().judged(judge, iteration)
+            figures[iteration], estimates[iteration] = self.least, self.average
+            return figure
+
+    one = Spy(Problem(noisy, noise=WHITE), settings)
+    judge = settings.stopping.begin(one.problem, seeded())
+    one.show(judge.seen)
+    for iteration in range(1, 121):
+        one.step(iteration)
+        if judge.due(iteration):
+            one.judged(judge, iteration)
+    best = min(figures, key=figures.get)
+    one.go_back()
+    assert best < 120 and torch.equal(one.average, estimates[best])
+
+
+def test_a_generator_of_recorrupted_images_takes_up_noise_late():
+    rows, columns = torch.meshgrid(torch.arange(48.0), torch.arange(48.0), indexing="ij")
+    truth = (0.5 + 0.3 * torch.sin(rows / 4) * torch.cos(columns / 5))[None]
+    noise = Noise(0.0, 0.0, 0.2)
+    noisy = truth + 0.2 * torch.randn(truth.shape, generator=seeded())
+    left = {}
+    for strength in (0.0, 1.0):
+        settings = SETTINGS.changed(input={"recorruption": strength}, tv=0.0)
+        one = Fit(Problem(noisy, noise=noise), settings)
+        one.show(one.problem.weights)
+        for iteration in range(1, 101):
+            one.step(iteration)
+        left[strength] = (one.average[0] - truth).square().mean().item() / noise.variance(0.5)
+    assert left[1.0] < 0.1 and left[0.0] > 0.2
