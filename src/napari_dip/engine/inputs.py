@@ -32,11 +32,9 @@ class Input(Component, ABC):
         Where the problem has a guide it is a part of ``z`` (flash and no-flash, IJCV 2020, sec. 4.5).
         """
         z = self.own(problem, canvas, factors, generator)
-        return (
-            z
-            if problem.guide is None
-            else torch.cat([z, on_grid(problem.guide[None].cpu(), canvas, factors)], 1)
-        )
+        if problem.guide is None:
+            return z
+        return torch.cat([z, on_grid(problem.guide[None].cpu(), canvas, factors)], 1)
 
     def width(self, problem: Problem, factors: tuple[int, ...]) -> int:
         """Return how many channels ``z`` will have."""
