@@ -83,3 +83,12 @@ def test_the_width_of_an_input_is_known_before_it_is_drawn(given, factors):
     problem = Problem(torch.rand(3, *canvas))
     drawn = given.draw(problem, canvas, factors, torch.Generator())
     assert drawn.shape[1] == given.width(problem, factors)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.1])
+def test_what_else_is_added_to_the_first_channels_stays_for_one_call(sigma):
+    z, more = torch.rand(1, 3, 8, 8, generator=seeded()), torch.ones(1, 2, 8, 8)
+    one, other = (Perturbed(z, sigma, seeded(), torch.device("cpu")) for _ in "ab")
+    plain, added = one(), other(more)
+    assert torch.equal(added[:, :2], plain[:, :2] + 1) and torch.equal(added[:, 2], plain[:, 2])
+    assert torch.equal(one(), other())

@@ -175,12 +175,11 @@ class Fit:
         """Take one step on the pixels that are seen; return the mean data term."""
         assert self.input is not None
         self._copied = None
-        z, measurement = self.input(), self.measurement
-        if self.recorruption is not None:
+        if self.recorruption is None:
+            z, measurement = self.input(), self.measurement
+        else:
             more, less = self.recorruption()
-            more = on_grid(more, self.canvas, self.factors)  # the image's channels come first
-            z = torch.cat([z[:, : more.shape[1]] + more, z[:, more.shape[1] :]], 1)
-            measurement = measurement - less
+            z, measurement = self.input(on_grid(more, self.canvas, self.factors)), self.measurement - less
         fresh = 1 - min(self.settings.averaging, (iteration - 1) / (iteration + 8))
         average = self.average if iteration > 1 else None
         seen = self.seen + self.guessed if self.guessing else self.seen

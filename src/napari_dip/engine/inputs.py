@@ -197,7 +197,7 @@ class Draws:
 
 
 class Perturbed:
-    """``z`` plus fresh normal noise at every call."""
+    """``z`` plus fresh normal noise at every call, and what else is added to its first channels."""
 
     def __init__(self, z: Tensor, sigma: float, generator: torch.Generator, device: torch.device) -> None:
         self.sigma, self.device = sigma, device
@@ -216,9 +216,13 @@ class Perturbed:
         elif z.ndim == 5:
             self.z = self.z.contiguous(memory_format=torch.channels_last_3d)
 
-    def __call__(self) -> Tensor:
-        if self.sigma <= 0:
-            return self.z
-        # The numbers lie as the pixels do, channels last, so that the sum reads both straight through.
-        n, c, *sizes = self.z.shape
-        return self.z + self.draws().view(n, *sizes, c).movedim(-1, 1)
+    def __call__(self, more: Tensor | None = None) -> Tensor:
+        z = self.z
+        if self.sigma > 0:
+            # The numbers lie as the pixels do, channels last, so that the sum reads both straight through.
+            n, c, *sizes = z.shape
+            z = z + self.draws().view(n, *sizes, c).movedim(-1, 1)
+        if more is not None:
+            z = z if self.sigma > 0 else z.clone()
+            z[:, : more.shape[1]] += more
+        return z
