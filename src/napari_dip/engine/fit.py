@@ -131,7 +131,7 @@ class Fit:
         if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
             clear = self._corrections or self._freed
             shown = self._hint(seen) if clear else torch.zeros_like(self.average)
-            if self._recorrupts:
+            if chosen.recorruption and self._corrections and self.settings.correction == "patches":
                 assert problem.noise is not None
                 again = stream(self.settings.seed, RECORRUPTED)
                 self.recorruption = Recorruption(problem.noise, shown, chosen.recorruption, again)
@@ -193,13 +193,6 @@ class Fit:
         self.guessing = max(0, self.guessing - 1)
         self.fallen += self.falling
         return data_term
-
-    @property
-    def _recorrupts(self) -> bool:
-        """Whether the input is the measurement, noisier in each step."""
-        chosen, patches = self.settings.input, self.settings.correction == "patches"
-        asked = isinstance(chosen, ImageInput) and chosen.recorruption > 0 and self.problem.guide is None
-        return asked and patches and bool(self._corrections)
 
     @property
     def _lets_go(self) -> bool:
