@@ -12,6 +12,7 @@ no finish. --result makes the run that a user makes, with the finish on all pixe
 from __future__ import annotations
 
 import json
+import math
 import time
 from itertools import chain
 from pathlib import Path
@@ -40,11 +41,14 @@ def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]
     job = plan_denoise(picture.noisy, preset=name, stopping=beyond, **settings)
     shared = estimate_noise(picture.noisy).correlated
     asked = {"least": wait} if shared else {"wait": wait, "tolerance": 0.02}
-    patience, stopped = Patience(rule.patience, **asked), None
+    patience, stopped, least = Patience(rule.patience, **asked), None, math.inf
     trace: list[tuple[int, float | None, float]] = []
     for step in job:
-        it = step.iterate
-        better = stopped is None and it.figure is not None and patience.better(it.iteration, it.figure)
+        it, fit = step.iterate, step.iterate._fit
+        looked = stopped is None and it.figure is not None
+        better = looked and patience.better(it.iteration, it.figure)
+        if looked and fit.recorruption is not None:  # it goes on from where the generator itself was best
+            better, least = fit.least < least, fit.least
         if stopped is None and patience.exhausted:
             stopped = it.iteration, it.seconds
         if it.iteration % EVERY and not better:
@@ -52,7 +56,7 @@ def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]
         quality = psnr(job.settled(), picture.truth)
         trace.append((it.iteration, it.figure, quality))
         if better:
-            chosen = quality
+            chosen, chosen_at = quality, it.iteration
     n, seconds = stopped or (it.iteration, it.seconds)
     best = max(trace, key=lambda row: row[2])
     return {
@@ -61,7 +65,7 @@ def follow(picture: Picture, name: str, **settings: object) -> dict[str, object]
         "best": best[2],
         "best_at": best[0],
         "chosen": chosen,
-        "chosen_at": patience.best_iteration,
+        "chosen_at": chosen_at,
         "stopped_at": n,
         "seconds": seconds,
         "trace": trace,

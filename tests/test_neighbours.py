@@ -75,7 +75,7 @@ def test_channels_of_one_run_gain_by_one_another_whatever_their_brightness():
     span = np.ptp(truth, axis=(1, 2))
     errors = [np.sqrt(((r.image - truth) ** 2).mean((1, 2))) / span for r in (apart, together)]
     assert (errors[1] < errors[0]).all() and errors[1].mean() < 0.95 * errors[0].mean()
-    assert (apart.iterations, together.iterations) == (180, 60)
+    assert (apart.iterations, together.iterations) == (120, 40)
     assert together.noise == pytest.approx(np.sqrt((strength**2).mean()), rel=0.2)
     assert 0.5 < together.residual / together.noise < 1.1
 

@@ -83,3 +83,30 @@ def test_a_border_is_the_same_on_a_gpu(mode, dims, width, monkeypatch):
     expected = border(x)
     monkeypatch.setattr(torch.Tensor, "is_cuda", True)
     assert torch.equal(border(x), expected)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_linear_head_comes_as_close_to_an_image_as_it_can(dims):
+    shape, random = (9, 20, 24)[-dims:], torch.Generator().manual_seed(0)
+    head = Hourglass(channels=(6,), output="linear").build(1, 2, (16,) * dims)[-1]
+    features = torch.randn(1, 6, *shape, generator=random)
+    features[:, 5] = 3.0  # what says nothing does no harm
+    mixture = torch.tensor([[0.5, -1.0, 0.0, 0.2, 0.0, 0.0], [0.0, 0.3, 2.0, 0.0, -0.7, 0.0]])
+    image = torch.einsum("of,nf...->no...", mixture, features) + torch.tensor([0.3, 5.0]).view(
+        2, *(1,) * dims
+    )
+    weights = (torch.rand(image.shape, generator=random) < 0.7).float()
+    head.fit(features, image, torch.zeros_like(weights))  # nothing is known
+    assert head(features).isfinite().all()
+    head.fit(features, torch.where(weights > 0, image, 99.0), weights)
+    error = (head(features) - image).square().mean() / image.var()
+    assert error < 1e-5
+
+
+def test_only_a_linear_layer_of_single_pixels_can_be_fitted():
+    heads = [
+        Hourglass(channels=(4,), output="linear").build(1, 1, (16, 16))[-1],
+        Hourglass(channels=(4,)).build(1, 1, (16, 16))[-1],
+        SubPixel(channels=(4,), output="linear").build(4, 1, (16, 16)).head,
+    ]
+    assert [head.fits for head in heads] == [True, False, False]

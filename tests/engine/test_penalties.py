@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 from skimage.restoration import denoise_tv_chambolle
 
 from napari_dip.engine.fit import Fit
-from napari_dip.engine.networks import Hourglass
+from napari_dip.engine.held_out import HeldOut
+from napari_dip.engine.networks import Hourglass, SubPixel
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.operators import Blur, Downsample, Identity
 from napari_dip.engine.penalties import (
@@ -224,7 +225,15 @@ def in_white_noise(problem):
     return replace(problem, noise=replace(problem.noise, correlation=()))
 
 
-LETTING_GO = replace(PRESETS["denoise"]["fast"], device="cpu", precision="float32")
+# A generator that takes up such noise soon.
+LETTING_GO = replace(
+    PRESETS["denoise"]["fast"],
+    network=SubPixel(),
+    stopping=HeldOut(guard=None),
+    finish=40,
+    device="cpu",
+    precision="float32",
+)
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 5, 6), (1, 1, 3, 4, 5), (1, 1, 1, 4, 5), (1, 1, 1, 1)])

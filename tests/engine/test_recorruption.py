@@ -75,6 +75,21 @@ def test_only_independent_noise_that_is_known_is_recorrupted():
         assert fit(problem, settings).recorruption is None
 
 
+def test_single_photons_are_not_recorrupted():
+    for photons, told in ((2.0, True), (0.1, False)):
+        counts = torch.poisson(torch.full((1, 64, 64), photons), generator=seeded())
+        noise = Noise(gain=1.0, offset=0.0, read_noise=0.0)
+        assert (fit(Problem(counts, noise=noise)).recorruption is not None) == told
+        stains = Problem(counts.repeat(2, 1, 1), noise=Noises((noise, WHITE)))
+        assert (fit(stains).recorruption is not None) == told
+
+
+def test_the_input_is_the_image_and_nothing_else():
+    image = torch.rand(2, 32, 32, generator=seeded())
+    assert fit(Problem(image, noise=WHITE)).input().shape == (1, 2, 32, 32)
+    assert fit(Problem(image, noise=SHARED)).input().shape == (1, 18, 32, 32)
+
+
 def test_pixels_that_are_held_out_are_not_in_the_input():
     image = torch.rand(1, 32, 32, generator=seeded())
     first = fit(Problem(image, noise=WHITE))

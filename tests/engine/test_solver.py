@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_dip.engine.fit import STEPS, TRUSTED, Fit
+from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.inputs import ImageInput, NoiseInput
 from napari_dip.engine.networks import Hourglass
 from napari_dip.engine.noise import Noise
@@ -21,6 +22,7 @@ QUICK = replace(
     FAST,
     network=Hourglass((8, 16, 16), bias=False),
     input=NoiseInput(8, perturbation=0.02),
+    stopping=HeldOut(guard=None),
     precision="float32",
     device="cpu",
     iterations=400,
@@ -296,3 +298,36 @@ def test_a_run_starts_cold_where_the_neighbour_shows_something_else(other):
     runs = [list(iterate(second, settings, start)) for start in (None, neighbour)]
     assert not runs[1][-1].warm
     assert torch.equal(runs[0][-1].best(), runs[1][-1].best())
+
+
+def test_a_linear_last_layer_begins_with_what_it_can_make_of_the_features():
+    noisy, truth = picture(64)
+    problem = Problem(noisy, noise=Noise(0.0, 0.0, 0.15))
+    first = {}
+    for output in ("linear", "semilinear"):
+        settings = QUICK.changed(network={"output": output}, input={"name": "image", "channels": 8})
+        run = iterate(problem, settings)
+        first[output] = mse(next(run).estimate(), truth)
+        run.close()
+    assert first["linear"] < 0.6 * truth.var() < first["semilinear"]
+
+
+def test_the_weights_of_a_neighbour_are_left_as_they_are():
+    noisy, truth = picture(64)
+    problem = Problem(noisy, noise=Noise(0.0, 0.0, 0.15))
+    settings = QUICK.changed(network={"output": "linear"}, input={"name": "image", "channels": 8})
+    *_, last = iterate(problem, settings)
+    run = iterate(problem, settings, last.neighbour())
+    assert mse(next(run).estimate(), truth) < 1.5 * mse(last.best(), truth)
+    run.close()
+
+
+def test_a_neighbour_whose_noise_was_of_another_kind_is_not_started_from():
+    noisy, _ = picture(32)
+    white, settings = Noise(0.0, 0.0, 0.15), replace(FAST, device="cpu", iterations=12)
+    shared = replace(white, correlation=((0.6, 0.2), (0.6, 0.2)))
+    *_, last = iterate(Problem(noisy, noise=white), settings)
+    for noise, warm in ((white, True), (shared, False)):
+        run = iterate(Problem(noisy, noise=noise), settings, last.neighbour())
+        assert next(run).warm == warm
+        run.close()

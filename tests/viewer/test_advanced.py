@@ -70,7 +70,7 @@ def test_every_value_that_can_be_chosen_can_be_used(form, field):
 
 def test_the_presets_values_are_shown(form):
     form.show_preset(preset("fast").to_dict())
-    assert form.inputs["network"].currentText() == "Half resolution (preset)"
+    assert form.inputs["network"].currentText() == "Full resolution (preset)"
     assert form.inputs["iterations"].text() == f"{preset('fast').iterations} (preset)"
     form.inputs["iterations"].stepBy(1)
     assert form.settings() == {"iterations": preset("fast").iterations}

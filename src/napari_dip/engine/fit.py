@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_dip.engine.capture import Recording
 from napari_dip.engine.completion import Completion, choose
@@ -21,11 +21,13 @@ from napari_dip.engine.inputs import ImageInput, Perturbed, on_grid
 from napari_dip.engine.judging import Judge, Unseen
 from napari_dip.engine.memory import refuse_too_large
 from napari_dip.engine.neighbours import Neighbour
+from napari_dip.engine.networks.layers import Head
 from napari_dip.engine.operators import Blur, Identity, Linear
 from napari_dip.engine.penalties import FALLEN, firmness, total_variation
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.recorruption import Recorruption
+from napari_dip.engine.recorruption import Recorruption, input_of
 from napari_dip.engine.settings import Settings
+from napari_dip.engine.shrinkage import deviation
 
 __all__ = ["STEPS", "TRUSTED", "WATCHED", "Fit", "stream"]
 
@@ -38,6 +40,9 @@ STEPS, TRUSTED = 20, 5
 
 # The better the estimate, the better it is seen what it has in common with a guide.
 GUIDED = (*PARTS, 1.0, 1.0)
+
+# By chance noise is that many times as strong as usual in one of a million pixels.
+FAR = 5.0
 
 # torch's random numbers are the whole process's, and a run on another device may begin at the same time.
 SEEDED = threading.Lock()
@@ -85,7 +90,8 @@ class Fit:
         canvas = settings.network.canvas(shape)
         refuse_too_large(problem, settings)
         self.canvas, self.factors = canvas, settings.network.factors(canvas)
-        width = settings.input.width(problem, self.factors)
+        self.chosen = input_of(problem, settings)
+        width = self.chosen.width(problem, self.factors)
         with SEEDED, torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = settings.network.build(width, problem.channels, canvas)
@@ -113,6 +119,7 @@ class Fit:
         self.least = math.inf  # the figure of that
         self._copied: list[Any] | None = None  # weights and the optimiser's memory, as they are now
         self.fallen, self.falling = 0, True
+        self.begun = False  # whether its weights are more than random
         self.unseen: Unseen | None = None
         self.completion = Completion()
         if settings.guess and problem.known is not None:
@@ -126,12 +133,12 @@ class Fit:
             self.measurement, self.hints, self.patches = self.view.filled, {}, None
         if self._freed:
             self.measurement = denoised(self.view, seen)
-        problem, chosen, self.recorruption = self.view, self.settings.input, None
+        problem, chosen, self.recorruption = self.view, self.chosen, None
         hinted = self.settings.correction not in (None, "none")
         if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
             clear = self._corrections or self._freed
             shown = self._hint(seen) if clear else torch.zeros_like(self.average)
-            if chosen.recorruption and self._corrections and self.settings.correction == "patches":
+            if chosen.recorruption:
                 assert problem.noise is not None
                 again = stream(self.settings.seed, RECORRUPTED)
                 self.recorruption = Recorruption(problem.noise, shown, chosen.recorruption, again)
@@ -139,9 +146,6 @@ class Fit:
             problem = replace(problem, measurement=shown[0], known=None)
         # The same numbers as the last time, where there are any in the input.
         z = chosen.draw(problem, self.canvas, self.factors, stream(self.settings.seed, INPUT))
-        if self.recorruption is not None:
-            # What says where a pixel lies would let the noise there be learned by heart.
-            z[:, problem.channels * math.prod(self.factors) :] = 0
         if self.input is None:
             moving = stream(self.settings.seed, PERTURBED)
             self.input = Perturbed(z, chosen.perturbation, moving, self.device)
@@ -183,6 +187,8 @@ class Fit:
         fresh = 1 - min(self.settings.averaging, (iteration - 1) / (iteration + 8))
         average = self.average if iteration > 1 else None
         seen = self.seen + self.guessed if self.guessing else self.seen
+        if not self.begun:
+            self._begin(z, measurement, seen)
         given = (measurement, seen, fresh, self._tv)
         with repeatable():
             if average is not None and self._alike:
@@ -193,6 +199,16 @@ class Fit:
         self.guessing = max(0, self.guessing - 1)
         self.fallen += self.falling
         return data_term
+
+    @torch.no_grad()
+    def _begin(self, z: Tensor, measurement: Tensor, seen: Tensor) -> None:
+        """Let the last layer make the best of the features as they are, where it can be told at once."""
+        self.begun, body, head = True, *_last(self.network)
+        if head is not None and isinstance(self.problem.operator, Identity):
+            with repeatable():
+                with autocast(self.device, self.settings.precision):
+                    features = body(z)
+                head.fit(features[self.crop], measurement, seen)
 
     @property
     def _lets_go(self) -> bool:
@@ -313,16 +329,25 @@ class Fit:
 
     def settled(self, warm: bool) -> Tensor:
         """Return the estimate that the run would end with if it ended here."""
+        if self._settles and self.recorruption is not None:  # its own says more than the second opinion
+            return by_patches(self.view, self.problem.weights, self._explained)
         estimate = self.completion(self.problem.filled, self.problem.weights, self.estimate)
         if not self._settles:
             return estimate
-        if self.recorruption is not None:  # the second opinion is less of one than the generator's own
-            return by_patches(self.view, self.problem.weights, self.average)
         if warm and self._corrections:  # after a warm start it is hardly better, and takes as long
             return estimate
         # Which patches are similar is seen best in the best estimate.
         looks = PARTS if self.problem.guide is None else GUIDED
         return by_patches(self.view, self.problem.weights, estimate, looks)
+
+    @property
+    def _explained(self) -> Tensor:
+        """The average, but the measurement where far more is left of that than could be noise."""
+        noise, measured, average = self.problem.noise, self.problem.filled, self.average
+        assert noise is not None
+        spreads = [deviation(one, average[:, some]) for some, one in noise.by_channel()]
+        far = (measured - average).abs() > FAR * torch.cat(spreads, 1)
+        return torch.where(far & (self.problem.weights > 0), measured, average)
 
     @property
     def _freed(self) -> bool:
@@ -400,11 +425,19 @@ class Fit:
         sums, pixels = (one.reshape(len(known), -1).sum(1) for one in (errors, known))
         return sums / pixels.clamp_min(1)
 
+    def suits(self, neighbour: Neighbour) -> bool:
+        """Whether a neighbour's weights are of a generator with the same layers.
+
+        Where the noise is of another kind it was given another kind of input.
+        """
+        own, given = self.network.state_dict(), neighbour.weights
+        return own.keys() == given.keys() and all(own[key].shape == given[key].shape for key in own)
+
     def start_from(self, neighbour: Neighbour) -> None:
         """Go on from the weights of another run."""
         self.network.load_state_dict(neighbour.weights)
         self.fallen, self.falling = neighbour.fallen, False
-        self._copied = None
+        self.begun, self._copied = True, None
 
     def trust(self, neighbour: Neighbour) -> bool:
         """Make each correction as a neighbour did, and see all pixels, if it is known well enough how."""
@@ -457,6 +490,13 @@ class Fit:
         self.optimiser.load_state_dict(optimiser)
         self.average, self.parts, self.fallen = state["average"], state["parts"], state["fallen"]
         self._copied = state["weights"]
+
+
+def _last(network: nn.Module) -> tuple[nn.Module, Head | None]:
+    """Return a generator without its last layer, and that layer if it can be fitted by itself."""
+    if isinstance(network, nn.Sequential) and isinstance(network[-1], Head) and network[-1].fits:
+        return network[:-1], network[-1]
+    return network, None
 
 
 def _copy(tree: Any) -> Any:

@@ -127,9 +127,10 @@ class ImageInput(Input):
         Standard deviation in pixels of the Gaussian blur that the image is given before.
     recorruption
         How much noise is added to the measurement in each iteration, in deviations of its own; what the
-        generator is fitted to is freed of as much (`napari_dip.engine.recorruption`), and total variation is
-        not needed. 0 for none. There is none without similar patches as the correction, or where the noise is
-        shared by neighbours, or beside a guide.
+        generator is fitted to is freed of as much (`napari_dip.engine.recorruption`), and total variation,
+        noise channels and their perturbation are not needed. 0 for none. There is none without similar
+        patches as the correction, or where the noise is shared by neighbours or is that of single photons, or
+        beside a guide.
     """
 
     channels: Annotated[int, Range(0, 4096)] = 0

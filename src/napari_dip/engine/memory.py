@@ -9,6 +9,7 @@ import torch
 from napari_dip.engine.devices import available_memory
 from napari_dip.engine.penalties import NoPenalty
 from napari_dip.engine.problem import Problem
+from napari_dip.engine.recorruption import input_of
 from napari_dip.engine.settings import Settings
 
 __all__ = ["memory_of", "refuse_too_large"]
@@ -22,7 +23,7 @@ def memory_of(problem: Problem, settings: Settings) -> int:
     """Return about how many bytes a run takes at its peak; the problem's numbers are not looked at."""
     canvas = settings.network.canvas(problem.image_shape)
     factors = settings.network.factors(canvas)
-    width = settings.input.width(problem, factors)
+    width = input_of(problem, settings).width(problem, factors)
     coarse = tuple(c // f for c, f in zip(canvas, factors, strict=True))
     kept = list(settings.network.kept(width, problem.channels, canvas))
     # Beside what is kept: z and its perturbation, and the gradients of the largest layer on the way back.

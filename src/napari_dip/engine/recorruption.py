@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from napari_dip.engine.inputs import Draws
+from napari_dip.engine.inputs import Draws, ImageInput, Input
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.noises import Noises
+from napari_dip.engine.operators import Identity
+from napari_dip.engine.problem import Problem
+from napari_dip.engine.settings import Settings
 
-__all__ = ["Recorruption"]
+__all__ = ["Recorruption", "input_of"]
+
+# Photons of a pixel.
+FEW = 0.25
+
+
+def input_of(problem: Problem, settings: Settings) -> Input:
+    """Return a run's input: the one that was chosen, recorrupted where that can be."""
+    chosen, noise = settings.input, problem.noise
+    if not isinstance(chosen, ImageInput) or not chosen.recorruption:
+        return chosen
+    denoises = isinstance(problem.operator, Identity) and problem.guide is None
+    # Outliers are no noise that could be drawn.
+    told = settings.correction == "patches" and not settings.likelihood.robust
+    if denoises and told and noise is not None and not noise.correlated and _lit(problem.filled, noise):
+        # What says where a pixel lies would let the noise there be learned by heart.
+        return replace(chosen, channels=0, perturbation=0.0)
+    return replace(chosen, recorruption=0.0)
+
+
+def _lit(image: Tensor, noise: Noise | Noises) -> bool:
+    """Whether there are enough photons on average: single ones stand out of any normal noise as strong."""
+    return all(
+        not one.gain or one.variance(image[:, some].mean()) - one.read_noise**2 >= FEW * one.gain**2
+        for some, one in noise.by_channel()
+    )
 
 
 class Recorruption:

@@ -141,7 +141,8 @@ def iterate(
     settings = resolve(settings)
     fit = Fit(problem, settings)
     warm = False
-    if neighbour is not None and not settings.penalty.sought and neighbour.resembles(fit.problem):
+    usable = neighbour is not None and not settings.penalty.sought and fit.suits(neighbour)
+    if neighbour is not None and usable and neighbour.resembles(fit.problem):
         fit.start_from(neighbour)
         warm = True
     finish = settings.finish // 2 if warm else settings.finish

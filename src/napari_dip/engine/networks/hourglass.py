@@ -37,6 +37,7 @@ class Hourglass(Network):
         original has it.
     output
         How the last convolution's numbers become intensities: ``"semilinear"``, ``"sigmoid"``, ``"linear"``.
+        If it is linear, that convolution begins as what comes closest to the image (`Head.fit`).
     """
 
     channels: Channels = (128, 128, 128, 128, 128)
@@ -53,7 +54,8 @@ class Hourglass(Network):
 
     def kept(self, inputs: int, outputs: int, shape: tuple[int, ...]) -> Iterator[int]:
         yield from kept_by_body(self, inputs, shape)
-        yield 2 * outputs * math.prod(shape)
+        if self.output != "linear":
+            yield 2 * outputs * math.prod(shape)
 
 
 def kept_by_body(setting: Hourglass, inputs: int, shape: tuple[int, ...]) -> Iterator[int]:

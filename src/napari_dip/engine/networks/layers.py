@@ -149,19 +149,30 @@ class Enlarge(torch.autograd.Function):
         return mean(gradient, factors, factors, divisor_override=1), None
 
 
+MIDDLE, SLOPE = 0.5, 0.25
+# A part of each feature's power that is added to it, or features that are alike would be played off against
+# one another.
+RIDGE = 1e-3
+
+
 def semilinear(x: Tensor) -> Tensor:
     """Return the sigmoid below 0 and its tangent above: bounded towards darkness, open towards light.
 
     A sigmoid starts a run inside the image's range, which saves iterations, but a bright speck far above the
     rest of the image could not come back through it.
     """
-    return torch.where(x < 0, x.sigmoid(), 0.5 + 0.25 * x)
+    return torch.where(x < 0, x.sigmoid(), linear(x))
+
+
+def linear(x: Tensor) -> Tensor:
+    """Return the tangent of the sigmoid at 0."""
+    return MIDDLE + SLOPE * x
 
 
 OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "semilinear": semilinear,
     "sigmoid": torch.sigmoid,
-    "linear": lambda x: x,
+    "linear": linear,
 }
 
 
@@ -183,11 +194,42 @@ class Head(nn.Module):
         if output not in OUTPUTS:
             raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, but is {output!r}.")
         self.last, self.to_intensity = last, OUTPUTS[output]
+        pointwise = isinstance(last, nn.Conv2d | nn.Conv3d) and set(last.kernel_size) == {1}
+        self.fits = output == "linear" and pointwise
 
     def forward(self, x: Tensor) -> Tensor:
         device = "cpu" if x.is_meta else x.device.type  # autocast knows no meta device
         with torch.autocast(device, enabled=False):
             return self.to_intensity(self.last(x.float()))
+
+    @torch.no_grad()
+    def fit(self, features: Tensor, image: Tensor, weights: Tensor) -> None:
+        """Come as close to an image as this layer by itself can: by linear regression on what it is given.
+
+        Only where `fits`, that is, for a linear convolution of single pixels.
+
+        Parameters
+        ----------
+        features
+            What it is given, shape (1, features, [Z,] Y, X).
+        image, weights
+            The image and how much each of its pixels counts, shape (1, channels, [Z,] Y, X).
+        """
+        last, features = self.last, features[0].flatten(1).float()
+        assert isinstance(last, nn.Conv2d | nn.Conv3d) and last.bias is not None
+        for channel, (wanted, weight) in enumerate(zip(image[0], weights[0], strict=True)):
+            weight = weight.flatten() / weight.sum().clamp_min(1e-12)
+            wanted = (wanted.flatten() - MIDDLE) / SLOPE
+            weighed = features * weight
+            means, mean = weighed.sum(1), (wanted * weight).sum()
+            squares = weighed @ features.T - means[:, None] * means
+            # What does not vary has no power.
+            squares += (RIDGE * (weighed * features).sum(1) + 1e-12).diag()
+            products = weighed @ wanted - means * mean
+            # Not every device has numbers of double precision.
+            kernel = torch.linalg.solve(squares.cpu().double(), products.cpu().double()).to(means)
+            last.weight[channel] = kernel.view_as(last.weight[channel])
+            last.bias[channel] = mean - (kernel * means).sum()
 
 
 def unshuffle(x: Tensor, factors: tuple[int, ...]) -> Tensor:

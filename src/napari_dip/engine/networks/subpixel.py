@@ -47,7 +47,9 @@ class SubPixel(Network):
         coarse = tuple(size // f for size, f in zip(shape, self.factors(shape), strict=True))
         yield from kept_by_body(self._hourglass, inputs, coarse)
         features, pixels = self.head * outputs, math.prod(shape)
-        yield from (features * pixels, features * pixels, 2 * outputs * pixels)
+        yield from (features * pixels, features * pixels)
+        if self.output != "linear":
+            yield 2 * outputs * pixels
         if self.padding != "zeros":
             yield features * math.prod(size + 2 for size in shape)
 
