@@ -60,6 +60,8 @@ WIDTH, HEIGHT, GAP = 280, 900, 8
 # A run is looked at in this iteration, and ends at that one.
 LOOKED_AT, LAST = 11, 16
 STATES = ("empty", "idle", "running", "paused", "finished", "failed")
+# So often in a row a widget must look the same to be at rest: on a busy machine rows move late.
+STILL = 3
 SECONDS = re.compile(r"\d+(\.\d+)?\N{NO-BREAK SPACE}s\b")
 
 
@@ -263,6 +265,7 @@ def hold_still(widget: TaskWidget) -> None:
     if focused is not None:
         focused.clearFocus()
     widget.controls._show_curves()
+    same = 0
     for _ in range(100):
         still = SECONDS.sub("12\N{NO-BREAK SPACE}s", status.text())
         status.setText(still)
@@ -271,7 +274,8 @@ def hold_still(widget: TaskWidget) -> None:
         before = picture(widget)
         QTest.qWait(20)  # rows move a moment later where what is said takes another number of lines
         # The run may have had a last word meanwhile.
-        if status.text() == still and np.array_equal(picture(widget), before):
+        same = same + 1 if status.text() == still and np.array_equal(picture(widget), before) else 0
+        if same == STILL:
             return
     raise TimeoutError(f"the widget does not come to rest: {status.text()}")
 
