@@ -25,9 +25,9 @@ from napari_dip.engine.networks.layers import Head
 from napari_dip.engine.operators import Blur, Identity, Linear
 from napari_dip.engine.penalties import FALLEN, firmness, total_variation
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.recorruption import Recorruption, input_of
+from napari_dip.engine.recorruption import Recorruption, input_of, white
 from napari_dip.engine.settings import Settings
-from napari_dip.engine.shrinkage import deviation
+from napari_dip.engine.shrinkage import deviations
 
 __all__ = ["STEPS", "TRUSTED", "WATCHED", "Fit", "stream"]
 
@@ -345,8 +345,7 @@ class Fit:
         """The average, but the measurement where far more is left of that than could be noise."""
         noise, measured, average = self.problem.noise, self.problem.filled, self.average
         assert noise is not None
-        spreads = [deviation(one, average[:, some]) for some, one in noise.by_channel()]
-        far = (measured - average).abs() > FAR * torch.cat(spreads, 1)
+        far = (measured - average).abs() > FAR * deviations(noise, average)
         return torch.where(far & (self.problem.weights > 0), measured, average)
 
     @property
@@ -366,13 +365,8 @@ class Fit:
         match self.settings.correction:
             case "interpolation":
                 return [self._unexplained, self._otherwise]
-            case "patches" if not (
-                self._freed
-                or self.problem.noise is None
-                # Correlated noise would pass for structure, and so would outliers.
-                or self.problem.noise.correlated
-                or self.settings.likelihood.robust
-            ):
+            # Correlated noise would pass for structure, and so would outliers.
+            case "patches" if white(self.problem, self.settings) and not self._freed:
                 return [self._otherwise]
         return []
 
@@ -425,13 +419,14 @@ class Fit:
         sums, pixels = (one.reshape(len(known), -1).sum(1) for one in (errors, known))
         return sums / pixels.clamp_min(1)
 
-    def suits(self, neighbour: Neighbour) -> bool:
-        """Whether a neighbour's weights are of a generator with the same layers.
+    def resembles(self, neighbour: Neighbour) -> bool:
+        """Whether a neighbour's weights are of such a generator, and its image is much the same.
 
         Where the noise is of another kind it was given another kind of input.
         """
         own, given = self.network.state_dict(), neighbour.weights
-        return own.keys() == given.keys() and all(own[key].shape == given[key].shape for key in own)
+        alike = own.keys() == given.keys() and all(own[key].shape == given[key].shape for key in own)
+        return alike and neighbour.resembles(self.problem)
 
     def start_from(self, neighbour: Neighbour) -> None:
         """Go on from the weights of another run."""

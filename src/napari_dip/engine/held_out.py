@@ -14,7 +14,7 @@ from napari_dip.engine.components import Range
 from napari_dip.engine.filters import gaussian_blur, smooth_fill
 from napari_dip.engine.judging import Judge, Part, StoppingRule, Unseen, WholeNumber
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.shrinkage import deviation
+from napari_dip.engine.shrinkage import deviations
 
 __all__ = ["HeldOut"]
 
@@ -244,7 +244,7 @@ def _without_specks(problem: Problem) -> Problem:
     highest, pad = F.max_pool2d if image.ndim == 4 else F.max_pool3d, AROUND // 2
     spread = highest(image, AROUND, 1, pad) + highest(-image, AROUND, 1, pad)
     level = gaussian_blur(image, LEVEL)
-    spread /= torch.cat([deviation(one, level[:, some]) for some, one in problem.noise.by_channel()], 1)
+    spread /= deviations(problem.noise, level)
     spread = spread.amax(1, keepdim=True)
     # However much the noise is underrated, there is none in half of the fields; where next to nothing is lit,
     # the median field shows not even noise.

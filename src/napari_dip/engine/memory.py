@@ -20,7 +20,7 @@ PENALISED = 60
 
 
 def memory_of(problem: Problem, settings: Settings) -> int:
-    """Return about how many bytes a run takes at its peak; the problem's numbers are not looked at."""
+    """Return about how many bytes a run takes at its peak; without known noise no numbers are looked at."""
     canvas = settings.network.canvas(problem.image_shape)
     factors = settings.network.factors(canvas)
     width = input_of(problem, settings).width(problem, factors)

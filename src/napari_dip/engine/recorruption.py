@@ -14,7 +14,7 @@ from napari_dip.engine.operators import Identity
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 
-__all__ = ["Recorruption", "input_of"]
+__all__ = ["Recorruption", "input_of", "white"]
 
 # Photons of a pixel.
 FEW = 0.25
@@ -26,12 +26,17 @@ def input_of(problem: Problem, settings: Settings) -> Input:
     if not isinstance(chosen, ImageInput) or not chosen.recorruption:
         return chosen
     denoises = isinstance(problem.operator, Identity) and problem.guide is None
-    # Outliers are no noise that could be drawn.
-    told = settings.correction == "patches" and not settings.likelihood.robust
-    if denoises and told and noise is not None and not noise.correlated and _lit(problem.filled, noise):
+    asked = denoises and settings.correction == "patches" and white(problem, settings)
+    if asked and noise is not None and _lit(problem.filled, noise):
         # What says where a pixel lies would let the noise there be learned by heart.
         return replace(chosen, channels=0, perturbation=0.0)
     return replace(chosen, recorruption=0.0)
+
+
+def white(problem: Problem, settings: Settings) -> bool:
+    """Whether the noise is known to be each pixel's own, and without outliers."""
+    noise = problem.noise
+    return noise is not None and not noise.correlated and not settings.likelihood.robust
 
 
 def _lit(image: Tensor, noise: Noise | Noises) -> bool:
@@ -69,8 +74,7 @@ class Recorruption:
     def __init__(
         self, noise: Noise | Noises, level: Tensor, strength: float, generator: torch.Generator
     ) -> None:
-        variances = [one.variance(level[:, some]) for some, one in noise.by_channel()]
-        self.deviation = torch.cat(variances, 1).clamp_min(0).sqrt()
+        self.deviation = noise.variance(level).clamp_min(0).sqrt()
         self.strength = strength
         self.draws = Draws(level.numel(), generator, level.device)
 

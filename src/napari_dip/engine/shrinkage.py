@@ -15,7 +15,7 @@ from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.noises import Noises
 
-__all__ = ["SIDE", "correlations", "deviation", "shrink"]
+__all__ = ["SIDE", "correlations", "deviation", "deviations", "shrink"]
 
 SIDE = 8  # of a block, in pixels
 STEP = 2  # from one block to the next
@@ -77,6 +77,11 @@ def deviation(noise: Noise, level: Tensor) -> Tensor:
     """
     variance: Tensor = noise.variance(level) + 0.375 * noise.gain**2
     return variance.clamp_min(1e-12).sqrt()
+
+
+def deviations(noise: Noise | Noises, level: Tensor) -> Tensor:
+    """Return `deviation` of channels with a noise each, of the level's shape, (1, channels, ...)."""
+    return torch.cat([deviation(one, level[:, some]) for some, one in noise.by_channel()], 1)
 
 
 def _filtered(image: Tensor, pilot: Tensor | None, variances: Tensor) -> Tensor:

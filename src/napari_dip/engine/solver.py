@@ -141,8 +141,7 @@ def iterate(
     settings = resolve(settings)
     fit = Fit(problem, settings)
     warm = False
-    usable = neighbour is not None and not settings.penalty.sought and fit.suits(neighbour)
-    if neighbour is not None and usable and neighbour.resembles(fit.problem):
+    if neighbour is not None and not settings.penalty.sought and fit.resembles(neighbour):
         fit.start_from(neighbour)
         warm = True
     finish = settings.finish // 2 if warm else settings.finish
