@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dip.engine.components import Component, Range
+from napari_dip.engine.fourier import from_waves, waves_of
 
 __all__ = [
     "KERNELS",
@@ -252,14 +253,13 @@ class Blur(Linear):
 
     def _filtered(self, image: Tensor, whole: tuple[int, ...], *, conjugate: bool) -> Tensor:
         """Return the circular convolution (or correlation) of an image, with zeros after it up to a size."""
-        sizes, axes = [_quick(size) for size in whole], tuple(range(2, image.ndim))
+        sizes = [_quick(size) for size in whole]
         key = (tuple(sizes), image.device)
         if key not in self._spectra:
             psf = (self.psf.double() / self.psf.sum(dtype=torch.float64)).float()
-            self._spectra[key] = torch.fft.rfftn(psf.to(image.device), s=sizes)
+            self._spectra[key] = waves_of(psf.to(image.device), sizes)
         spectrum = self._spectra[key].conj() if conjugate else self._spectra[key]
-        product = torch.fft.rfftn(image, s=sizes, dim=axes) * spectrum
-        filtered: Tensor = torch.fft.irfftn(product, s=sizes, dim=axes)
+        filtered = from_waves(waves_of(image, sizes) * spectrum, sizes)
         here: Index = (..., *(slice(size) for size in whole))
         return filtered[here]
 
