@@ -280,8 +280,7 @@ def _save(path: Path, neighbour: Neighbour) -> None:
     arrays = {f"weights/{name}": weight.cpu().numpy() for name, weight in neighbour.weights.items()}
     with open(path, "wb") as file:
         arrays |= {"prediction": neighbour.prediction.cpu().numpy(), "parts": np.array(neighbour.parts)}
-        counts = {name: np.array(getattr(neighbour, name)) for name in ("age", "fallen")}
-        np.savez(file, allow_pickle=False, **counts, **arrays)
+        np.savez(file, allow_pickle=False, age=np.array(neighbour.age), **arrays)
         file.flush()
         os.fsync(file.fileno())
 
@@ -294,7 +293,7 @@ def _load(path: Path) -> Neighbour:
                 raise ValueError("packed")  # into less than it is, by nobody of ours
             tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
         prediction, parts = tensors.pop("prediction"), tensors.pop("parts")
-        counts = {name: int(tensors.pop(name)) for name in ("age", "fallen")}
+        age = int(tensors.pop("age"))
         found_out = tuple(tuple(np.ravel(part).tolist()) for part in parts.tolist())
     except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
@@ -302,7 +301,7 @@ def _load(path: Path) -> Neighbour:
             "nothing, and takes longer."
         ) from error
     weights = {name.removeprefix("weights/"): one for name, one in tensors.items()}
-    return Neighbour(weights, prediction, found_out, **counts)
+    return Neighbour(weights, prediction, found_out, age)
 
 
 def _finer(description: Description, factors: tuple[int, ...]) -> Description:

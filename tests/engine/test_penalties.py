@@ -1,26 +1,19 @@
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from scipy.fft import dctn, idctn
-from scipy.ndimage import gaussian_filter
 from skimage.restoration import denoise_tv_chambolle
 
 from napari_dip.engine.fit import Fit
-from napari_dip.engine.held_out import HeldOut
-from napari_dip.engine.networks import Hourglass, SubPixel
+from napari_dip.engine.networks import Hourglass
 from napari_dip.engine.noise import Noise
 from napari_dip.engine.operators import Blur, Downsample, Identity
 from napari_dip.engine.penalties import (
-    FALLEN,
-    FIRM,
-    STAYS,
     NoPenalty,
     Tikhonov,
     TotalVariation,
-    firmness,
     total_variation,
 )
 from napari_dip.engine.presets import PRESETS
@@ -209,68 +202,10 @@ def test_another_problem_is_begun_with_a_strong_weight():
     assert fit.fallen == 0
 
 
-def shared_noise(size=96, deviation=0.1):
-    """Two blurred discs with noise that neighbours share, and the truth."""
-    y, x = np.mgrid[:size, :size] / size
-    discs = (np.hypot(x - 0.4, y - 0.45) < 0.25) | (np.hypot(x - 0.75, y - 0.7) < 0.18)
-    truth = 0.2 + 0.5 * gaussian_filter(discs.astype(float), 2)
-    noise = gaussian_filter(np.random.default_rng(0).normal(size=truth.shape), 0.8, mode="wrap")
-    noisy = truth + deviation * noise / noise.std()
-    known = Noise(0.0, 0.0, deviation, ((0.65, 0.18, 0.02, 0.0),) * 2)
-    noisy, truth = (torch.tensor(one, dtype=torch.float32)[None] for one in (noisy, truth))
-    return Problem(noisy, noise=known), truth
-
-
-def in_white_noise(problem):
-    return replace(problem, noise=replace(problem.noise, correlation=()))
-
-
-# A generator that takes up such noise soon.
-LETTING_GO = replace(
-    PRESETS["denoise"]["fast"],
-    network=SubPixel(),
-    stopping=HeldOut(guard=None),
-    finish=40,
-    device="cpu",
-    precision="float32",
-)
-
-
 @pytest.mark.parametrize("shape", [(1, 2, 5, 6), (1, 1, 3, 4, 5), (1, 1, 1, 4, 5), (1, 1, 1, 1)])
 def test_total_variation_has_the_gradient_that_it_says(shape):
     x = torch.rand(shape, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: 3 * total_variation(x), x)
-
-
-def test_total_variation_begins_strong_and_is_let_go():
-    weights = [firmness(n) for n in range(FALLEN + 20)]
-    assert weights[: STAYS + 1] == [FIRM] * (STAYS + 1)
-    assert all(after < before for before, after in pairwise(weights[STAYS : FALLEN + 1]))
-    assert weights[FALLEN:] == [1.0] * 20
-
-
-def test_beside_noise_that_neighbours_share_total_variation_is_let_go_until_the_best_is_found(monkeypatch):
-    problem, truth = shared_noise()
-    run = list(iterate(problem, LETTING_GO))
-    firm = (run[-1].best() - truth).square().mean()
-    assert run[-1].stopped_by == "stopping rule" and run[0].last_iteration == FALLEN + LETTING_GO.finish
-    neighbour = run[-1].neighbour()
-    assert 0 < neighbour.fallen == run[-1].best_iteration < FALLEN + 100
-    # The next frame keeps what was found out.
-    following = next(iterate(problem, LETTING_GO, neighbour))
-    assert following.warm and following.neighbour().fallen == neighbour.fallen
-    assert next(iterate(in_white_noise(problem), LETTING_GO)).neighbour().fallen == FALLEN
-    monkeypatch.setattr("napari_dip.engine.penalties.FIRM", 1.0)
-    usual = (list(iterate(problem, LETTING_GO))[-1].best() - truth).square().mean()
-    assert firm < 0.75 * usual
-
-
-@pytest.mark.parametrize("change", [{"stopping": Fixed(at=20)}, {"tv": 0.0}, {"correction": "none"}])
-def test_where_nobody_tells_when_it_was_best_total_variation_is_what_was_asked_for(change):
-    problem, _ = shared_noise()
-    assert Fit(problem, resolve(LETTING_GO)).holding == FALLEN
-    assert Fit(problem, resolve(replace(LETTING_GO, **change))).holding == 0
-    assert Fit(in_white_noise(problem), resolve(LETTING_GO)).holding == 0
 
 
 def test_a_weight_is_found_anew_for_each_plane_of_a_stack():

@@ -7,14 +7,14 @@ from napari_dip.engine.fit import Fit
 from napari_dip.engine.likelihoods import Huber
 from napari_dip.engine.networks import Hourglass
 from napari_dip.engine.noise import Noise
-from napari_dip.engine.noises import Noises
+from napari_dip.engine.noises import Noises, shared
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.recorruption import Recorruption
 from napari_dip.engine.solver import resolve
 
 WHITE = Noise(0.02, 0.1, 0.05)
-SHARED = replace(WHITE, correlation=((0.6, 0.2), (0.6, 0.2)))
+SHARED = replace(WHITE, correlation=((0.6, 0.2), (0.5, 0.1)))
 SETTINGS = resolve(
     replace(PRESETS["denoise"]["best"], network=Hourglass((8, 16), padding="zeros"), device="cpu")
 )
@@ -25,14 +25,14 @@ def seeded(seed=0):
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
-@pytest.mark.parametrize("noise", [WHITE, Noises((WHITE, WHITE.times(2.0)))])
+@pytest.mark.parametrize("noise", [WHITE, Noises((WHITE, WHITE.times(2.0))), SHARED])
 def test_neither_of_a_pair_knows_the_noise_of_the_other(noise, strength):
     truth = torch.linspace(0, 1, 256).expand(1, 2, 256, 256)
     variance = torch.cat([one.variance(truth[:, some]) for some, one in noise.by_channel()], 1)
     recorrupt = Recorruption(noise, truth, strength, seeded(1))
     pairs = torch.zeros(3, 2, 256)
     for seed in range(20):
-        noisy = torch.randn(truth.shape, generator=seeded(100 + seed)) * variance.sqrt()
+        noisy = shared(torch.randn(truth.shape, generator=seeded(100 + seed)), noise) * variance.sqrt()
         more, less = recorrupt()
         first, second = noisy + more, noisy - less
         terms = (first.square(), second.square(), first * second)
@@ -42,6 +42,27 @@ def test_neither_of_a_pair_knows_the_noise_of_the_other(noise, strength):
     deviations = (pairs.view(3, 2, 32, 8).mean(3) - expected.unsqueeze(-1)).abs()
     assert (deviations.amax((1, 2)) < 0.12 * expected.sum() / 2).all()
     assert (deviations.mean((1, 2)) < 0.02 * expected.sum() / 2).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 301, 200), (1, 1, 40, 101, 60), (1, 1, 4, 900, 900)])
+def test_neighbours_share_numbers_as_they_share_a_noise(shape):
+    along = ((0.3, 0.0), (0.6, 0.2), (0.5, 0.1))[5 - len(shape) :]
+    numbers = shared(torch.randn(shape, generator=seeded()), replace(WHITE, correlation=along))
+    assert float(numbers.square().mean()) == pytest.approx(1, abs=0.03)
+    for axis, correlation in enumerate(along, 2):
+        for lag, rho in enumerate((*correlation, 0.0), 1):
+            size = shape[axis] - lag
+            if size > 20:
+                near, far = numbers.narrow(axis, 0, size), numbers.narrow(axis, lag, size)
+                assert float((near * far).mean()) == pytest.approx(rho, abs=0.03)
+
+
+def test_numbers_like_white_noise_are_as_they_were_and_each_channel_is_like_its_noise():
+    numbers = torch.randn(1, 2, 200, 200, generator=seeded())
+    assert torch.equal(shared(numbers, WHITE), numbers)
+    mixed = shared(numbers, Noises((WHITE, SHARED)))
+    assert torch.equal(mixed[:, 0], numbers[:, 0])
+    assert float((mixed[0, 1, 1:] * mixed[0, 1, :-1]).mean()) == pytest.approx(0.6, abs=0.03)
 
 
 def test_each_step_has_another_pair_and_each_run_the_same():
@@ -61,11 +82,12 @@ def fit(problem, settings=SETTINGS):
     return fit
 
 
-def test_only_independent_noise_that_is_known_is_recorrupted():
+def test_only_noise_that_is_known_is_recorrupted_and_what_neighbours_share_with_more():
     image = torch.rand(1, 32, 32, generator=seeded())
-    assert fit(Problem(image, noise=WHITE)).recorruption is not None
+    for noise, strength in ((WHITE, 1.0), (SHARED, 2.0)):
+        recorruption = fit(Problem(image, noise=noise)).recorruption
+        assert recorruption is not None and recorruption.strength == strength
     for problem, settings in (
-        (Problem(image, noise=SHARED), SETTINGS),
         (Problem(image, noise=WHITE, guide=image), SETTINGS),
         (Problem(image), replace(SETTINGS, stopping=PRESETS["denoise"]["ulyanov2018"].stopping)),
         (Problem(image, noise=WHITE), replace(SETTINGS, correction="none")),
@@ -87,7 +109,8 @@ def test_single_photons_are_not_recorrupted():
 def test_the_input_is_the_image_and_nothing_else():
     image = torch.rand(2, 32, 32, generator=seeded())
     assert fit(Problem(image, noise=WHITE)).input().shape == (1, 2, 32, 32)
-    assert fit(Problem(image, noise=SHARED)).input().shape == (1, 18, 32, 32)
+    assert fit(Problem(image, noise=SHARED)).input().shape == (1, 2, 32, 32)
+    assert fit(Problem(image, noise=WHITE, guide=image)).input().shape == (1, 18, 32, 32)
 
 
 def test_pixels_that_are_held_out_are_not_in_the_input():
@@ -141,3 +164,19 @@ def test_a_generator_of_recorrupted_images_takes_up_noise_late():
             one.step(iteration)
         left[strength] = (one.average[0] - truth).square().mean().item() / noise.variance(0.5)
     assert left[1.0] < 0.1 and left[0.0] > 0.2
+
+
+def test_noise_that_neighbours_share_is_recorrupted_with_such_noise():
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    truth = (0.5 + 0.3 * torch.sin(rows / 4) * torch.cos(columns / 5))[None]
+    noise = Noise(0.0, 0.0, 0.2, ((0.6, 0.15), (0.6, 0.15)))
+    noisy = truth + 0.2 * shared(torch.randn(1, *truth.shape, generator=seeded()), noise)[0]
+    left = {}
+    for told in (noise, replace(noise, correlation=())):
+        one = Fit(Problem(noisy, noise=told), replace(SETTINGS, tv=0.0))
+        one.show(one.problem.weights)
+        for iteration in range(1, 101):
+            one.step(iteration)
+        left[told.correlated] = (one.average[0] - truth).square().mean().item() / noise.variance(0.5)
+    print(left)
+    assert left[True] < 0.2 and left[False] > 2 * left[True]

@@ -45,14 +45,6 @@ def test_a_rule_waits_for_longer_where_much_of_the_image_is_noise():
     assert HeldOut(wait=70).begin(Problem(y, noise=Noise(0.0, 0.0, 0.18)), seeded()).wait == 70
 
 
-def test_patience_lasts_at_least_for_some_iterations():
-    patience = Patience(0.2, wait=40, least=200)
-    assert patience.better(10, 1.0) and patience.end == 200
-    patience.better(199, 2.0)
-    assert not patience.exhausted
-    assert patience.better(190, 0.5) and patience.end == 230
-
-
 def test_held_out_figure_is_the_error_on_watched_pixels():
     y = torch.rand(1, 50, 50)
     judge = HeldOut(fraction=0.1, every=10).begin(Problem(y), seeded())

@@ -23,7 +23,7 @@ from napari_dip.engine.memory import refuse_too_large
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.networks.layers import Head
 from napari_dip.engine.operators import Blur, Identity, Linear
-from napari_dip.engine.penalties import FALLEN, firmness, total_variation
+from napari_dip.engine.penalties import total_variation
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.recorruption import Recorruption, input_of, white
 from napari_dip.engine.settings import Settings
@@ -136,7 +136,7 @@ class Fit:
         problem, chosen, self.recorruption = self.view, self.chosen, None
         hinted = self.settings.correction not in (None, "none")
         if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
-            clear = self._corrections or self._freed
+            clear = self._corrections or self._freed or chosen.recorruption
             shown = self._hint(seen) if clear else torch.zeros_like(self.average)
             if chosen.recorruption:
                 assert problem.noise is not None
@@ -189,7 +189,7 @@ class Fit:
         seen = self.seen + self.guessed if self.guessing else self.seen
         if not self.begun:
             self._begin(z, measurement, seen)
-        given = (measurement, seen, fresh, self._tv)
+        given = (measurement, seen, fresh)
         with repeatable():
             if average is not None and self._alike:
                 results = self.recording(self.descend, z, average, *given)
@@ -211,27 +211,6 @@ class Fit:
                 head.fit(features[self.crop], measurement, seen)
 
     @property
-    def _lets_go(self) -> bool:
-        """Whether total variation begins strong."""
-        settings, noise = self.settings, self.problem.noise
-        asked = settings.correction == "patches" and settings.tv > 0 and not self._freed
-        # Somebody must tell when the estimate was best.
-        watched = isinstance(settings.stopping, HeldOut)
-        return asked and watched and noise is not None and noise.correlated
-
-    @property
-    def _tv(self) -> float:
-        """The weight of total variation."""
-        if self.recorruption is not None:  # noise is never the same twice, and can't be fitted
-            return 0.0
-        return self.settings.tv * (firmness(self.fallen) if self._lets_go else 1.0)
-
-    @property
-    def holding(self) -> int:
-        """Iterations until total variation has been let go."""
-        return max(0, FALLEN - self.fallen) if self._lets_go and self.falling else 0
-
-    @property
     def _alike(self) -> bool:
         """Whether the steps that follow are like the next, but for what they are given."""
         changing = self.falling and self.settings.penalty.sought
@@ -244,9 +223,8 @@ class Fit:
         measurement: Tensor,
         seen: Tensor,
         fresh: Tensor | float,
-        tv: Tensor | float,
     ) -> tuple[Tensor, ...]:
-        """Take one step with the input `z` on the pixels `seen`, and this weight of total variation.
+        """Take one step with the input `z` on the pixels `seen`.
 
         Returns
         -------
@@ -267,10 +245,10 @@ class Fit:
         errors = settings.likelihood(predicted, measured, level, problem.noise)
         data_term = (errors * seen).sum() / seen.sum()
         loss = data_term
-        if settings.tv and self.recorruption is None:
+        if settings.tv and self.recorruption is None:  # noise that is never the same can't be fitted
             # The noise's variance is not known; the data term is its estimate. This is the gradient of the
             # profile likelihood, log(data term), beside the prior.
-            loss = data_term + tv * data_term.detach().abs() * total_variation(x)
+            loss = data_term + settings.tv * data_term.detach().abs() * total_variation(x)
         if weight := settings.penalty.weight_at(self.fallen):
             loss = loss + 2 * weight * settings.penalty(x)
         self.optimiser.zero_grad()  # before: a step that could not be recorded may have left gradients
@@ -431,7 +409,7 @@ class Fit:
     def start_from(self, neighbour: Neighbour) -> None:
         """Go on from the weights of another run."""
         self.network.load_state_dict(neighbour.weights)
-        self.fallen, self.falling = neighbour.fallen, False
+        self.falling = False
         self.begun, self._copied = True, None
 
     def trust(self, neighbour: Neighbour) -> bool:
@@ -450,9 +428,7 @@ class Fit:
     def neighbour(self) -> Neighbour:
         """Return what another run may start from: the weights as they are, and the best estimate."""
         weights, prediction = _copy(self.network.state_dict()), self.problem.operator(self.best)
-        # Where total variation was as usual, it is as usual.
-        fallen = self.fallen if self._lets_go else FALLEN
-        return Neighbour(weights, prediction, self.learned, self.age, fallen)
+        return Neighbour(weights, prediction, self.learned, self.age)
 
     def keep(self, unseen: Unseen | None) -> None:
         """Remember the state as the best so far, and by which pixels it is that."""

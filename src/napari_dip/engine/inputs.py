@@ -128,9 +128,9 @@ class ImageInput(Input):
     recorruption
         How much noise is added to the measurement in each iteration, in deviations of its own; what the
         generator is fitted to is freed of as much (`napari_dip.engine.recorruption`), and total variation,
-        noise channels and their perturbation are not needed. 0 for none. There is none without similar
-        patches as the correction, or where the noise is shared by neighbours or is that of single photons, or
-        beside a guide.
+        noise channels and their perturbation are not needed. 0 for none; noise that neighbours share is
+        added twice as strong. There is none without similar patches as the correction, or where the noise is
+        unknown or that of single photons, or beside a guide.
     """
 
     channels: Annotated[int, Range(0, 4096)] = 0

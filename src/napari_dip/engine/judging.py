@@ -114,10 +114,8 @@ class StoppingRule(Component, ABC):
 class Patience:
     """Follows the figures of a run: which is the best, and when to give up on a better one."""
 
-    def __init__(
-        self, patience: float, tolerance: float = 0.0, wait: int = 40, first: int = 0, least: int = 0
-    ) -> None:
-        self.patience, self.tolerance, self.wait, self.least = patience, tolerance, wait, least
+    def __init__(self, patience: float, tolerance: float = 0.0, wait: int = 40, first: int = 0) -> None:
+        self.patience, self.tolerance, self.wait = patience, tolerance, wait
         self.mark = float("inf")  # the figure at the last improvement that was worth waiting for
         self.mark_iteration = first
         self.best = float("inf")
@@ -149,4 +147,4 @@ class Patience:
     @property
     def end(self) -> float:
         """The iteration at which the run ends if nothing improves until then."""
-        return max(self.mark_iteration + self.allowed, self.least)
+        return self.mark_iteration + self.allowed

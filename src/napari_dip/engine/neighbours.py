@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from napari_dip.engine.filters import gaussian_blur
-from napari_dip.engine.penalties import FALLEN
 from napari_dip.engine.problem import Problem
 
 __all__ = ["Neighbour"]
@@ -34,15 +33,12 @@ class Neighbour:
         channels, or one for each.
     age
         Runs since that was found out.
-    fallen
-        Iterations for which total variation had been let go (`napari_dip.engine.penalties.firmness`).
     """
 
     weights: Mapping[str, Tensor]
     prediction: Tensor
     parts: tuple[tuple[float, ...], ...] = ()
     age: int = 0
-    fallen: int = FALLEN
 
     def resembles(self, problem: Problem) -> bool:
         """Whether a problem's measurement shows much the same.

@@ -1,4 +1,4 @@
-"""The noise of a measurement each of whose channels has its own."""
+"""The noise of a measurement each of whose channels has its own, and numbers like a noise."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_dip.engine.fourier import from_waves, waves_of
 from napari_dip.engine.noise import Noise
 
-__all__ = ["Noises"]
+__all__ = ["Noises", "shared"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,32 @@ class Noises:
     def times(self, factor: float) -> Noises:
         """Return noise that is so many times as strong."""
         return Noises(tuple(one.times(factor) for one in self.each))
+
+
+def shared(numbers: Tensor, noise: Noise | Noises) -> Tensor:
+    """Return normal numbers that neighbours share as far as a noise: of variance 1 as before.
+
+    Parameters
+    ----------
+    numbers
+        Independent ones, shape (1, channels, [Z,] Y, X).
+    noise
+        Whose correlation they are to have, along each axis.
+    """
+    return torch.cat([_filtered(numbers[:, some], one) for some, one in noise.by_channel()], 1)
+
+
+def _filtered(numbers: Tensor, noise: Noise) -> Tensor:
+    if not noise.correlated:
+        return numbers
+    sizes = numbers.shape[-len(noise.correlation) :]
+    waves = waves_of(numbers, sizes)
+    for axis, (size, correlation) in enumerate(zip(sizes, noise.correlation, strict=True), -len(sizes)):
+        lags = numbers.new_zeros(size)
+        lags[0] = 1
+        for lag, value in enumerate(correlation[: (size - 1) // 2], 1):
+            lags[lag] = lags[-lag] = value
+        power = torch.fft.fft(lags).real.clamp_min(0)
+        gains = (power / power.mean()).sqrt()[: waves.shape[axis]]
+        waves = waves * gains.view(-1, *(1,) * (-1 - axis))
+    return from_waves(waves, sizes)

@@ -18,23 +18,17 @@ from torch import Tensor
 from napari_dip.engine.components import Component, Range
 
 __all__ = [
-    "FALLEN",
     "PENALTIES",
     "NoPenalty",
     "Penalty",
     "Tikhonov",
     "TotalVariation",
-    "firmness",
     "total_variation",
 ]
 
 # Isotropic total variation has no gradient where an image is flat. Differences that are small beside this are
 # penalised by their square.
 FLAT = 1e-3
-
-# Beside correlated noise total variation begins so many times as strong, stays so for some iterations, until
-# the generator has come to what it allows, and then falls.
-FIRM, STAYS, FALLEN = 8.0, 60, 200
 
 
 class Penalty(Component, ABC):
@@ -159,23 +153,6 @@ class _MeanSteps(torch.autograd.Function):
     def backward(ctx: Any, outer: Tensor) -> Tensor:
         (gradient,) = ctx.saved_tensors
         return outer * gradient  # type: ignore[no-any-return]
-
-
-def firmness(fallen: int) -> float:
-    """Return how many times as strong total variation is beside correlated noise, after so many iterations.
-
-    Such noise is smooth, so that a generator takes it up as readily as the image, and it tells less: where
-    pixels share it, as if there were fewer of them. How much stronger a prior must be depends on the image.
-    So it begins strong and is let go, as in continuation methods [1]_, and held-out pixels tell when the
-    estimate was best.
-
-    References
-    ----------
-    .. [1] Hale, Yin, Zhang, "Fixed-point continuation for l1-minimization: methodology and convergence", SIAM
-       Journal on Optimization 19(3), 2008.
-    """
-    part = (fallen - STAYS) / (FALLEN - STAYS)
-    return float(FIRM ** (1 - min(1.0, max(0.0, part))))
 
 
 def _squared_gradient(x: Tensor) -> Tensor:

@@ -63,6 +63,7 @@ _RECORRUPTED = replace(
     network=_DENOISER,
     input=ImageInput(channels=16, perturbation=0.02, recorruption=1.0),
     stopping=HeldOut(guard=None, patience=0.4),
+    finish=20,
     expected=400,
 )
 # It learns that in no time, and half of the channels at the finest scale are enough for a while.
@@ -70,7 +71,6 @@ _QUICK = replace(
     _RECORRUPTED,
     network=replace(_DENOISER, channels=(8, 32, 64, 64, 64), skip=8),
     stopping=HeldOut(guard=None, wait=70),
-    finish=20,
     expected=100,
 )
 # The paper's denoising, to the letter: 1800 iterations, stopped by number.

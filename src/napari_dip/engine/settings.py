@@ -45,9 +45,7 @@ class Settings:
         Largest decay of the exponential average of the iterates, below 1; 0 for none. The decay in
         iteration n is ``min(averaging, n / (n + 9))``, so that the first, bad iterates are soon forgotten.
     tv
-        Weight of the total variation beside the logarithm of the mean data term; 0 for none. Where similar
-        patches correct the estimate, held-out pixels end the run, and the noise is correlated, it begins
-        stronger and falls to this (`napari_dip.engine.penalties.firmness`).
+        Weight of the total variation beside the logarithm of the mean data term; 0 for none.
     penalty
         An explicit prior as a term beside half the mean data term (`napari_dip.engine.penalties`).
     correction

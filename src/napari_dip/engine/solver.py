@@ -158,13 +158,7 @@ def iterate(
             judge = settings.stopping.begin(fit.problem, stream(settings.seed, WATCHED))
             if warm:
                 judge.hurry(WARM)
-            patience = Patience(
-                settings.stopping.patience,
-                judge.tolerance,
-                judge.wait,
-                judge.first,
-                iteration + fit.holding,
-            )
+            patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait, judge.first)
             finished = None
             if not iteration and neighbour is not None and warm and fit.trust(neighbour):
                 finished = min(STEPS, settings.iterations)

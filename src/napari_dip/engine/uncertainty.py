@@ -18,8 +18,7 @@ from torch import Tensor
 
 from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.judging import Unseen
-from napari_dip.engine.noise import Noise
-from napari_dip.engine.noises import Noises
+from napari_dip.engine.noises import shared
 from napari_dip.engine.problem import Problem
 
 __all__ = ["Guess", "deviation", "made_anew"]
@@ -71,31 +70,10 @@ def made_anew(problem: Problem, image: Tensor, seed: int) -> Problem:
     assert problem.noise is not None
     of_image = problem.noise.first(len(image))
     level = of_image.variance(image[None])[0].sqrt()
-    noise = torch.from_numpy(_like(of_image, tuple(image.shape), seed))
+    numbers = torch.from_numpy(np.random.default_rng(seed).standard_normal(image[None].shape)).float()
     measurement = problem.measurement.clone()
-    measurement[: len(image)] = image + level * noise
+    measurement[: len(image)] = image + level * shared(numbers, of_image)[0]
     return replace(problem, measurement=measurement, apart=None)
-
-
-def _like(noise: Noise | Noises, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Return numbers of variance 1 that are correlated as a noise is; each channel has its own."""
-    numbers = np.random.default_rng(seed).standard_normal(shape)
-    return np.concatenate([_correlated(numbers[some], one) for some, one in noise.by_channel()])
-
-
-def _correlated(numbers: np.ndarray, noise: Noise) -> np.ndarray:
-    shape = numbers.shape
-    if noise.correlated:
-        for axis, correlation in enumerate(noise.correlation, 1):
-            lags = np.zeros(shape[axis])
-            lags[0] = 1
-            for lag, value in enumerate(correlation[: (shape[axis] - 1) // 2], 1):
-                lags[lag] = lags[-lag] = value
-            power = np.maximum(np.fft.rfft(lags).real, 0)
-            power = power.reshape([-1 if other == axis else 1 for other in range(len(shape))])
-            numbers = np.fft.irfft(np.fft.rfft(numbers, axis=axis) * np.sqrt(power), shape[axis], axis=axis)
-        numbers /= numbers.std()
-    return numbers.astype(np.float32)
 
 
 def deviation(problem: Problem, guesses: Sequence[Guess], anew: Tensor | None) -> Tensor | None:
