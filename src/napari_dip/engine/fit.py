@@ -308,7 +308,12 @@ class Fit:
     def settled(self, warm: bool) -> Tensor:
         """Return the estimate that the run would end with if it ended here."""
         if self._settles and self.recorruption is not None:  # its own says more than the second opinion
-            return by_patches(self.view, self.problem.weights, self._explained)
+            told = by_patches(self.view, self.problem.weights, self._explained)
+            if self.problem.channels == 1 and len(self.problem.image_shape) == 2:
+                return told
+            # What other planes and channels show, patches of one plane don't know: the two err differently.
+            # In the few steps after a warm start the generator alone does not come as far.
+            return torch.lerp(told, self.estimate if warm else self.average, 0.5)
         estimate = self.completion(self.problem.filled, self.problem.weights, self.estimate)
         if not self._settles:
             return estimate

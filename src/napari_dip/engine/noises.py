@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -73,14 +74,27 @@ def shared(numbers: Tensor, noise: Noise | Noises) -> Tensor:
 def _filtered(numbers: Tensor, noise: Noise) -> Tensor:
     if not noise.correlated:
         return numbers
-    sizes = numbers.shape[-len(noise.correlation) :]
+    sizes = tuple(numbers.shape[-len(noise.correlation) :])
     waves = waves_of(numbers, sizes)
-    for axis, (size, correlation) in enumerate(zip(sizes, noise.correlation, strict=True), -len(sizes)):
-        lags = numbers.new_zeros(size)
+    for gains in _gains(noise.correlation, sizes, numbers.device):
+        waves = waves * gains
+    return from_waves(waves, sizes)
+
+
+@lru_cache(maxsize=8)  # it is asked for in every iteration
+def _gains(
+    correlations: tuple[tuple[float, ...], ...], sizes: tuple[int, ...], device: torch.device
+) -> list[Tensor]:
+    """Return by what each axis' waves are multiplied: the roots of the correlations' spectra."""
+    along = []
+    for axis, (size, correlation) in enumerate(zip(sizes, correlations, strict=True), 1 - len(sizes)):
+        lags = torch.zeros(size)
         lags[0] = 1
         for lag, value in enumerate(correlation[: (size - 1) // 2], 1):
             lags[lag] = lags[-lag] = value
         power = torch.fft.fft(lags).real.clamp_min(0)
-        gains = (power / power.mean()).sqrt()[: waves.shape[axis]]
-        waves = waves * gains.view(-1, *(1,) * (-1 - axis))
-    return from_waves(waves, sizes)
+        gains = (power / power.mean()).sqrt()
+        if axis == 0:  # of the last one there is half
+            gains = gains[: size // 2 + 1]
+        along.append(gains.view(-1, *(1,) * -axis).to(device))
+    return along

@@ -96,12 +96,10 @@ class Iterate:
         return self._fit.residuals().tolist()
 
 
-def resolve(settings: Settings) -> Settings:
-    """Return `settings` with the device and the precision that a run here would use."""
+def resolve(settings: Settings, axes: int = 2) -> Settings:
+    """Return `settings` with the device and the precision that a run here, with so many axes, would use."""
     device = choose_device(settings.device)
-    precision = settings.precision
-    if precision == "auto":
-        precision = choose_precision(device, torch.get_num_threads())
+    precision = choose_precision(settings.precision, device, torch.get_num_threads(), axes)
     return replace(settings, device=str(device), precision=precision)
 
 
@@ -138,7 +136,7 @@ def iterate(
     .. [1] Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", IJCV 128, 2020.
     """
     clock = _Clock()
-    settings = resolve(settings)
+    settings = resolve(settings, len(problem.image_shape))
     fit = Fit(problem, settings)
     warm = False
     if neighbour is not None and not settings.penalty.sought and fit.resembles(neighbour):
