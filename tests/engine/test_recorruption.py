@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from napari_dip.engine.fit import Fit
+from napari_dip.engine.hints import by_patches
 from napari_dip.engine.likelihoods import Huber
 from napari_dip.engine.networks import Hourglass
 from napari_dip.engine.noise import Noise
@@ -180,3 +181,15 @@ def test_noise_that_neighbours_share_is_recorrupted_with_such_noise():
         left[told.correlated] = (one.average[0] - truth).square().mean().item() / noise.variance(0.5)
     print(left)
     assert left[True] < 0.2 and left[False] > 2 * left[True]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_channels_show_together_is_not_left_to_patches_of_each(channels):
+    noisy = torch.rand(1, 32, 32, generator=seeded()).repeat(channels, 1, 1)
+    one = fit(Problem(noisy, noise=WHITE), replace(SETTINGS, finish=0))
+    for iteration in range(1, 11):
+        one.step(iteration)
+    told = by_patches(one.view, one.problem.weights, one._explained)
+    expected = told if channels == 1 else (told + one.average) / 2
+    torch.testing.assert_close(one.settled(warm=False), expected)
+    assert not torch.allclose(told, one.average, atol=1e-2)
