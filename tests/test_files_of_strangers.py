@@ -137,6 +137,15 @@ def test_noise_that_is_none_is_refused(noise):
 
 
 @pytest.mark.parametrize(
+    ("shape", "axes", "lists"), [((8, 8), "Y, X", 1), ((8, 8), "Y, X", 3), ((4, 8, 8), "Z, Y, X", 2)]
+)
+def test_noise_whose_correlation_is_of_other_axes_is_refused(shape, axes, lists):
+    noise = {"gain": 0.0, "offset": 0.0, "read_noise": 1.0, "correlation": [[0.5, 0.1]] * lists}
+    with pytest.raises(ValueError, match=f"each of the axes {axes}, or be empty, but has {lists}"):
+        dip.denoise(np.zeros(shape, np.float32), axes=axes.replace(", ", ""), noise=noise)
+
+
+@pytest.mark.parametrize(
     ("psf", "sentence"),
     [
         ({"name": "measured", "shape": [3, 3], "float32": "!"}, "must have odd sizes"),

@@ -227,7 +227,7 @@ def _plan(
         axes,
         engine,
         task,
-        noise=_noise(rest["noise"]),
+        noise=_noise(rest["noise"], axes),
         preset=chosen.name,
         dtype=None if rest["dtype"] is None else dtype_of(rest["dtype"]),
         tile=None if rest["tile"] is None else int(rest["tile"]),
@@ -330,11 +330,18 @@ def _in_volumes(settings: Mapping[str, Any]) -> bool:
     return settings.get("neighbours") is None
 
 
-def _noise(noise: str | float | Mapping[str, Any] | None) -> Noise | None:
+def _noise(noise: str | float | Mapping[str, Any] | None, axes: Axes) -> Noise | None:
     if noise is None or (isinstance(noise, str) and noise == "auto"):
         return None
     if isinstance(noise, Mapping):
-        return Noise.from_dict(noise)
+        told = Noise.from_dict(noise)
+        if told.correlation and len(told.correlation) != len(axes.spatial):
+            names = ", ".join(axes.names[axis] for axis in axes.spatial)
+            raise ValueError(
+                f"noise's correlation must have a list for each of the axes {names}, or be empty, but has "
+                f"{len(told.correlation)}."
+            )
+        return told
     if isinstance(noise, Real) and not isinstance(noise, bool) and 0 <= float(noise) < float("inf"):
         return Noise(gain=0.0, offset=0.0, read_noise=float(noise), correlation=())
     raise ValueError(
