@@ -25,7 +25,7 @@ from napari_dip.engine.networks.layers import Head
 from napari_dip.engine.operators import Blur, Identity, Linear
 from napari_dip.engine.penalties import total_variation
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.recorruption import Recorruption, input_of, white
+from napari_dip.engine.recorruption import Recorruption, input_of
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.shrinkage import deviations
 
@@ -349,9 +349,15 @@ class Fit:
             case "interpolation":
                 return [self._unexplained, self._otherwise]
             # Correlated noise would pass for structure, and so would outliers.
-            case "patches" if white(self.problem, self.settings) and not self._freed:
+            case "patches" if self._white and not self._freed:
                 return [self._otherwise]
         return []
+
+    @property
+    def _white(self) -> bool:
+        """Whether the noise is known to be each pixel's own, and without outliers."""
+        noise = self.problem.noise
+        return noise is not None and not noise.correlated and not self.settings.likelihood.robust
 
     def _unexplained(self, estimate: Tensor, seen: Tensor) -> Tensor:
         """What an estimate leaves unexplained of the measurement, interpolated."""

@@ -68,6 +68,8 @@ def shared(numbers: Tensor, noise: Noise | Noises) -> Tensor:
     noise
         Whose correlation they are to have, along each axis.
     """
+    if not noise.correlated:
+        return numbers
     return torch.cat([_filtered(numbers[:, some], one) for some, one in noise.by_channel()], 1)
 
 

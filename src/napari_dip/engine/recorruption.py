@@ -14,7 +14,7 @@ from napari_dip.engine.operators import Identity
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 
-__all__ = ["Recorruption", "input_of", "white"]
+__all__ = ["Recorruption", "input_of"]
 
 # Photons of a pixel.
 FEW = 0.25
@@ -35,12 +35,6 @@ def input_of(problem: Problem, settings: Settings) -> Input:
         # What says where a pixel lies would let the noise there be learned by heart.
         return replace(chosen, channels=0, perturbation=0.0, recorruption=strength)
     return replace(chosen, recorruption=0.0)
-
-
-def white(problem: Problem, settings: Settings) -> bool:
-    """Whether the noise is known to be each pixel's own, and without outliers."""
-    noise = problem.noise
-    return noise is not None and not noise.correlated and not settings.likelihood.robust
 
 
 def _lit(image: Tensor, noise: Noise | Noises) -> bool:
