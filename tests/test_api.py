@@ -80,7 +80,7 @@ def test_bright_specks_in_a_dark_field_survive_and_do_not_hide_its_noise():
     assert result.stopped_by == "stopping rule"
     assert result.iterations <= 300
     assert (result.image[truth > 100] > 4980).all()
-    assert np.sqrt(((result.image - truth) ** 2).mean()) < 1.0
+    assert np.sqrt(((result.image - truth) ** 2).mean()) < 1.1
 
 
 def test_colours_are_restored_together_and_opacity_is_left_alone():

@@ -86,7 +86,7 @@ class Job:
         if (begun := self._outcome.begun) is not None:  # what was decided then holds now
             settings = settings.changed(device=begun["device"], precision=begun["precision"])
             tile = begun["tile"]
-        self.engine = resolve(settings, len(self.axes.spatial))
+        self.engine = resolve(settings)
         self._outcome.refuse_too_large()
         self.shape = self._outcome.shape
         self._result, self._doubt = self._outcome.result, self._outcome.doubt

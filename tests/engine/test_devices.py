@@ -17,20 +17,9 @@ def test_an_unknown_device_is_refused_with_those_there_are(name):
 
 def test_the_precision_is_chosen_once_and_kept():
     device = torch.device("cpu")
-    first = choose_precision("auto", device, 1, 2)
+    first = choose_precision(device, 1)
     assert first in ("float32", "bfloat16")
-    assert all(choose_precision("auto", device, 1, 2) == first for _ in range(3))
-    assert all(choose_precision(asked, device, 1, 2) == asked for asked in ("float32", "bfloat16"))
-
-
-def test_volumes_are_computed_in_float32_on_a_processor():
-    device = torch.device("cpu")
-    assert choose_precision("auto", device, 1, 3) == choose_precision("float32", device, 1, 3) == "float32"
-    assert choose_precision("bfloat16", torch.device("cuda"), 1, 3) == "bfloat16"
-    with pytest.raises(
-        ValueError, match=r"not safe for volumes on a processor.*'float32' or 'auto', or a GPU"
-    ):
-        choose_precision("bfloat16", device, 1, 3)
+    assert all(choose_precision(device, 1) == first for _ in range(3))
 
 
 def test_what_torch_keeps_of_a_gpus_memory_is_free(monkeypatch):

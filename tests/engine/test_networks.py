@@ -1,8 +1,18 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from napari_dip.engine.networks import Hourglass, SubPixel
-from napari_dip.engine.networks.layers import Border, Enlarge, halve, shuffle, unshuffle, upsample
+from napari_dip.engine.networks.layers import (
+    Border,
+    ByPlanes,
+    Enlarge,
+    Normalise,
+    halve,
+    shuffle,
+    unshuffle,
+    upsample,
+)
 
 
 def generate(network, shape, inputs=3, outputs=2):
@@ -34,6 +44,64 @@ def test_every_generator_covers_every_shape(network, shape):
 def test_hourglass_options_keep_the_shape(option):
     canvas, image = generate(Hourglass(channels=(8, 8), **option), (20, 24))
     assert tuple(image.shape[2:]) == canvas
+
+
+@pytest.mark.parametrize("planes", [1, 2, 5, 8])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("stride", [(1, 1, 1), (2, 2, 2), (1, 2, 2), (2, 1, 1)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_convolving_planes_is_convolving_the_volume(planes, kernel, stride, bias):
+    for padding in {0, kernel // 2}:
+        if planes + 2 * padding < kernel:
+            continue
+        layer = ByPlanes(3, 4, kernel, stride, padding, bias=bias).double()
+        x = torch.rand(1, 3, planes, 9, 8, dtype=torch.double, requires_grad=True)
+        expected = F.conv3d(x, layer.weight, layer.bias, stride, padding)
+        image, gradient = layer(x), torch.rand(expected.shape, dtype=torch.double)
+        torch.testing.assert_close(image, expected)
+        inputs = [x, *layer.parameters()]
+        gradients = (torch.autograd.grad(one, inputs, gradient) for one in (image, expected))
+        for found, wanted in zip(*gradients, strict=True):
+            torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    "network", [Hourglass((8, 8, 8), 2), Hourglass((8, 8), 2, padding="zeros"), SubPixel()]
+)
+def test_a_processor_is_asked_for_no_3d_convolution(network, precision, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a 3-D convolution")
+
+    monkeypatch.setattr(F, "conv3d", refuse)
+    with torch.autocast("cpu", dtype=precision, enabled=precision != torch.float32):
+        _, image = generate(network, (5, 20, 24))
+    image.sum().backward()
+    assert image.dtype == torch.float32
+
+
+def test_volumes_lie_channels_last_throughout():
+    network = Hourglass((8, 16), 4, padding="zeros").build(1, 1, (6, 24, 20))
+    network.to(memory_format=torch.channels_last_3d)
+    lie = {}
+
+    def look(name, x):
+        # Along an axis of one, or of one channel, any stride will do.
+        lie[name] = x.shape[1] == 1 or x.is_contiguous(memory_format=torch.channels_last_3d)
+
+    for name, module in network.named_modules():
+        if isinstance(module, ByPlanes | Normalise):
+            module.register_forward_hook(
+                lambda module, given, x, name=name: (
+                    (look(name, x), x.register_hook(lambda gradient: look(f"gradient of {name}", gradient)))[
+                        :0
+                    ]
+                    or None
+                )
+            )
+    z = torch.empty(1, 1, 6, 24, 20, memory_format=torch.channels_last_3d).copy_(torch.rand(1, 1, 6, 24, 20))
+    network(z).square().sum().backward()
+    assert len(lie) > 20 and all(lie.values()), [name for name, right in lie.items() if not right]
 
 
 @pytest.mark.parametrize("shape", [(6, 8), (4, 6, 8)])

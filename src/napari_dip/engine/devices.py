@@ -129,39 +129,20 @@ def repeatable() -> AbstractContextManager[None]:
 
 
 @functools.cache
-def choose_precision(asked: str, device: torch.device, threads: int, axes: int) -> str:
-    """Return the precision to compute in: as asked, or the quicker one, by a timing kept for the session.
+def choose_precision(device: torch.device, threads: int) -> str:
+    """Return the quicker of float32 and bfloat16 on `device`, by a short timing kept for the session.
 
     Capability flags don't tell: with matrix units for it (AMX) a processor is 3 times quicker in bfloat16,
-    one that merely has the instructions is slower. Volumes are computed in float32 on a processor: there the
-    gradients of PyTorch's 3-D convolutions in bfloat16 write beyond their memory for many sizes (2.13, with
-    AMX), and the process ends.
+    one that merely has the instructions is slower.
 
     Parameters
     ----------
-    asked
-        A precision, or ``"auto"``.
     device
         Where.
     threads
         The number of threads that torch uses; the timing holds for it alone.
-    axes
-        How many spatial axes the image has.
-
-    Raises
-    ------
-    ValueError
-        If what is asked for is not safe here.
     """
-    unsafe = axes == 3 and device.type == "cpu"
-    if unsafe and asked == "bfloat16":
-        raise ValueError(
-            "precision='bfloat16' is not safe for volumes on a processor: PyTorch's 3-D convolutions end the "
-            "process. Choose 'float32' or 'auto', or a GPU."
-        )
-    if asked != "auto":
-        return asked
-    if unsafe or device.type == "mps":
+    if device.type == "mps":
         return "float32"
     seconds = {precision: _time_block(device, precision) for precision in PRECISIONS}
     return "bfloat16" if seconds["float32"] > CLEARLY * seconds["bfloat16"] else "float32"

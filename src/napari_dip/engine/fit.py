@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_dip.engine.capture import Recording
+from napari_dip.engine.company import told_by_others
 from napari_dip.engine.completion import Completion, choose
 from napari_dip.engine.devices import autocast, repeatable
 from napari_dip.engine.filters import interpolate, smooth_fill
@@ -309,11 +310,8 @@ class Fit:
         """Return the estimate that the run would end with if it ended here."""
         if self._settles and self.recorruption is not None:  # its own says more than the second opinion
             told = by_patches(self.view, self.problem.weights, self._explained)
-            if self.problem.channels == 1 and len(self.problem.image_shape) == 2:
-                return told
-            # What other planes and channels show, patches of one plane don't know: the two err differently.
             # In the few steps after a warm start the generator alone does not come as far.
-            return torch.lerp(told, self.estimate if warm else self.average, 0.5)
+            return told + _times(self._together, (self.estimate if warm else self.average) - told)
         estimate = self.completion(self.problem.filled, self.problem.weights, self.estimate)
         if not self._settles:
             return estimate
@@ -322,6 +320,15 @@ class Fit:
         # Which patches are similar is seen best in the best estimate.
         looks = PARTS if self.problem.guide is None else GUIDED
         return by_patches(self.view, self.problem.weights, estimate, looks)
+
+    @property
+    def _together(self) -> tuple[float, ...]:
+        """How much more the generator knows of each channel than patches of one plane can."""
+        noise, average = self.problem.noise, self.average
+        assert noise is not None
+        parts = told_by_others(average, deviations(noise, average).square().flatten(2).mean((0, 2)))
+        volume = len(self.problem.image_shape) == 3
+        return tuple(parts.clamp_min(0.5 if volume else 0).tolist())
 
     @property
     def _explained(self) -> Tensor:

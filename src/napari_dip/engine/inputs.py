@@ -211,11 +211,10 @@ class Perturbed:
         """Go on with another ``z`` of the same shape; the noise is what it was from the first call on."""
         if self.sigma > 0:
             self.draws.again()
-        self.z = z.to(self.device)
-        if z.ndim == 4:
-            self.z = self.z.contiguous(memory_format=torch.channels_last)
-        elif z.ndim == 5:
-            self.z = self.z.contiguous(memory_format=torch.channels_last_3d)
+        layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(z.ndim, torch.contiguous_format)
+        # A single channel lies either way, and `contiguous` would leave it as it is; but the layout of the
+        # first features follows its strides.
+        self.z = torch.empty(z.shape, dtype=z.dtype, device=self.device, memory_format=layout).copy_(z)
 
     def __call__(self, more: Tensor | None = None) -> Tensor:
         z = self.z

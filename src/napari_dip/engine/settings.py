@@ -74,8 +74,7 @@ class Settings:
     device
         ``"auto"`` or a torch device's name.
     precision
-        ``"float32"``, ``"bfloat16"``, or ``"auto"``: the quicker one, measured. Volumes on a processor are
-        computed in float32 (`napari_dip.engine.devices.choose_precision`).
+        ``"float32"``, ``"bfloat16"``, or ``"auto"``: the quicker one, measured.
     """
 
     network: Network

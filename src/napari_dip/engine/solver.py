@@ -96,10 +96,12 @@ class Iterate:
         return self._fit.residuals().tolist()
 
 
-def resolve(settings: Settings, axes: int = 2) -> Settings:
-    """Return `settings` with the device and the precision that a run here, with so many axes, would use."""
+def resolve(settings: Settings) -> Settings:
+    """Return `settings` with the device and the precision that a run here would use."""
     device = choose_device(settings.device)
-    precision = choose_precision(settings.precision, device, torch.get_num_threads(), axes)
+    precision = settings.precision
+    if precision == "auto":
+        precision = choose_precision(device, torch.get_num_threads())
     return replace(settings, device=str(device), precision=precision)
 
 
@@ -136,7 +138,7 @@ def iterate(
     .. [1] Ulyanov, Vedaldi, Lempitsky, "Deep Image Prior", IJCV 128, 2020.
     """
     clock = _Clock()
-    settings = resolve(settings, len(problem.image_shape))
+    settings = resolve(settings)
     fit = Fit(problem, settings)
     warm = False
     if neighbour is not None and not settings.penalty.sought and fit.resembles(neighbour):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -58,6 +58,93 @@ class Border(nn.Module):
         return x
 
 
+class ByPlanes(nn.Conv3d):
+    """A 3-D convolution of a batch of one, which a processor computes as 2-D ones of its planes.
+
+    PyTorch's own takes some 8 times as long there, and its gradients in bfloat16 write beyond their memory
+    for many sizes where there are matrix units (2.13, AMX): the process ends.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu":
+            return super().forward(x)
+        # What lies channels last as a volume does so as planes, too.
+        given = [x.transpose(1, 2).squeeze(0), self.weight, self.bias]
+        if torch.is_autocast_enabled("cpu"):
+            precision = torch.get_autocast_dtype("cpu")
+            given = [one if one is None else one.to(precision) for one in given]
+        planes: Tensor = _PlaneByPlane.apply(*given, self.stride, self.padding)  # type: ignore[no-untyped-call]
+        return planes.unsqueeze(0).transpose(1, 2)
+
+
+class _PlaneByPlane(torch.autograd.Function):
+    """The sum of 2-D convolutions of planes, shape (Z, C, Y, X), one for each plane of the kernel.
+
+    By PyTorch's gradients of slices, zeros would be made and added for each of those, in another layout.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        planes: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+    ) -> Tensor:
+        ctx.save_for_backward(planes, weight)
+        ctx.stride, ctx.padding, ctx.biased = stride, padding, bias is not None
+        total = None
+        for offset, seen, told in _seen(len(planes), weight.shape[2], stride[0], padding[0]):
+            of_all = bias if total is None else None
+            part = F.conv2d(planes[seen], weight[:, :, offset], of_all, stride[1:], padding[1:])
+            if total is None:
+                total = part
+            else:
+                total[told] += part
+        assert total is not None
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        planes, weight = ctx.saved_tensors
+        wanted, stride, padding = ctx.needs_input_grad[0], ctx.stride, ctx.padding
+        of_planes = torch.zeros_like(planes) if wanted else None
+        of_weight = torch.zeros_like(weight)
+        for offset, seen, told in _seen(len(planes), weight.shape[2], stride[0], padding[0]):
+            of_seen, of_weight[:, :, offset], _ = torch.ops.aten.convolution_backward(
+                gradient[told],
+                planes[seen],
+                weight[:, :, offset],
+                None,
+                stride[1:],
+                padding[1:],
+                (1, 1),
+                False,
+                (0, 0),
+                1,
+                (wanted, True, False),
+            )
+            if of_planes is not None:
+                of_planes[seen] += of_seen
+        of_bias = gradient.sum((0, 2, 3)) if ctx.biased else None
+        return of_planes, of_weight, of_bias, None, None
+
+
+def _seen(planes: int, depth: int, stride: int, pad: int) -> Iterator[tuple[int, slice, slice]]:
+    """Yield each plane of a kernel, which planes of a volume it sees, and for which planes of the result.
+
+    The first sees some for all of them.
+    """
+    results = (planes + 2 * pad - depth) // stride + 1
+    for offset in sorted(range(depth), key=lambda offset: offset != pad):
+        first = max(0, -((offset - pad) // stride))
+        last = min(results - 1, (planes - 1 + pad - offset) // stride)
+        seen = first * stride + offset - pad, last * stride + offset - pad
+        if first <= last:
+            yield offset, slice(seen[0], seen[1] + 1, stride), slice(first, last + 1)
+
+
 def conv(
     dims: int,
     inputs: int,
@@ -69,7 +156,7 @@ def conv(
     bias: bool = True,
 ) -> nn.Module:
     """Return a convolution that keeps the size (over the stride), with PyTorch's own initialisation."""
-    layer = nn.Conv2d if dims == 2 else nn.Conv3d
+    layer = nn.Conv2d if dims == 2 else ByPlanes
     if kernel == 1 or padding == "zeros":
         return layer(inputs, outputs, kernel, stride, kernel // 2, bias=bias)  # type: ignore[arg-type]
     return nn.Sequential(
