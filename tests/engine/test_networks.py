@@ -39,7 +39,8 @@ def test_every_generator_covers_every_shape(network, shape):
 
 
 @pytest.mark.parametrize(
-    "option", [{"skip": 0}, {"upsampling": "nearest"}, {"padding": "zeros"}, {"bias": False}]
+    "option",
+    [{"skip": 0}, {"upsampling": "nearest"}, {"padding": "zeros"}, {"bias": False}, {"renormalise": False}],
 )
 def test_hourglass_options_keep_the_shape(option):
     canvas, image = generate(Hourglass(channels=(8, 8), **option), (20, 24))

@@ -35,6 +35,9 @@ class Hourglass(Network):
     bias
         Whether convolutions before a normalisation have a bias. It has no effect on the output; the
         original has it.
+    renormalise
+        Whether what the skip connection and the coarser scale bring together is normalised once more, as in
+        the paper: each has been before.
     output
         How the last convolution's numbers become intensities: ``"semilinear"``, ``"sigmoid"``, ``"linear"``.
         If it is linear, that convolution begins as what comes closest to the image (`Head.fit`).
@@ -45,6 +48,7 @@ class Hourglass(Network):
     upsampling: Upsampling = "linear"
     padding: Padding = "reflect"
     bias: bool = True
+    renormalise: bool = True
     output: Output = "sigmoid"
     name: ClassVar[str] = "hourglass"
 
@@ -78,7 +82,7 @@ def kept_by_body(setting: Hourglass, inputs: int, shape: tuple[int, ...]) -> Ite
         yield from block(width, width, 3, half, half)
         yield from block(above, setting.skip, 1, shape, shape)
         merged = setting.skip + width
-        yield from 2 * [merged * math.prod(shape)]
+        yield from (1 + setting.renormalise) * [merged * math.prod(shape)]
         yield from block(merged, width, 3, shape, shape)
         yield from block(width, setting.channels[max(scale - 1, 0)], 1, shape, shape)
         above, shape = width, half
@@ -107,7 +111,7 @@ class HourglassBody(nn.Module):
             merged, after = setting.skip + below, channels[max(scale - 1, 0)]
             self.up.append(
                 nn.Sequential(
-                    Normalise(merged),
+                    Normalise(merged) if setting.renormalise else nn.Identity(),
                     block(merged, width, 3),
                     # What goes up has the width of the scale above: enlarging fewer channels is cheaper.
                     block(width, after, 1),
