@@ -40,10 +40,11 @@ def told_by_others(images: Tensor, variances: Tensor) -> Tensor:
     channels = images.shape[1]
     if channels == 1:
         return images.new_zeros(1)
-    detail = (images - gaussian_blur(images, COARSE))[0].flatten(1).double()
-    covariance = detail @ detail.mT / detail.shape[1]
+    detail = (images - gaussian_blur(images, COARSE))[0].flatten(1)
+    # Not every device has numbers of double precision.
+    covariance = (detail @ detail.mT / detail.shape[1]).cpu().double()
     least = torch.finfo(torch.float32).tiny
-    left = (LEFT * variances.double()).clamp_min(least)
+    left = (LEFT * variances.cpu().double()).clamp_min(least)
     measured = covariance + left.diag()
     parts = []
     for channel in range(channels):
