@@ -160,8 +160,7 @@ def denoise(
     expected : int
         Iterations that a run usually takes; for the time left only.
     precision : {'auto', 'float32', 'bfloat16'}
-        Of the network's arithmetic; ``'auto'`` is the quicker one, measured once in a session, and float32
-        for volumes on a processor.
+        Of the network's arithmetic; ``'auto'`` is the quicker one, measured once in a session.
     dtype : dtype
         The result's; by default the image's. Integers are rounded and clipped.
     tile : int

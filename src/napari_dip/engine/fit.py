@@ -310,8 +310,11 @@ class Fit:
         """Return the estimate that the run would end with if it ended here."""
         if self._settles and self.recorruption is not None:  # its own says more than the second opinion
             told = by_patches(self.view, self.problem.weights, self._explained)
+            part = self._together
+            if not any(part):  # a plane by itself: no estimate is worked out that does not count
+                return told
             # In the few steps after a warm start the generator alone does not come as far.
-            return told + _times(self._together, (self.estimate if warm else self.average) - told)
+            return told + _times(part, (self.estimate if warm else self.average) - told)
         estimate = self.completion(self.problem.filled, self.problem.weights, self.estimate)
         if not self._settles:
             return estimate
