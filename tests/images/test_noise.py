@@ -171,6 +171,15 @@ def test_a_volume_s_axes_are_measured_apart(rng):
     assert noise.read_noise == pytest.approx(10, rel=0.1)
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_planes_that_have_little_in_common_are_no_noise(shared, rng):
+    light = 2000 * gaussian_filter(rng.random((10, 96, 96)), (0, 6, 6))
+    sharing = (0, 0.8, 0.8) if shared else (0, 0, 0)
+    noise = estimate_noise(light + correlated(rng, light.shape, 10, blur=sharing))
+    assert np.sqrt(noise.variance(1000)) == pytest.approx(10, rel=0.1)
+    assert noise.guard == (2 if shared else 0)
+
+
 @pytest.mark.parametrize("missing", [0.1, 0.5, 0.8])
 def test_missing_pixels_are_left_out(missing, rng, camera):
     image = camera + rng.normal(0, 25, camera.shape)

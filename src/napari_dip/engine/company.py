@@ -1,4 +1,4 @@
-"""What the channels of an image tell of one another."""
+"""What the channels of an image, and the planes of a volume, tell of one another."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ __all__ = ["told_by_others"]
 # Pixels. What is as coarse as that, each channel knows of itself.
 COARSE = 4.0
 
-# A pixel and those that are like it leave this part of the noise's variance.
-LEFT = 0.1
+# Planes on each side of one that tell of it.
+BESIDE = 2
+
+# A pixel and those of its plane that are like it leave this part of the noise's variance, where a generator
+# has seen no other plane and where it has.
+LEFT, LEFT_IN_VOLUMES = 0.1, 0.3
 
 
 def told_by_others(images: Tensor, variances: Tensor) -> Tensor:
-    """Return which part of what is known of each channel's detail the other channels tell.
+    """Return which part of what is known of each plane's detail the other channels and planes tell.
 
-    All is taken for normal and alike everywhere. The others narrow a channel's detail down from its variance
-    ``c`` to ``p = c - b' (C + w)^-1 b``, with their covariance ``C``, that with the channel ``b`` and what is
+    All is taken for normal and alike everywhere. The others narrow a plane's detail down from its variance
+    ``c`` to ``p = c - b' (C + w)^-1 b``, with their covariance ``C``, that with the plane ``b`` and what is
     left of the noise ``w`` (the conditional normal distribution; Bishop, Pattern Recognition and Machine
-    Learning, 2006, section 2.3). That is worth ``1 / p - 1 / c``, and the channel's own measurement
+    Learning, 2006, section 2.3). That is worth ``1 / p - 1 / c``, and the plane's own measurement
     ``1 / w``: the part is the first's of their sum.
 
     Parameters
@@ -30,27 +34,39 @@ def told_by_others(images: Tensor, variances: Tensor) -> Tensor:
     images
         The clean image, about, shape (1, channels, [Z,] Y, X).
     variances
-        Of each channel's noise, shape (channels,).
+        Of the noise in each plane, shape (1, channels, [Z,] 1, 1).
 
     Returns
     -------
     Tensor
-        Between 0 and 1 for each channel, shape (channels,).
+        Between 0 and 1, of the variances' shape.
     """
-    channels = images.shape[1]
-    if channels == 1:
-        return images.new_zeros(1)
-    detail = (images - gaussian_blur(images, COARSE))[0].flatten(1)
-    # Not every device has numbers of double precision.
-    covariance = (detail @ detail.mT / detail.shape[1]).cpu().double()
-    least = torch.finfo(torch.float32).tiny
-    left = (LEFT * variances.cpu().double()).clamp_min(least)
-    measured = covariance + left.diag()
-    parts = []
-    for channel in range(channels):
-        others = [other for other in range(channels) if other != channel]
-        own, shared = covariance[channel, channel], covariance[others, channel]
-        foretold = shared @ torch.linalg.solve(measured[others][:, others], shared)
-        narrower = own / (own - foretold).clamp_min(least) - 1
-        parts.append(narrower.clamp_min(0) / (narrower.clamp_min(0) + own / left[channel]).clamp_min(least))
-    return torch.stack(parts).to(images)
+    channels, pixels = images.shape[1], images.shape[-2] * images.shape[-1]
+    planes = images.flatten(1, -3)
+    detail = (planes - gaussian_blur(planes, COARSE)).view(channels, -1, pixels)
+    noise = (LEFT if images.ndim == 4 else LEFT_IN_VOLUMES) * variances.cpu().double().view(channels, -1)
+    parts = torch.zeros_like(noise)
+    for plane in range(detail.shape[1]):
+        near = slice(max(0, plane - BESIDE), plane + BESIDE + 1)
+        some, left = detail[:, near].flatten(0, 1), noise[:, near].flatten()
+        # Not every device has numbers of double precision.
+        covariance = (some @ some.mT / pixels).cpu().double()
+        for channel in range(channels):
+            own = channel * len(left) // channels + plane - near.start
+            parts[channel, plane] = _told(covariance, left, own)
+    return parts.view(variances.shape).to(images)
+
+
+def _told(covariance: Tensor, left: Tensor, own: int) -> Tensor:
+    """Return the part that the others tell of one."""
+    # Of as little of the brightest a product in float32 knows nothing.
+    least = (1e-6 * covariance.diagonal().max()).clamp_min(torch.finfo(torch.float32).tiny)
+    left, others = left.clamp_min(least), [other for other in range(len(left)) if other != own]
+    if not others:
+        return left.new_zeros(())
+    variance, shared = covariance[own, own], covariance[others, own]
+    measured = covariance[others][:, others] + left[others].diag()
+    foretold = shared @ torch.linalg.solve(measured, shared)
+    narrower = (variance / (variance - foretold).clamp_min(least) - 1).clamp_min(0)
+    part: Tensor = narrower / (narrower + variance / left[own]).clamp_min(least)
+    return part

@@ -311,10 +311,10 @@ class Fit:
         if self._settles and self.recorruption is not None:  # its own says more than the second opinion
             told = by_patches(self.view, self.problem.weights, self._explained)
             part = self._together
-            if not any(part):  # a plane by itself: no estimate is worked out that does not count
+            if not part.any():  # a plane by itself: no estimate is worked out that does not count
                 return told
             # In the few steps after a warm start the generator alone does not come as far.
-            return told + _times(part, (self.estimate if warm else self.average) - told)
+            return told + part * ((self.estimate if warm else self.average) - told)
         estimate = self.completion(self.problem.filled, self.problem.weights, self.estimate)
         if not self._settles:
             return estimate
@@ -325,13 +325,11 @@ class Fit:
         return by_patches(self.view, self.problem.weights, estimate, looks)
 
     @property
-    def _together(self) -> tuple[float, ...]:
-        """How much more the generator knows of each channel than patches of one plane can."""
+    def _together(self) -> Tensor:
+        """How much more the generator knows of each plane than patches of that plane alone can."""
         noise, average = self.problem.noise, self.average
         assert noise is not None
-        parts = told_by_others(average, deviations(noise, average).square().flatten(2).mean((0, 2)))
-        volume = len(self.problem.image_shape) == 3
-        return tuple(parts.clamp_min(0.5 if volume else 0).tolist())
+        return told_by_others(average, deviations(noise, average).square().mean((-2, -1), keepdim=True))
 
     @property
     def _explained(self) -> Tensor:

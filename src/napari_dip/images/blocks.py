@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["block_means", "blocks_of", "intensity_bins", "neighbours"]
+__all__ = ["block_means", "blocks_of", "intensity_bins", "neighbours", "plane_blocks_of"]
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +33,12 @@ def blocks_of(pixels: NDArray[Any], edges: Sequence[int], at_most: int) -> Float
         known = np.isfinite(blocks)
     blocks = np.where(known, blocks, np.nan).astype(np.float64)
     return np.asarray(blocks[known.reshape(len(blocks), -1).any(axis=1)])
+
+
+def plane_blocks_of(pixels: NDArray[Any], edges: Sequence[int], at_most: int) -> Floats:
+    """The same of a plane or of all planes of a volume, shape (blocks, rows, columns)."""
+    planes = pixels if pixels.ndim == 3 else pixels[None]
+    return blocks_of(planes, [1, *edges], at_most)[:, 0]
 
 
 def intensity_bins(means: Floats, fewest: int, most: int) -> list[NDArray[np.intp]]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct
 
 from napari_dip.engine.noise import CORRELATED, NOTICEABLE
-from napari_dip.images.blocks import block_means, blocks_of, intensity_bins, neighbours
+from napari_dip.images.blocks import block_means, blocks_of, intensity_bins, neighbours, plane_blocks_of
 
 __all__ = ["LAGS", "correlation_of"]
 
@@ -27,8 +27,22 @@ ROWS = 64
 
 
 def correlation_of(pixels: NDArray[Any]) -> tuple[tuple[float, ...], ...] | None:
-    """Autocorrelation of the noise along each axis, or None where noise cannot be told from structure."""
-    blocks = blocks_of(pixels, (16, 16) if pixels.ndim == 2 else (8, 8, 8), at_most=4_000)
+    """Autocorrelation of the noise along each axis, or None where noise cannot be told from structure.
+
+    Structure may differ from plane to plane of a volume by more than within each of them, so that the one
+    can be told and the other can't.
+    """
+    within = _correlation_in(plane_blocks_of(pixels, (16, 16), at_most=4_000))
+    if pixels.ndim == 2:
+        return within
+    deep = _correlation_in(blocks_of(pixels, (8, 8, 8), at_most=4_000))
+    if within is None:
+        return deep
+    return (0.0,) * LAGS if deep is None else deep[0], *within
+
+
+def _correlation_in(blocks: Floats) -> tuple[tuple[float, ...], ...] | None:
+    """Autocorrelation along the axes of blocks, shape (blocks, *block)."""
     blocks = blocks[np.isfinite(blocks).reshape(len(blocks), -1).mean(axis=1) > 0.5]
     if len(blocks) < 16:
         return None

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from napari_dip.engine.noise import Noise, reach
-from napari_dip.images.blocks import block_means, blocks_of, intensity_bins, neighbours
+from napari_dip.images.blocks import block_means, blocks_of, intensity_bins, neighbours, plane_blocks_of
 from napari_dip.images.correlation import LAGS, correlation_of
 
 __all__ = ["Noise", "estimate_noise", "noise_of", "structure_in"]
@@ -43,10 +43,11 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
 
     The variance is measured by second differences in blocks whose halves have nearly the same mean, the
     median of each intensity range is taken, and a line is fitted robustly through the medians (after [1]_,
-    with differences in place of wavelets). Ranges in which even the flattest blocks are full of structure,
-    as of beads, are left out, if most of the image is in others. Where the noise is correlated, differences
-    of neighbours would miss most of it; they then reach over the correlated pixels, as on every third pixel,
-    say, the noise is white again.
+    with differences in place of wavelets). In a volume they are taken in its planes, which may lie so far
+    apart that structure differs from one to the next by more than noise. Ranges in which even the flattest
+    blocks are full of structure, as of beads, are left out, if most of the image is in others. Where the
+    noise is correlated, differences of neighbours would miss most of it; they then reach over the
+    correlated pixels, as on every third pixel, say, the noise is white again.
 
     The correlation is that of the quietest blocks once a quadratic surface is taken out of each, corrected
     for what the surface took along. Structure correlates too. But it makes blocks differ in variance more
@@ -260,10 +261,10 @@ def _mean_and_variance(
     pixels: NDArray[Any], correlation: tuple[tuple[float, ...], ...]
 ) -> tuple[Floats, Floats, Floats, float]:
     """Mean, noise variance and its standard error in each range of intensities; and the darkest level."""
-    edge = 8 if pixels.ndim == 2 else 5
+    correlation = correlation[-2:]
     for growth in (1, 2, 4, 8):
-        edges = [growth * edge + 2 * reach(along) for along in correlation]
-        blocks = blocks_of(pixels, edges, at_most=20_000 // (growth * growth))
+        edges = [growth * 8 + 2 * reach(along) for along in correlation]
+        blocks = plane_blocks_of(pixels, edges, at_most=20_000 // (growth * growth))
         energy, terms = _energy(blocks, correlation)
         # Where many pixels are missing it takes a bigger block to find neighbours that aren't.
         if np.median(terms) >= 24:
