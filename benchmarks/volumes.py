@@ -1,13 +1,16 @@
 """Is a volume restored better plane by plane, along with its neighbours, or in 3-D?
 
     python benchmarks/volumes.py                    # cells in 16 planes of 128 x 128, two photon levels
-    options: --planes N  --size N  --photons N ...  --mode planes volumes
+    options: --planes N  --size N  --step N ...  --photons N ...  --mode planes volumes
 
 PSNR in dB for a peak of 1 of the whole volume. Cells are ellipsoids with a texture, with filaments and puncta
-between them; the point spread function is 2.5 times as long in Z as it is wide, and a Z step is two pixels.
+between them; the point spread function is 2.5 times as long in Z as it is wide, and a Z step is two pixels
+unless you say otherwise.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 from pictures import psnr
@@ -17,7 +20,6 @@ from skimage.filters import gaussian
 import napari_dip as dip
 from napari_dip.images.synthetic import GAIN, OFFSET, READ_NOISE
 
-STEP = 2  # pixels from plane to plane
 MODES = {
     "planes": {"axes": "QYX"},
     "planes anew": {"axes": "QYX", "warm": False},
@@ -27,10 +29,13 @@ MODES = {
 }
 
 
-def cells(planes: int, size: int, seed: int = 0) -> np.ndarray:
-    """Return the expected light of cells in a volume, from 0 to 1, shape (planes, size, size)."""
+def cells(planes: int, size: int, seed: int = 0, step: int = 2) -> np.ndarray:
+    """Return the expected light of cells in a volume, from 0 to 1, shape (planes, size, size).
+
+    From plane to plane there are `step` pixels.
+    """
     rng = np.random.default_rng(seed)
-    shape = (planes * STEP + 24, size + 24, size + 24)
+    shape = (planes * step + 24, size + 24, size + 24)
     place = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij"))
     light = np.zeros(shape, np.float32)
     texture = gaussian(rng.normal(size=shape).astype(np.float32), 2)
@@ -50,7 +55,7 @@ def cells(planes: int, size: int, seed: int = 0) -> np.ndarray:
                 light[tuple(at.astype(int))] += 3.0
     points = (rng.uniform(0, 1, (light.size // 4000, 3)) * shape).astype(int)
     light[tuple(points.T)] += rng.uniform(2, 10, len(points)).astype(np.float32)
-    seen = gaussian(light, (2.75, 1.1, 1.1))[12:-12, 12:-12, 12:-12][::STEP]
+    seen = gaussian(light, (2.75, 1.1, 1.1))[12:-12, 12:-12, 12:-12][::step]
     return seen / seen.max()
 
 
@@ -67,17 +72,18 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--planes", type=int, default=16)
     parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--step", type=int, nargs="*", default=[2])
     parser.add_argument("--photons", type=float, nargs="*", default=[10, 40])
     parser.add_argument("--mode", nargs="*", choices=list(MODES), default=list(MODES))
     options = parser.parse_args()
-    light = cells(options.planes, options.size)
-    print(f"{machine()}, {' x '.join(map(str, light.shape))}")
-    print(heading("photons", "noisy", "restored as", "PSNR", "iterations", "seconds"))
-    for photons in options.photons:
-        noisy, truth = record(light, photons)
+    print(f"{machine()}, {options.planes} x {options.size} x {options.size}")
+    print(heading("step", "photons", "noisy", "restored as", "PSNR", "iterations", "seconds"))
+    for step, photons in itertools.product(options.step, options.photons):
+        noisy, truth = record(cells(options.planes, options.size, step=step), photons)
         for mode in options.mode:
             result = dip.denoise(noisy, **MODES[mode])
             cells_of_row = (
+                f"{step}",
                 f"{photons:g}",
                 f"{psnr(noisy, truth):.2f}",
                 mode,

@@ -10,19 +10,32 @@ from napari_dip.source import Source
 QUICK = {"iterations": 3, "device": "cpu"}
 
 
-def test_beyond_the_ends_of_a_stack_the_planes_are_mirrored():
-    stack = np.zeros((2, 4, 8, 8))
-    source = Source(stack, Axes.of(stack.shape, "TQYX"), neighbours=2)
-    planes = [[where[1] for where in source.beside((1, z, slice(None), slice(None)))] for z in range(4)]
-    assert planes == [[0, 1, 1, 2, 2], [1, 0, 2, 1, 3], [2, 1, 3, 0, 2], [3, 2, 2, 1, 1]]
-    assert all(where[0] == 1 for where in source.beside((1, 0, slice(None), slice(None))))
+def planes_beside(count, neighbours):
+    stack = np.zeros((2, count, 8, 8))
+    source = Source(stack, Axes.of(stack.shape, "TQYX"), neighbours=neighbours)
+    found = [source.beside((1, z, slice(None), slice(None))) for z in range(count)]
+    assert all(where[0] == 1 for of_plane in found for where in of_plane)
+    assert source.channels == len(found[0])
+    return [[where[1] for where in of_plane] for of_plane in found]
+
+
+def test_near_the_ends_of_a_stack_planes_further_on_take_the_place_of_those_that_are_not_there():
+    assert planes_beside(6, 1) == [[0, 2, 1], [1, 0, 2], [2, 1, 3], [3, 2, 4], [4, 3, 5], [5, 4, 3]]
+    assert planes_beside(6, 2)[:3] == [[0, 3, 1, 4, 2], [1, 0, 2, 4, 3], [2, 1, 3, 0, 4]]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+@pytest.mark.parametrize("neighbours", [1, 2, 3])
+def test_no_plane_goes_with_another_twice(count, neighbours):
+    for plane, beside in enumerate(planes_beside(count, neighbours)):
+        assert beside[0] == plane and len(set(beside)) == len(beside) == min(count, 1 + 2 * neighbours)
 
 
 def test_what_a_neighbour_shows_counts_and_what_lies_farther_away_does_not():
     stack = np.random.default_rng(0).normal(100, 5, (4, 16, 16)).astype("float32")
     changed = [stack.copy() for _ in range(2)]
     changed[0][1] += 3 * np.arange(16)
-    changed[1][2] += 3 * np.arange(16)
+    changed[1][3] += 3 * np.arange(16)
     plain, near, far = (dip.denoise(s, neighbours=1, warm=False, **QUICK).image for s in (stack, *changed))
     assert plain.shape == stack.shape
     assert not np.array_equal(plain[0], near[0]) and np.array_equal(plain[0], far[0])

@@ -67,7 +67,8 @@ class Source:
     @property
     def company(self) -> int:
         """How many planes or volumes go with each."""
-        return 2 * self.neighbours if self.along is not None else 0
+        axis = self.along
+        return 0 if axis is None else min(2 * self.neighbours, self.shape[axis] - 1)
 
     @property
     def channels(self) -> int:
@@ -86,18 +87,22 @@ class Source:
     def beside(self, index: Index) -> list[Index]:
         """Return where a part lies, and then the same part of what goes with it.
 
-        Beyond the ends of the stack the planes are mirrored.
+        Near the ends of the stack further planes on the other side take the place of those that are not
+        there. None comes twice: from two copies of one plane's noise a generator learns that noise.
         """
-        found = [index]
         axis = self.along
-        if self.neighbours and axis is not None:
-            at, last = index[axis], self.shape[axis] - 1
-            assert isinstance(at, int)
-            for away in range(1, self.neighbours + 1):
-                for i in (at - away, at + away):
-                    mirrored = last - abs(last - abs(i) % (2 * last))
-                    found.append((*index[:axis], mirrored, *index[axis + 1 :]))
-        return found
+        if not self.neighbours or axis is None:
+            return [index]
+        at = index[axis]
+        assert isinstance(at, int)
+        others = sorted(set(range(self.shape[axis])) - {at}, key=lambda other: (abs(other - at), other))
+        nearest = others[: self.company]
+        away = range(1, self.neighbours + 1)
+        usual = [at + side * far for far in away for side in (-1, 1)]
+        spare = [other for other in nearest if other not in usual]
+        if len(nearest) == len(usual):  # each in its place, as a plane's network serves the next one too
+            nearest = [other if other in nearest else spare.pop(0) for other in usual]
+        return [index, *((*index[:axis], other, *index[axis + 1 :]) for other in nearest)]
 
     def __getitem__(self, index: Index) -> NDArray[Any]:
         """Return a part of the image.

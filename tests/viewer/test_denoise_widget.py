@@ -176,12 +176,13 @@ def test_a_run_from_the_console_can_be_followed(viewer, noisy, open_denoise, wai
 
 
 def test_a_stack_can_be_taken_plane_by_plane_or_as_a_volume(viewer, open_denoise, wait_until):
-    stack = np.random.default_rng(0).random((4, 16, 16)).astype("float32")
-    viewer.add_image(stack, axis_labels=("z", "y", "x"))
+    large = np.broadcast_to(np.zeros((1, 16, 16), "uint8"), (1 << 15, 16, 16))
+    viewer.add_image(large, axis_labels=("z", "y", "x"), contrast_limits=(0, 1))
     widget = open_denoise()
     assert not widget.stacks.how.isHidden()
     assert widget.stacks.how.currentText() == "With neighbours"
-    widget.stacks.how.setCurrentIndex(2)
+    stack = np.random.default_rng(0).random((4, 16, 16)).astype("float32")
+    viewer.add_image(stack, axis_labels=("z", "y", "x"))
     assert widget.stacks.how.currentText() == "Volumes (3-D)"
     assert widget.what.text() == "A volume of 4 x 16 x 16 voxels"
     widget.stacks.how.setCurrentIndex(0)

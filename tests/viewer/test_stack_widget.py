@@ -56,11 +56,11 @@ def test_the_axes_can_be_corrected_and_the_sentence_follows_at_once(viewer, open
     choose(kinds[1], "C")
     assert widget.what.text() == "4 time points x 2 channels x 3 images, each a plane of 8 x 8 pixels"
     choose(kinds[2], "Z")
-    planes = "4 time points x 2 channels x 3 slices, each a plane of 8 x 8 pixels"
-    assert widget.what.text() == f"{planes}, along with 2 neighbours on each side"
-    choose(widget.stacks.how, None)
     assert widget.what.text() == "4 time points x 2 channels, each a volume of 3 x 8 x 8 voxels"
     assert plan_denoise(layer, **widget.settings()).axes.spatial == (2, 3, 4)
+    planes = "4 time points x 2 channels x 3 slices, each a plane of 8 x 8 pixels"
+    choose(widget.stacks.how, 2)
+    assert widget.what.text() == f"{planes}, along with 2 neighbours on each side"
     choose(widget.stacks.how, 0)
     assert widget.what.text() == planes
     axes = plan_denoise(layer, **widget.settings()).axes

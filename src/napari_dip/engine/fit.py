@@ -30,14 +30,15 @@ from napari_dip.engine.recorruption import Recorruption, input_of
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.shrinkage import deviations
 
-__all__ = ["STEPS", "TRUSTED", "WATCHED", "Fit", "stream"]
+__all__ = ["TRUSTED", "WATCHED", "Fit", "stream"]
 
 # Iterations in which a generator forgets pixels that it has fitted and that are masked now.
 FORGETTING = 20
 
 # As long as what a neighbour found out on held-out pixels can be trusted, nothing needs to be held out: a run
-# takes so many steps on all pixels. It is found out anew in one of so many runs.
-STEPS, TRUSTED = 20, 5
+# takes so many steps on all pixels, more where it has to learn what several channels now have to do with one
+# another. It is found out anew in one of so many runs.
+STEPS, STEPS_OF_SEVERAL, TRUSTED = 20, 60, 5
 
 # The better the estimate, the better it is seen what it has in common with a guide.
 GUIDED = (*PARTS, 1.0, 1.0)
@@ -430,6 +431,11 @@ class Fit:
         self.network.load_state_dict(neighbour.weights)
         self.falling = False
         self.begun, self._copied = True, None
+
+    @property
+    def steps(self) -> int:
+        """How many steps it takes on all pixels after a warm start."""
+        return STEPS if self.problem.channels == 1 else STEPS_OF_SEVERAL
 
     def trust(self, neighbour: Neighbour) -> bool:
         """Make each correction as a neighbour did, and see all pixels, if it is known well enough how."""

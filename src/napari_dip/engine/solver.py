@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from napari_dip.engine.devices import choose_device, choose_precision
-from napari_dip.engine.fit import STEPS, WATCHED, Fit, stream
+from napari_dip.engine.fit import WATCHED, Fit, stream
 from napari_dip.engine.footing import Footing
 from napari_dip.engine.judging import Patience, Unseen
 from napari_dip.engine.neighbours import Neighbour
@@ -161,7 +161,7 @@ def iterate(
             patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait, judge.first)
             finished = None
             if not iteration and neighbour is not None and warm and fit.trust(neighbour):
-                finished = min(STEPS, settings.iterations)
+                finished = min(fit.steps, settings.iterations)
             else:
                 fit.show(judge.seen, judge.shown)
         iteration += 1

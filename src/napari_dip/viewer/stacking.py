@@ -21,7 +21,11 @@ ALL, CURRENT = "all", "current"
 FIXED = "YXS"
 
 BESIDE = 2
-"""Planes on each side that say as much about a plane as a volume does, by ``benchmarks/volumes.py``."""
+"""Planes on each side that say nearly as much of a plane as a volume does, by ``benchmarks/volumes.py``."""
+
+# Voxels of a volume that is restored at once unless the user chooses otherwise: 16 slices of 512 x 512. The
+# first picture of a larger one would be long in coming.
+AT_ONCE = 1 << 22
 
 
 @dataclass
@@ -37,7 +41,8 @@ class Stacking:
     neighbours
         How many planes on each side are restored along with each plane; None to restore volumes.
     usual
-        The same, where an axis is depth and nothing else is said.
+        The same, where an axis is depth and nothing else is said: if with neighbours, then large volumes
+        alone, and others as such.
     corrected
         Whether the user has named an axis.
     planes
@@ -75,8 +80,16 @@ class Stacking:
         named = own.names[:-1] + "S" if own.joint_channels else own.names
         rgb = bool(layer.rgb)
         said = cls(shape, rgb, named, usual=None if rgb else usual)
-        said.neighbours = said.usual if "Z" in named else 0
+        said.neighbours = said._by_depth
         return said
+
+    @property
+    def _by_depth(self) -> int | None:
+        """How it is restored where nothing else is said."""
+        if "Z" not in self.named:
+            return 0
+        voxels = math.prod(n for letter, n in zip(self.named, self.shape, strict=True) if letter in "ZYX")
+        return None if self.usual and voxels <= AT_ONCE else self.usual
 
     @property
     def letters(self) -> str:
@@ -149,7 +162,7 @@ class Stacking:
                 letters[other] = "Q"
         self.named, self.corrected = "".join(letters), True
         if ("Z" in self.named) != ("Z" in before):  # as in a layer whose labels say so
-            self.neighbours = self.usual if "Z" in self.named else 0
+            self.neighbours = self._by_depth
 
     def want(self, planes: str | int) -> None:
         """Say which planes; along an axis, at first all of them."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["DenoiseWidget"]
 
 PRESETS = {
-    "fast": ("Fast", "Half resolution inside: the quickest."),
-    "best": ("Best", "Full resolution inside: finer detail, several times slower."),
+    "fast": ("Fast", "A small network: the quickest."),
+    "best": ("Best", "A larger network that runs for longer: sometimes better, several times slower."),
     "ulyanov2018": ORIGINAL,
     **TO_COMPARE_WITH,
 }

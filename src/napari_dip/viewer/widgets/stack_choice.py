@@ -31,9 +31,13 @@ STACKS: Entries = {
     BESIDE: (
         "With neighbours",
         "Each plane is restored along with the two before and the two after it, which say more about it: for "
-        "finely stepped focus and quick movies.",
+        "large volumes, and quick movies.",
     ),
-    None: ("Volumes (3-D)", "Along the axis that is depth whole volumes are restored at once, in 3-D."),
+    None: (
+        "Volumes (3-D)",
+        "Along the axis that is depth whole volumes are restored at once, in 3-D, which is best. A large one "
+        "takes much memory, and its pictures come slowly.",
+    ),
 }
 # What an axis of a stack can be, what is said of it after its length, and what it is.
 MEANINGS = {
@@ -53,7 +57,8 @@ class StackChoice:
     viewer
         The viewer itself, whose sliders say what is being looked at.
     usual
-        How slices are restored unless the user chooses: with so many neighbours, or, for None, as volumes.
+        How slices are restored unless the user chooses: with so many neighbours where volumes are large, or,
+        for None, as volumes.
 
     Attributes
     ----------
