@@ -176,7 +176,7 @@ def test_a_run_from_the_console_can_be_followed(viewer, noisy, open_denoise, wai
 
 
 def test_a_stack_can_be_taken_plane_by_plane_or_as_a_volume(viewer, open_denoise, wait_until):
-    large = np.broadcast_to(np.zeros((1, 16, 16), "uint8"), (1 << 15, 16, 16))
+    large = np.broadcast_to(np.zeros((1, 16, 16), "uint8"), (1 << 13, 16, 16))
     viewer.add_image(large, axis_labels=("z", "y", "x"), contrast_limits=(0, 1))
     widget = open_denoise()
     assert not widget.stacks.how.isHidden()

@@ -23,9 +23,9 @@ FIXED = "YXS"
 BESIDE = 2
 """Planes on each side that say nearly as much of a plane as a volume does, by ``benchmarks/volumes.py``."""
 
-# Voxels of a volume that is restored at once unless the user chooses otherwise: 16 slices of 512 x 512. The
+# Voxels of a volume that is restored at once unless the user chooses otherwise: 16 slices of 256 x 256. The
 # first picture of a larger one would be long in coming.
-AT_ONCE = 1 << 22
+AT_ONCE = 1 << 20
 
 
 @dataclass
