@@ -171,8 +171,8 @@ def denoise(
         much the same. It does by default, and takes a small part of the time then.
     neighbours : int
         Restore a stack plane by plane, also along Z, each with this many planes on each side by one
-        generator, of which the plane itself is kept. 2 make a plane of a finely stepped focus as good as in
-        3-D, in a part of the time; with 0 each plane is by itself.
+        generator, of which the plane itself is kept. 2 make a plane of a finely stepped focus nearly as good
+        as in 3-D; with 0 each plane is by itself.
     channels : {'apart', 'together'}
         Restore each channel (a named C that is no colour) by itself, or all of a plane or volume by one run,
         each by its own brightness and noise: it takes a part of the time, and they gain by one another where
@@ -195,9 +195,8 @@ def denoise(
         A fingerprint of the guide, as complete settings have it; the guide itself must be given too.
     repeat : array_like, napari image layer or path
         Another capture of the same field, of the image's shape. The mean of both is restored, and what they
-        differ by is their noise, exactly: nothing has to be guessed of it, and where neighbours share it no
-        pixel has to be hidden to know when to stop. They must lie on one another; you are warned where they
-        don't. The result has the brightness of the mean. Not for dask arrays.
+        differ by is their noise, exactly: nothing has to be guessed of it. They must lie on one another; you
+        are warned where they don't. The result has the brightness of the mean. Not for dask arrays.
     repeated : str
         A fingerprint of the repeat, as complete settings have it; the repeat itself must be given too.
     out : path

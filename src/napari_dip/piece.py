@@ -100,15 +100,11 @@ class Piece:
         planes = np.concatenate([measured.intensities.normalise(self.axes.to_engine(one)) for one in blocks])
         known = np.concatenate([self.axes.to_engine(one) for one in knowns])
         unit, noise = measured.intensities.unit, measured.intensities.of_noise(measured.noise)
-        apart = self.source.apart(where, measured)
-        if apart is not None:
-            apart = (apart / unit).astype(np.float32)
         if isinstance(noise, Noises):
             there = np.tile(self._there, len(blocks)) & known.reshape(len(known), -1).any(1)
             planes, known = planes[there], known[there]
             each = zip(noise.each * len(blocks), there, strict=True)
             noise = Noises(tuple(one for one, is_there in each if is_there))
-            apart = None if apart is None else apart[there]
         return Problem(
             torch.from_numpy(np.where(known, planes, 0).astype(np.float32)),
             None if known.all() else torch.from_numpy(known),
@@ -116,7 +112,6 @@ class Piece:
             None if self.guide is None else torch.from_numpy(self.guide[self.part.goes].copy()),
             noise=noise,
             quantised=self.task.quantised(unit, where) if isinstance(unit, float) else None,
-            apart=None if apart is None else torch.from_numpy(apart),
         )
 
     def restored(self, estimate: torch.Tensor) -> NDArray[Any]:

@@ -174,18 +174,6 @@ class Source:
         of_all = noise_in(middle)
         return Measured((index, task), intensities, of_all, _level(of_all, block), drifts, shift)
 
-    def apart(self, where: Index, measured: Measured) -> NDArray[np.float64] | None:
-        """Return half of what two captures of a part differ by, less their drift; None where there is one.
-
-        Its axes are the engine's. What goes with a plane has not been measured, and so there is none then.
-        """
-        if not isinstance(self.image, Repeated) or self.company:
-            return None
-        mean, half = (self.axes.to_engine(one) for one in (self[where], self.image.apart(where)))
-        return np.stack(
-            [drift.taken_from(*pair) for drift, *pair in zip(measured.drifts, mean, half, strict=True)]
-        )
-
     def name(self, index: Index) -> str:
         """Return what a part of the image is called, to begin a sentence with."""
         kind = "plane" if len(self.axes.spatial) == 2 else "volume"

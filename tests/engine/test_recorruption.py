@@ -192,7 +192,7 @@ def test_what_channels_show_together_is_not_left_to_patches_of_each(second, leas
     one = fit(Problem(truth, noise=WHITE), replace(SETTINGS, finish=0))
     one.step(1)
     one.average = truth[None]  # as if the generator knew
-    told = by_patches(one.view, one.problem.weights, one._explained)
+    told = by_patches(one.problem, one.problem.weights, one._explained)
     far = (one.average - told).abs().mean()
     moved = (one.settled(warm=False) - told).abs().mean() / far
     assert far > 1e-2 and least <= moved <= most

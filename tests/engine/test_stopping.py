@@ -203,25 +203,6 @@ def test_a_fixed_number_of_iterations_ends_a_run_by_itself():
         Fixed(at=0)
 
 
-def test_of_two_captures_one_is_shown_and_the_other_is_watched():
-    noise = Noise(0.0, 0.0, 0.1, ((0.6, 0.3, 0.0, 0.0),) * 2)
-    numbers = torch.Generator().manual_seed(1)
-    y, apart = torch.rand(1, 60, 60, generator=numbers), 0.1 * torch.randn(1, 60, 60, generator=numbers)
-    problem = Problem(y, noise=noise, apart=apart)
-    judge = HeldOut(guard=None).begin(problem, seeded())
-    blocks = judge.seen == 0.5
-    assert ((judge.seen == 1) | blocks).all() and 0.3 < blocks.float().mean() < 0.6
-    torch.testing.assert_close(judge.shown, torch.where(blocks, y + apart, y))
-    second = judge.figure(10, y[None], (y - apart)[None])
-    assert second == pytest.approx(0.0)
-    # Whoever takes up the noise that is shown is found out.
-    first, mean = (judge.figure(10, y[None], one[None]) for one in (y + apart, y))
-    assert first == pytest.approx(4 * mean)
-    assert mean == pytest.approx(0.01, rel=0.6)
-    white = HeldOut(guard=None).begin(Problem(y, noise=Noise(0.0, 0.0, 0.1), apart=apart), seeded())
-    assert white.shown is None  # a pixel's neighbours say nothing of its noise: single ones are hidden
-
-
 def test_beside_a_guard_an_estimate_counts_while_it_leaves_about_as_much_as_noise():
     noise = Noise(0.0, 0.0, 0.1, ((0.6, 0.2, 0.0, 0.0),) * 2)
     y = torch.rand(1, 40, 40, generator=seeded())

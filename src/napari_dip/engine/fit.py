@@ -60,8 +60,6 @@ class Fit:
     ----------
     problem
         The problem, with its tensors on the device.
-    view
-        The problem as the fit is shown it.
     seen
         Weights of the measurement's pixels in the fit.
     average
@@ -100,7 +98,7 @@ class Fit:
         layout = torch.channels_last if len(shape) == 2 else torch.channels_last_3d
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
         self.optimiser = settings.optimiser.bind(self.network.parameters())
-        self.problem = self.view = problem.to(device)
+        self.problem = problem.to(device)
         self.measurement = self.problem.filled
         self.crop = (
             ...,
@@ -127,15 +125,12 @@ class Fit:
         if settings.guess and problem.known is not None:
             self.guess(1 - self.problem.weights, settings.guess)
 
-    def show(self, seen: Tensor, shown: Tensor | None = None) -> None:
-        """Let the fit see the pixels with these weights from here on, as they are or as they are shown."""
+    def show(self, seen: Tensor) -> None:
+        """Let the fit see the pixels with these weights from here on."""
         self.seen = seen
-        if shown is not None or self.view is not self.problem:
-            self.view = self.problem if shown is None else replace(self.problem, measurement=shown[0])
-            self.measurement, self.hints, self.patches = self.view.filled, {}, None
         if self._freed:
-            self.measurement = denoised(self.view, seen)
-        problem, chosen, self.recorruption = self.view, self.chosen, None
+            self.measurement = denoised(self.problem, seen)
+        problem, chosen, self.recorruption = self.problem, self.chosen, None
         hinted = self.settings.correction not in (None, "none")
         if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
             clear = self._corrections or self._freed or chosen.recorruption
@@ -158,7 +153,7 @@ class Fit:
         """Go on with another problem with the same image behind it: what was the best no longer counts."""
         self.recording.renew()
         before = self.problem.weights
-        self.problem = self.view = problem.to(self.device)
+        self.problem = problem.to(self.device)
         self.measurement = self.problem.filled
         self.kept, self.parts, self.hints, self.patches, self.age = None, [], {}, None, 0
         self.pilot, self.least = None, math.inf
@@ -310,7 +305,7 @@ class Fit:
     def settled(self, warm: bool) -> Tensor:
         """Return the estimate that the run would end with if it ended here."""
         if self._settles and self.recorruption is not None:  # its own says more than the second opinion
-            told = by_patches(self.view, self.problem.weights, self._explained)
+            told = by_patches(self.problem, self.problem.weights, self._explained)
             part = self._together
             if not part.any():  # a plane by itself: no estimate is worked out that does not count
                 return told
@@ -323,7 +318,7 @@ class Fit:
             return estimate
         # Which patches are similar is seen best in the best estimate.
         looks = PARTS if self.problem.guide is None else GUIDED
-        return by_patches(self.view, self.problem.weights, estimate, looks)
+        return by_patches(self.problem, self.problem.weights, estimate, looks)
 
     @property
     def _together(self) -> Tensor:
@@ -372,20 +367,20 @@ class Fit:
         """What an estimate leaves unexplained of the measurement, interpolated."""
         operator = self.problem.operator
         assert isinstance(operator, Linear)
-        return interpolate(operator, self.view.filled - operator(estimate), seen)
+        return interpolate(operator, self.problem.filled - operator(estimate), seen)
 
     def _otherwise(self, estimate: Tensor, seen: Tensor) -> Tensor:
         """Where the explicit prior, all by itself, would rather see the estimate, and how far away."""
         if self.settings.correction == "interpolation":
             return self._hint(seen) - estimate
         if self.patches is None:
-            self.patches = by_patches(self.view, seen, self._hint(seen))
+            self.patches = by_patches(self.problem, seen, self._hint(seen))
         return self.patches - estimate
 
     def _hint(self, seen: Tensor) -> Tensor:
         """Return what the explicit prior makes of the seen pixels in no time, without a generator."""
         if seen not in self.hints:
-            self.hints[seen] = hint(self.view, seen, self.settings.correction)
+            self.hints[seen] = hint(self.problem, seen, self.settings.correction)
         return self.hints[seen]
 
     def _corrected(

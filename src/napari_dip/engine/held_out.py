@@ -56,10 +56,6 @@ class HeldOut(StoppingRule):
     What nothing around a pixel foretells, such as a bright bead, is seen and not watched where the measured
     pixels are the target: a single such pixel would be most of the error, whatever the rest is like.
 
-    Where the measurement is the mean of two captures and the noise of neighbours is correlated, nothing has
-    to be hidden: the blocks are shown as the first capture has them, and their centres are watched in the
-    second, whose noise there the fit does not see.
-
     Parameters
     ----------
     fraction
@@ -142,14 +138,9 @@ class _HeldOutJudge(Judge):
         self.seen = known * (1 - hidden)
         if not self.seen.any():  # a handful of pixels: nothing can be spared
             self.seen = known
-        watched = y
-        if guard and problem.apart is not None:
-            # One capture of two has twice the noise's variance.
-            self.seen = known * (1 - hidden / 2)
-            self.shown, watched = y + hidden * problem.apart, y - problem.apart
         self.told = self.seen * told.weights
         self.y, self.variance = y, None if guard and not self.missing else variance
-        self.noise = variance if shared and problem.apart is None else None
+        self.noise = variance if shared else None
         wait = Judge.wait
         if self.variance is not None and math.isfinite(rule.patience):
             wait = round(rule.patience * GROWN)
@@ -163,7 +154,7 @@ class _HeldOutJudge(Judge):
             self.tolerance = 0.0
         self.wait = wait if rule.wait is None else rule.wait
         self.where = centres.flatten().nonzero().flatten().to(y.device)
-        self.truth = self._watched(watched)
+        self.truth = self._watched(y)
         self.every, self.start = rule.every, rule.start or 0
         # Where each channel has a noise of its own, a correction may suit one and not the other.
         alike = [(slice(None), None)] if problem.noise is None else problem.noise.by_channel()

@@ -47,8 +47,6 @@ class Judge(ABC):
     ----------
     seen
         Weight of each pixel of the measurement in the fit, shape (1, channels, [Z,] Y, X).
-    shown
-        What the fit is shown in place of the measurement, of the same shape; None for the measurement.
     tolerance
         Part of the figure by which it must fall to count as an improvement worth waiting for.
     wait
@@ -60,7 +58,6 @@ class Judge(ABC):
     """
 
     seen: Tensor
-    shown: Tensor | None = None
     unseen: Unseen | None = None
     tolerance: float = 0.0
     wait: int = 40

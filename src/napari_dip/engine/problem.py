@@ -52,9 +52,6 @@ class Problem:
         channel has its own, all are scaled so that at their mean intensities it is about as strong.
     quantised
         How it was rounded, if that is known.
-    apart
-        Where the measurement is the mean of two captures, half of what they differ by: the first is
-        ``measurement + apart``, the second ``measurement - apart``. Of the measurement's shape.
     """
 
     measurement: Tensor
@@ -63,13 +60,12 @@ class Problem:
     guide: Tensor | None = None
     noise: Noise | Noises | None = None
     quantised: Quantised | None = None
-    apart: Tensor | None = None
 
     def to(self, device: torch.device) -> Problem:
         """Return the problem with its tensors on `device`."""
         moved = {
             name: value.to(device)
-            for name in ("measurement", "known", "guide", "apart")
+            for name in ("measurement", "known", "guide")
             if (value := getattr(self, name)) is not None
         }
         return replace(self, **moved)

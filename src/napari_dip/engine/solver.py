@@ -163,7 +163,7 @@ def iterate(
             if not iteration and neighbour is not None and warm and fit.trust(neighbour):
                 finished = min(fit.steps, settings.iterations)
             else:
-                fit.show(judge.seen, judge.shown)
+                fit.show(judge.seen)
         iteration += 1
         data_term = fit.step(iteration)
         sound = footing.kept(iteration, data_term)

@@ -73,7 +73,7 @@ def made_anew(problem: Problem, image: Tensor, seed: int) -> Problem:
     numbers = torch.from_numpy(np.random.default_rng(seed).standard_normal(image[None].shape)).float()
     measurement = problem.measurement.clone()
     measurement[: len(image)] = image + level * shared(numbers, of_image)[0]
-    return replace(problem, measurement=measurement, apart=None)
+    return replace(problem, measurement=measurement)
 
 
 def deviation(problem: Problem, guesses: Sequence[Guess], anew: Tensor | None) -> Tensor | None:
@@ -168,7 +168,7 @@ def _measured(problem: Problem, image: Tensor, spread: Tensor, told: Sequence[To
     if problem.noise.correlated:
         # What a pixel takes from its own measurement is told by its neighbours' as well, and they are hidden.
         # Watched is the second of two captures, where there are two.
-        return float(unseen.mean() - noise.mean() * (1 if problem.apart is None else 2))
+        return float(unseen.mean() - noise.mean())
     left = (image - problem.filled[0])[known].square().double().numpy()
     spreads = spread[known].numpy()
     groups = min(GROUPS, max(1, unseen.size // ENOUGH))
