@@ -95,7 +95,8 @@ class Source:
             return [index]
         at = index[axis]
         assert isinstance(at, int)
-        others = sorted(set(range(self.shape[axis])) - {at}, key=lambda other: (abs(other - at), other))
+        reach = range(max(0, at - self.company), min(self.shape[axis], at + self.company + 1))
+        others = sorted(set(reach) - {at}, key=lambda other: (abs(other - at), other))
         nearest = others[: self.company]
         away = range(1, self.neighbours + 1)
         usual = [at + side * far for far in away for side in (-1, 1)]

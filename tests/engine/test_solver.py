@@ -273,6 +273,15 @@ def test_runs_that_start_from_their_neighbour_are_as_good_in_far_fewer_iteration
     assert all(len(run) < len(cold) / 4 for run in warm)
 
 
+def test_several_channels_take_more_steps_after_a_warm_start():
+    one, other = frames()
+    both = replace(one, measurement=torch.cat([one.measurement, other.measurement]))
+    first = list(iterate(both, QUICK))[-1].neighbour()
+    last = list(iterate(both, QUICK, first))[-1]
+    assert last.warm and last.iteration == last.last_iteration == Fit(both, QUICK).steps
+    assert Fit(one, QUICK).steps == STEPS < last.iteration
+
+
 def test_what_was_not_found_out_is_not_trusted():
     first, second = frames()
     for settings in (replace(QUICK, iterations=30), replace(QUICK, stopping=Fixed(), iterations=30)):
