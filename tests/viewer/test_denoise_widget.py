@@ -180,7 +180,7 @@ def test_a_stack_can_be_taken_plane_by_plane_or_as_a_volume(viewer, open_denoise
     viewer.add_image(large, axis_labels=("z", "y", "x"), contrast_limits=(0, 1))
     widget = open_denoise()
     assert not widget.stacks.how.isHidden()
-    assert widget.stacks.how.currentText() == "With neighbours"
+    assert widget.stacks.how.currentText() == "With 2 neighbours"
     stack = np.random.default_rng(0).random((4, 16, 16)).astype("float32")
     viewer.add_image(stack, axis_labels=("z", "y", "x"))
     assert widget.stacks.how.currentText() == "Volumes (3-D)"

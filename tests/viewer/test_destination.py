@@ -128,6 +128,9 @@ def test_only_stacks_are_offered_a_file(viewer, noisy, layer, open_denoise):
 def test_planes_with_neighbours_are_a_choice_that_a_trial_keeps(viewer, layer, open_denoise, wait_until):
     widget = open_denoise()
     widget.stacks.how.setCurrentIndex(1)
+    assert widget.what.text().endswith(", along with 1 neighbour on each side")
+    assert widget.settings()["neighbours"] == 1
+    widget.stacks.how.setCurrentIndex(2)
     assert widget.settings()["neighbours"] == 2
     widget.advanced.inputs["iterations"].setValue(2)
     run = widget.try_one()

@@ -28,10 +28,15 @@ __all__ = ["StackChoice"]
 
 STACKS: Entries = {
     0: ("Plane by plane", "Each plane is restored by itself: for time series, channels and few slices."),
+    1: (
+        "With 1 neighbour",
+        "Each plane is restored along with the one before and the one after it, which say more about it: for "
+        "movies in which little moves from frame to frame.",
+    ),
     BESIDE: (
-        "With neighbours",
+        "With 2 neighbours",
         "Each plane is restored along with the two before and the two after it, which say more about it: for "
-        "large volumes, and quick movies.",
+        "large volumes. In a movie what is there for a moment alone fades.",
     ),
     None: (
         "Volumes (3-D)",
@@ -191,8 +196,10 @@ class StackChoice:
         region = self.region()
         whole = region.axes.describe(region.shape)
         described = f"{region.said} of {whole}" if region.said else whole
-        beside = f", along with {self.neighbours} neighbours on each side" if self.neighbours else ""
-        return described + beside
+        if not self.neighbours:
+            return described
+        many = "1 neighbour" if self.neighbours == 1 else f"{self.neighbours} neighbours"
+        return f"{described}, along with {many} on each side"
 
     # ------------------------------------------------------------------------------------- what is shown
 
@@ -227,7 +234,7 @@ class StackChoice:
             offer(box, {k: (f"{chosen.shape[axis]} {t}", tip) for k, (t, tip) in MEANINGS.items()})
             box.setToolTip("What this axis of the image is, if the choice is wrong.\n" + box.toolTip())
             _choose(box, chosen.letters[axis])
-        offer(self.how, {k: v for k, v in STACKS.items() if k != BESIDE or not chosen.rgb})
+        offer(self.how, {k: v for k, v in STACKS.items() if not (k and chosen.rgb)})
         _choose(self.how, chosen.neighbours)
         if several:
             self._show_planes(chosen)
