@@ -78,8 +78,9 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{machine()}, {options.planes} x {options.size} x {options.size}")
     print(heading("step", "photons", "noisy", "restored as", "PSNR", "iterations", "seconds"))
-    for step, photons in itertools.product(options.step, options.photons):
-        noisy, truth = record(cells(options.planes, options.size, step=step), photons)
+    lights = {step: cells(options.planes, options.size, step=step) for step in options.step}
+    for (step, light), photons in itertools.product(lights.items(), options.photons):
+        noisy, truth = record(light, photons)
         for mode in options.mode:
             result = dip.denoise(noisy, **MODES[mode])
             cells_of_row = (

@@ -31,7 +31,6 @@ class Measured:
     intensities: Intensities | Stains
     noise: Noise | Noises
     level: float  # of the noise, at the mean intensity; of stains the root mean square
-    drifts: tuple[Drift, ...] = ()  # between two captures, of each channel of the plane
     apart: tuple[float, ...] | None = (
         None  # how far two captures lie apart, in pixels along each spatial axis
     )
@@ -151,19 +150,16 @@ class Source:
         block = self.axes.to_engine(block)
         intensities = Intensities.of(block)  # refuses what nothing can be computed with
         middle = len(block) // 2  # one channel stands for the three of a colour image: this one is green
-        drifts: tuple[Drift, ...] = ()
         halves: Sequence[NDArray[Any] | None] = [None] * len(block)
         shift = None
         if isinstance(self.image, Repeated):
             apart = self.axes.to_engine(self.image.apart(index))
-            drifts = tuple(Drift.between(mean, half) for mean, half in zip(block, apart, strict=True))
             halves = list(np.where(np.isfinite(block), apart, np.nan))
             mean = block[middle].astype(np.float64)
             shift = shift_between(mean + halves[middle], mean - halves[middle])
 
         def noise_in(channel: int) -> Noise:
-            drift = drifts[channel] if drifts else None
-            return noise or _noise_in(block[channel], halves[channel], drift)
+            return noise or _noise_in(block[channel], halves[channel])
 
         if self.axes.stains:
             each = tuple(noise_in(channel) for channel in range(len(block)))
@@ -171,9 +167,9 @@ class Source:
             there = [one**2 for one, pixels in zip(levels, block, strict=True) if np.isfinite(pixels).any()]
             mean_level = math.sqrt(sum(there) / len(there))
             stains = Stains.of(block, levels)
-            return Measured((index, task), stains, Noises(each), mean_level, drifts, shift)
+            return Measured((index, task), stains, Noises(each), mean_level, shift)
         of_all = noise_in(middle)
-        return Measured((index, task), intensities, of_all, _level(of_all, block), drifts, shift)
+        return Measured((index, task), intensities, of_all, _level(of_all, block), shift)
 
     def name(self, index: Index) -> str:
         """Return what a part of the image is called, to begin a sentence with."""
@@ -189,13 +185,13 @@ def _level(noise: Noise, pixels: NDArray[Any]) -> float:
     return math.sqrt(float(noise.variance(known.mean(dtype=np.float64)))) if known.size else 0.0
 
 
-def _noise_in(mean: NDArray[Any], half: NDArray[Any] | None, drift: Drift | None) -> Noise:
+def _noise_in(mean: NDArray[Any], half: NDArray[Any] | None) -> Noise:
     """Measure the noise of a channel, by what two captures of it differ by if there are two."""
     if not np.isfinite(mean).any():
         return Noise(0.0, 0.0, 0.0)
-    if half is not None and drift is not None:
+    if half is not None:
         mean = mean.astype(np.float64)
-        left = drift.taken_from(mean, half)
+        left = Drift.between(mean, half).taken_from(mean, half)
         with suppress(ValueError):  # so little is known in both that one alone says more
             return noise_of([(mean, np.where(np.isfinite(half), left, np.nan))])
     return estimate_noise(mean)

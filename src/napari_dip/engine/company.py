@@ -15,8 +15,8 @@ COARSE = 4.0
 # Planes on each side of one that tell of it.
 BESIDE = 2
 
-# A pixel and those of its plane that are like it leave this part of the noise's variance, where a generator
-# has seen no other plane and where it has.
+# A pixel and those of its plane that are like it leave this part of the noise's variance: beside a generator
+# of channels, and beside one of volumes, which is the better one.
 LEFT, LEFT_IN_VOLUMES = 0.1, 0.3
 
 
