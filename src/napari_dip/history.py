@@ -4,12 +4,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from napari_dip.restoration import RECORDED, Past, plain
+import torch
+
+from napari_dip.engine.solver import Iterate
+from napari_dip.restoration import RECORDED, plain
 from napari_dip.step import Step
 
-__all__ = ["History", "root_mean_square"]
+__all__ = ["History", "Past", "root_mean_square"]
+
+
+@dataclass
+class Past:
+    """What is remembered of the run of a part.
+
+    Attributes
+    ----------
+    rows
+        What is taken down of each iteration.
+    residual, noise
+        How far the result is from the measurement, and the noise; None before the run has come to its end.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    residual: float | None = None
+    noise: float | None = None
+
+    @property
+    def length(self) -> int:
+        """Iterations that the run took."""
+        return int(self.rows[-1]["iteration"])
+
+    def take_down(self, iterate: Iterate) -> None:
+        """Remember where the run stands, without waiting for its device."""
+        # The numbers alone: an iterate would keep its run's whole state in memory. Of a tensor too where that
+        # makes nobody wait: thousands of small ones would pin down the memory that is freed around them.
+        row = {name: getattr(iterate, name) for name in RECORDED}
+        if row["data_term"].device.type == "cpu":
+            row["data_term"] = float(row["data_term"])
+        self.rows.append(row)
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the rows as plain JSON; what lies on a GPU is waited for, all of it at once."""
+        there = [row for row in self.rows if isinstance(row["data_term"], torch.Tensor)]
+        if there:
+            try:
+                numbers = torch.stack([row["data_term"] for row in there]).tolist()
+            except RuntimeError:  # the device has failed
+                numbers = [None] * len(there)
+            for row, number in zip(there, numbers, strict=True):
+                row["data_term"] = number
+        return [row | {name: plain(row[name]) for name in ("data_term", "figure")} for row in self.rows]
 
 
 class History:
@@ -26,14 +73,9 @@ class History:
 
     def take_down(self, step: Step) -> None:
         """Remember where a run stands."""
-        # The numbers alone: an iterate would keep its run's whole state in memory. Of a tensor too where that
-        # makes nobody wait: thousands of small ones would pin down the memory that is freed around them.
-        row = {name: getattr(step.iterate, name) for name in RECORDED}
-        if row["data_term"].device.type == "cpu":
-            row["data_term"] = float(row["data_term"])
         if step.iterate.iteration == 1:  # a part that is done again comes last
             self.of[step.run] = Past(self.of.pop(step.run, Past()).rows)
-        self.of[step.run].rows.append(row)
+        self.of[step.run].take_down(step.iterate)
 
     def among(self, runs: Sequence[int]) -> dict[int, Past]:
         """Return what is remembered of some runs."""
@@ -61,16 +103,8 @@ class History:
 
     def columns(self) -> dict[str, list[Any]]:
         """Return it all as `napari_dip.Restoration.history` has it; on a GPU this is a wait."""
-        rows = [{"run": run} | row for run, past in self.of.items() for row in past.rows]
-        columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("run", *RECORDED)}
-        return columns | {name: [_read(value) for value in columns[name]] for name in ("data_term", "figure")}
-
-
-def _read(value: Any) -> float | None:
-    try:
-        return plain(value)
-    except RuntimeError:  # it lies on a device that has failed
-        return None
+        rows = [{"run": run} | row for run, past in self.of.items() for row in past.read()]
+        return {name: [row[name] for row in rows] for name in ("run", *RECORDED)}
 
 
 def root_mean_square(values: Sequence[float | None]) -> float | None:

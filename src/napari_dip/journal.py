@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_dip.history import Past
 from napari_dip.parts import Place
-from napari_dip.restoration import RECORDED, Past, plain
+from napari_dip.restoration import RECORDED
 
 __all__ = ["Entry", "Journal", "Said"]
 
@@ -188,5 +189,4 @@ def _starts(said: Any) -> dict[str, str]:
 
 
 def _as_json(past: Past) -> dict[str, Any]:
-    rows = [row | {name: plain(row[name]) for name in ("data_term", "figure")} for row in past.rows]
-    return {"rows": rows, "residual": past.residual, "noise": past.noise}
+    return {"rows": past.read(), "residual": past.residual, "noise": past.noise}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from napari_dip.detail import Detail
 
-__all__ = ["NOT_COMPUTED", "PAST", "RECORDED", "Past", "Restoration", "origin", "plain", "read_json"]
+__all__ = ["NOT_COMPUTED", "PAST", "RECORDED", "Restoration", "origin", "plain", "read_json"]
 
 LARGEST_JSON = 2**26
 NOT_COMPUTED = "not computed"
@@ -248,28 +248,6 @@ class Restoration:
             "settings": self.settings,
             "history": self.history,
         }
-
-
-@dataclass
-class Past:
-    """What is remembered of the run of a part.
-
-    Attributes
-    ----------
-    rows
-        What is taken down of each iteration.
-    residual, noise
-        How far the result is from the measurement, and the noise; None before the run has come to its end.
-    """
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    residual: float | None = None
-    noise: float | None = None
-
-    @property
-    def length(self) -> int:
-        """Iterations that the run took."""
-        return int(self.rows[-1]["iteration"])
 
 
 def origin(task: str) -> dict[str, str]:

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_dip.engine.neighbours import Neighbour
+from napari_dip.history import Past
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import cast
 from napari_dip.images.planes import full_index
 from napari_dip.parts import Index, Place, place
-from napari_dip.restoration import Past
 from napari_dip.source import Source
 from napari_dip.unfinished import Unfinished
 

@@ -15,7 +15,8 @@ from napari_dip.engine.features import Features
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import iterate, resolve
-from napari_dip.restoration import RECORDED, Restoration, plain
+from napari_dip.history import Past
+from napari_dip.restoration import RECORDED, Restoration
 from napari_dip.script import as_call, as_code, said_with_preset
 from napari_dip.step import Pace, Step
 
@@ -105,15 +106,14 @@ class Look:
         self.last: Step | None = None
         self.stopped_by: str | None = None
         self.warning: str | None = None
-        self._rows: list[dict[str, Any]] = []
+        self._past = Past()
 
     def __iter__(self) -> Generator[Step]:
         pace = Pace(self.engine, 1)
         with closing(iterate(self.problem, self.engine)) as run:
             for it in run:
                 self.last = pace.step(0, self.canvas.index, it, 0, None)
-                row = {name: getattr(it, name) for name in RECORDED}
-                self._rows.append(row | {name: plain(row[name]) for name in ("data_term", "figure")})
+                self._past.take_down(it)
                 yield self.last
                 if self.stopped_by:
                     return
@@ -137,11 +137,12 @@ class Look:
                     "The unit gives 0, from where no slope leads on: choose the layer before its ReLU, or "
                     "another seed."
                 )
+        rows = self._past.read()
         return Seen(
             self.canvas.filled(image),
-            len(self._rows),
+            len(rows),
             self.stopped_by or it.stopped_by or "user",
-            {"run": [0] * len(self._rows), **{name: [row[name] for row in self._rows] for name in RECORDED}},
+            {"run": [0] * len(rows), **{name: [row[name] for row in rows] for name in RECORDED}},
             self.settings,
             task=self.task,
             feature_error=error,

@@ -29,10 +29,10 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from napari_dip.engine.neighbours import Neighbour
+from napari_dip.history import Past
 from napari_dip.images.files import Description, ZarrFile, check, kind_of, read, write
 from napari_dip.journal import Entry, Journal
 from napari_dip.parts import Index, Place
-from napari_dip.restoration import Past
 
 __all__ = ["Unfinished", "fingerprint", "is_begun"]
 
