@@ -1,7 +1,16 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from napari_dip.engine.devices import available_memory, choose_device, choose_precision, repeatable
+from napari_dip.engine import devices
+from napari_dip.engine.devices import available_memory, choose_device, choose_precision, layout, repeatable
+from napari_dip.engine.noise import Noise
+from napari_dip.engine.presets import PRESETS
+from napari_dip.engine.problem import Problem
+from napari_dip.engine.solver import iterate
+
+CPU = torch.device("cpu")
 
 
 def test_the_cpu_is_always_there():
@@ -20,6 +29,45 @@ def test_the_precision_is_chosen_once_and_kept():
     first = choose_precision(device, 1)
     assert first in ("float32", "bfloat16")
     assert all(choose_precision(device, 1) == first for _ in range(3))
+
+
+@pytest.fixture
+def instructions(monkeypatch):
+    """Have this processor say that it has others."""
+
+    def say(name):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: name)
+
+    return say
+
+
+def test_a_processor_without_bfloat16_is_not_timed(instructions, monkeypatch):
+    timed = []
+    monkeypatch.setattr(devices, "_time_block", lambda device, precision: timed.append(precision) or 1.0)
+    for name, expected in {
+        "AVX2": [],
+        "AVX512": ["float32", "bfloat16"],
+        "DEFAULT": 2 * ["float32", "bfloat16"],
+    }.items():
+        instructions(name)
+        assert choose_precision.__wrapped__(CPU, 1) == "float32"
+        assert timed == expected
+
+
+@pytest.mark.parametrize("name", ["AVX2", "AVX512"])
+def test_a_run_comes_to_much_the_same_however_images_lie(name, instructions):
+    problem = Problem(
+        torch.rand(1, 40, 44, generator=torch.Generator().manual_seed(0)), noise=Noise(0.0, 0.0, 0.2)
+    )
+    settings = replace(PRESETS["denoise"]["fast"], iterations=2, precision="float32", device="cpu")
+    own = list(iterate(problem, settings))[-1].estimate()
+    instructions(name)
+    last = list(iterate(problem, settings))[-1]
+    planes = torch.channels_last if name == "AVX512" else torch.contiguous_format
+    kernel = max(last._fit.network.parameters(), key=torch.numel)
+    assert layout(CPU, 2) == planes and kernel.is_contiguous(memory_format=planes)
+    assert layout(CPU, 3) == torch.channels_last_3d
+    assert torch.allclose(last.estimate(), own, atol=1e-3)
 
 
 def test_what_torch_keeps_of_a_gpus_memory_is_free(monkeypatch):

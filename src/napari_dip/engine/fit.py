@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from napari_dip.engine.capture import Recording
 from napari_dip.engine.company import told_by_others
 from napari_dip.engine.completion import Completion, choose
-from napari_dip.engine.devices import autocast, repeatable
+from napari_dip.engine.devices import autocast, layout, repeatable
 from napari_dip.engine.filters import interpolate, smooth_fill
 from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.hints import PARTS, by_patches, denoised, hint
@@ -95,8 +95,7 @@ class Fit:
         with SEEDED, torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = settings.network.build(width, problem.channels, canvas)
-        layout = torch.channels_last if len(shape) == 2 else torch.channels_last_3d
-        self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.network = network.to(device, memory_format=layout(device, len(shape)))  # type: ignore[call-overload]
         self.optimiser = settings.optimiser.bind(self.network.parameters())
         self.problem = problem.to(device)
         self.measurement = self.problem.filled

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_dip.engine.components import Component, Range
+from napari_dip.engine.devices import layout
 from napari_dip.engine.filters import gaussian_blur
 from napari_dip.engine.networks.layers import unshuffle
 from napari_dip.engine.problem import Problem
@@ -211,17 +212,16 @@ class Perturbed:
         """Go on with another ``z`` of the same shape; the noise is what it was from the first call on."""
         if self.sigma > 0:
             self.draws.again()
-        layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(z.ndim, torch.contiguous_format)
         # A single channel lies either way, and `contiguous` would leave it as it is; but the layout of the
         # first features follows its strides.
-        self.z = torch.empty(z.shape, dtype=z.dtype, device=self.device, memory_format=layout).copy_(z)
+        lies = layout(self.device, z.ndim - 2)
+        self.z = torch.empty(z.shape, dtype=z.dtype, device=self.device, memory_format=lies).copy_(z)
 
     def __call__(self, more: Tensor | None = None) -> Tensor:
         z = self.z
         if self.sigma > 0:
-            # The numbers lie as the pixels do, channels last, so that the sum reads both straight through.
-            n, c, *sizes = z.shape
-            z = z + self.draws().view(n, *sizes, c).movedim(-1, 1)
+            # The numbers lie as the pixels do, so that the sum reads both straight through.
+            z = z + self.draws().as_strided(z.shape, z.stride())
         if more is not None:
             z = z if self.sigma > 0 else z.clone()
             z[:, : more.shape[1]] += more
