@@ -17,6 +17,7 @@ from torch import Tensor
 from napari_dip.engine.devices import choose_device, choose_precision
 from napari_dip.engine.fit import WATCHED, Fit, stream
 from napari_dip.engine.footing import Footing
+from napari_dip.engine.heap import kept
 from napari_dip.engine.judging import Patience, Unseen
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.engine.problem import Problem
@@ -149,56 +150,57 @@ def iterate(
     iteration, stopped_by = 0, None
     changed: Problem | None = problem
 
-    while stopped_by is None:
-        if changed is not None:
-            if iteration:
-                fit.take(changed)
-                footing.renew()
-            # The same random numbers: what is watched stays the same, as far as it is still known.
-            judge = settings.stopping.begin(fit.problem, stream(settings.seed, WATCHED))
-            if warm:
-                judge.hurry(WARM)
-            patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait, judge.first)
-            finished = None
-            if not iteration and neighbour is not None and warm and fit.trust(neighbour):
-                finished = min(fit.steps, settings.iterations)
-            else:
-                fit.show(judge.seen)
-        iteration += 1
-        data_term = fit.step(iteration)
-        sound = footing.kept(iteration, data_term)
-        figure, last = None, finished
-        if finished is None:
-            if sound and judge.due(iteration):
-                figure = fit.judged(judge, iteration)
-            if figure is not None and patience.better(iteration, figure):
-                fit.keep(judge.unseen)
-            stopped_by = _why_stop(settings, iteration, clock.seconds)
-            last = int(min(settings.iterations, patience.end)) + finish
-            if patience.exhausted:
-                # What the held-out pixels know is not wasted: go on from the best, with all of them.
-                finished = iteration + finish
-                fit.go_back()
-                fit.learn()
-                fit.show(fit.problem.weights)
-                footing.renew()
-        if footing.lost:
-            stopped_by = "divergence"
-        elif iteration == finished:
-            stopped_by = "stopping rule"
-            fit.settle(warm)
-        with clock.paused():
-            changed = yield Iterate(
-                iteration,
-                clock.seconds,
-                figure,
-                patience.best_iteration,
-                last if last is not None else iteration,
-                stopped_by,
-                data_term,
-                warm,
-                fit,
-            )
+    with kept(fit.device):
+        while stopped_by is None:
+            if changed is not None:
+                if iteration:
+                    fit.take(changed)
+                    footing.renew()
+                # The same random numbers: what is watched stays the same, as far as it is still known.
+                judge = settings.stopping.begin(fit.problem, stream(settings.seed, WATCHED))
+                if warm:
+                    judge.hurry(WARM)
+                patience = Patience(settings.stopping.patience, judge.tolerance, judge.wait, judge.first)
+                finished = None
+                if not iteration and neighbour is not None and warm and fit.trust(neighbour):
+                    finished = min(fit.steps, settings.iterations)
+                else:
+                    fit.show(judge.seen)
+            iteration += 1
+            data_term = fit.step(iteration)
+            sound = footing.kept(iteration, data_term)
+            figure, last = None, finished
+            if finished is None:
+                if sound and judge.due(iteration):
+                    figure = fit.judged(judge, iteration)
+                if figure is not None and patience.better(iteration, figure):
+                    fit.keep(judge.unseen)
+                stopped_by = _why_stop(settings, iteration, clock.seconds)
+                last = int(min(settings.iterations, patience.end)) + finish
+                if patience.exhausted:
+                    # What the held-out pixels know is not wasted: go on from the best, with all of them.
+                    finished = iteration + finish
+                    fit.go_back()
+                    fit.learn()
+                    fit.show(fit.problem.weights)
+                    footing.renew()
+            if footing.lost:
+                stopped_by = "divergence"
+            elif iteration == finished:
+                stopped_by = "stopping rule"
+                fit.settle(warm)
+            with clock.paused():
+                changed = yield Iterate(
+                    iteration,
+                    clock.seconds,
+                    figure,
+                    patience.best_iteration,
+                    last if last is not None else iteration,
+                    stopped_by,
+                    data_term,
+                    warm,
+                    fit,
+                )
 
 
 def _why_stop(settings: Settings, iteration: int, seconds: float) -> str | None:
