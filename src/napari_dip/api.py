@@ -105,8 +105,8 @@ def denoise(
         filled in. The files of paths (OME-Zarr, OME-TIFF, TIFF, PNG, JPEG) and lazy arrays are read plane by
         plane; a dask array is restored when the result is computed, see Notes.
     preset : {'fast', 'best', 'ulyanov2018', 'tv', 'tikhonov'} or str
-        The complete settings that the other keywords change. ``'fast'`` works at half the resolution inside,
-        ``'best'`` at full resolution and several times longer; ``'ulyanov2018'`` is the paper's method to the
+        The complete settings that the other keywords change. ``'fast'`` has a small network, ``'best'`` a
+        larger one that works several times longer; ``'ulyanov2018'`` is the paper's method to the
         letter, and slow; ``'tv'`` (total variation) and ``'tikhonov'`` (smoothness) are no deep image prior,
         and there to compare with. Your own have the names under which you saved them (`napari_dip.presets`).
     iterations : int

@@ -35,13 +35,22 @@ def test_a_result_keeps_where_its_source_lies_and_how_it_looks():
         rendering="attenuated_mip",
         metadata={"objective": "60x"},
     )
+    source.contrast_limits_range = (0.0, 3.0)
     result = _result(source)
     assert result.name == "cell [denoised]"
     for name in ("scale", "translate", "rotate", "shear"):
         np.testing.assert_allclose(getattr(result, name), getattr(source, name), atol=1e-9, err_msg=name)
     np.testing.assert_array_equal(result.affine.affine_matrix, source.affine.affine_matrix)
     np.testing.assert_allclose(result.data_to_world((1, 5, 9)), source.data_to_world((1, 5, 9)))
-    for name in ("units", "axis_labels", "contrast_limits", "gamma", "blending", "opacity"):
+    for name in (
+        "units",
+        "axis_labels",
+        "contrast_limits",
+        "contrast_limits_range",
+        "gamma",
+        "blending",
+        "opacity",
+    ):
         assert getattr(result, name) == getattr(source, name), name
     for name in ("interpolation2d", "rendering", "rgb"):
         assert getattr(result, name) == getattr(source, name), name

@@ -67,12 +67,12 @@ def test_a_layer_from_a_file_as_a_script_and_a_command(viewer, noisy, done, tmp_
     assert (said["task"], said["settings"]) == ("denoise", run.result.settings)
 
 
-def test_a_layer_from_nowhere_has_a_place_in_the_script(viewer, noisy, done):
+def test_a_layer_from_nowhere_has_a_place_in_the_script(viewer, noisy, done, notifications):
     layer = viewer.add_image(noisy, name="a\n'cell'")
     widget, run = done(layer)
     entries(widget.controls.more.menu())["Copy as Python"].trigger()
     script, found = re.subn(r"^image = \.\.\.  # the pixels of the layer .*$", "", clipboard(), flags=re.M)
-    assert found == 1
+    assert found == 1 and "Say in it where the pixels are" in str(notifications[-1])
     assert 'out="a-cell.denoised.ome.tif"' in script
     names = {"image": noisy}
     exec(script.replace("a-cell.denoised.ome.tif", str(presets.folder().parent / "a.ome.tif")), names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -66,7 +67,8 @@ class MaskWatch:
 
     def let_go(self) -> None:
         """Watch no more."""
-        self._timer.stop()
+        with suppress(RuntimeError):  # at the program's end Qt may have deleted it
+            self._timer.stop()
         while self._events:
             self._events.pop().disconnect(self._on_edit)
 

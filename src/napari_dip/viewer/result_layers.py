@@ -30,12 +30,14 @@ def result_layer(source: Image, picture: np.ndarray, job: Job) -> Image:
     factors = np.asarray(job.factors[: source.ndim], dtype=float)
     if (factors != 1).any():
         kept |= finer(source, factors)
-    return Image(
+    layer = Image(
         picture,
         name=result_name(source.name, job.task.name),
         metadata={**source.metadata, KEY: _origin(source, job.task.name) | {"settings": job.settings}},
         **kept,
     )
+    layer.contrast_limits_range = source.contrast_limits_range  # or its limits are all that its slider has
+    return layer
 
 
 def result_name(source: str, task: str, progress: str = "", planes: str = "") -> str:

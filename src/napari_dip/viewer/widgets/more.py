@@ -168,7 +168,7 @@ class MoreMenu(QPushButton):
             self._entries,
             "Copy as Python",
             "A script that makes this result again, without napari.",
-            lambda: copy(python_of(run), "a script"),
+            lambda: _copy_script(python_of(run)),
         )
         command = command_of(run)
         if command is not None:
@@ -245,6 +245,11 @@ def with_what(task: str, settings: Mapping[str, Any]) -> str:
         changed.remove("stopping")  # which the mask decides
     few = ", ".join(changed[:2]) + (", …" if len(changed) > 2 else "")
     return f"{settings['preset']} with {few}" if changed else str(settings["preset"])
+
+
+def _copy_script(text: str) -> None:
+    missing = " = ...  #" in text
+    copy(text, "a script" + missing * ". Say in it where the pixels are (...): their layer has no file")
 
 
 def copy(text: str, what: str) -> None:
