@@ -31,7 +31,7 @@ def test_results_are_nearer_to_the_truth_than_richardson_and_lucys():
     from skimage.restoration import richardson_lucy
 
     errors = []
-    for seed in range(3):  # one alone is up to chance, and to the processor
+    for seed in range(5):  # one alone is up to chance, and to the processor
         counted, truth, psf = blurred(seed, size=32)
         result = dip.deconvolve(counted, psf, iterations=160, precision="float32", device="cpu")
         assert result.image.dtype == counted.dtype and result.image.shape == counted.shape
@@ -39,8 +39,7 @@ def test_results_are_nearer_to_the_truth_than_richardson_and_lucys():
         rivals = [200 * richardson_lucy(padded, psf, n, clip=False)[9:-9, 9:-9] for n in (5, 10, 20, 40)]
         rival = min(np.mean((one - truth) ** 2) for one in rivals)
         errors.append([np.mean((one - truth) ** 2) / rival for one in (result.image, counted)])
-    # Over nine seeds 0.82 to 0.84, whichever way numbers lie in memory; over these three up to 0.91.
-    assert np.mean(errors, axis=0)[0] < 0.95 and np.min(errors, axis=0)[1] > 1
+    assert np.mean(errors, axis=0)[0] < 0.9 and np.min(errors, axis=0)[1] > 1
 
 
 def test_an_even_psf_moves_nothing():

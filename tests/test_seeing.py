@@ -91,11 +91,14 @@ def test_behind_deep_features_the_generator_finds_a_more_natural_image_than_pixe
     network, _ = trained
     image = cells(3, 5)[0][1, 0].numpy()
     common = {"normalise": NORMALISE, "iterations": 150}
-    seen = dip.invert_features(network, "2", image, **common, **SMALL)
-    alone = dip.invert_features(network, "2", image, **common, **PIXELS)
-    assert seen.feature_error < 0.25 and alone.feature_error < 0.3  # the layer takes both for the image
-    assert psnr(seen.image, image) > psnr(alone.image, image) + 3
-    assert grain(seen.image) < grain(alone.image) / 1.5  # by chance a half, more or less
+    grains = []
+    for seed in range(2):  # one alone is up to chance, and to the processor
+        seen = dip.invert_features(network, "2", image, seed=seed, **common, **SMALL)
+        alone = dip.invert_features(network, "2", image, seed=seed, **common, **PIXELS)
+        assert seen.feature_error < 0.25 and alone.feature_error < 0.3  # the layer takes both for the image
+        assert psnr(seen.image, image) > psnr(alone.image, image) + 3
+        grains.append(grain(seen.image) / grain(alone.image))
+    assert np.mean(grains) < 1 / 2
 
 
 def test_a_class_is_excited_more_than_by_all_pictures_that_the_network_has_learned_from(trained):
