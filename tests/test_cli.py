@@ -150,7 +150,9 @@ def test_values_are_what_they_would_be_in_python(command, name, text, value):
         ("denoise slices --overwrite --skip-existing", "not allowed with"),
         ("denoise slices --settings none.json", "--settings: "),
         ("denoise slices --settings slices/a.png", "doesn't say how it was made"),
-        ("inpaint slices", "required: --mask"),
+        ("denoise slices --noise -3", "a standard deviation of 0 or more in the image's units"),
+        ("denoise slices --detail 2", "detail must be a number from -1 (smoothest) to 1"),
+        ("denoise slices --tile 0", "tile must be a whole number of pixels"),
         ("super-resolve slices", "--factor is needed"),
         ("deconvolve slices", "--psf is needed"),
         (

@@ -1,5 +1,6 @@
 """Filling in: what is known stays, what is masked never counts, whatever the mask's shape."""
 
+import dask.array as da
 import numpy as np
 import pytest
 from skimage import data
@@ -7,6 +8,7 @@ from skimage.restoration import inpaint_biharmonic
 
 import napari_dip as dip
 from napari_dip.api import plan_inpaint
+from napari_dip.images.files import Description, write
 
 SHORT = {"iterations": 12, "precision": "float32", "device": "cpu"}
 
@@ -44,6 +46,40 @@ def test_nan_and_infinity_under_the_mask_never_count_and_elsewhere_they_are_fill
     image[2, 2] = np.nan
     filled = dip.inpaint(image, mask, **SHORT).image
     assert np.isfinite(filled).all()
+
+
+@pytest.mark.parametrize("kind", ["plane", "stack", "colours", "dask", "file"])
+def test_without_a_mask_what_is_nan_or_infinite_is_filled_in_alone(kind, tmp_path):
+    image, missing = picture().astype("float32"), scratch()
+    image[missing], image[2, 2], missing[2, 2] = np.nan, np.inf, True
+    axes = {"stack": "TYX"}.get(kind)
+    if kind == "stack":
+        image, missing = np.stack([image, picture()]), np.stack([missing, np.zeros_like(missing)])
+    if kind == "colours":
+        image = np.stack([image, picture(), picture()], -1)
+    given = da.from_array(image) if kind == "dask" else image
+    if kind == "file":
+        given = tmp_path / "image.ome.tif"
+        write(given, image, Description.plain("YX"))
+    found = dip.inpaint(given, axes=axes, **SHORT)
+    filled = np.asarray(found.image)
+    assert np.isfinite(filled).all()
+    np.testing.assert_array_equal(filled[~missing], image[~missing])
+    assert found.settings["damage"] == "scratches"
+    nothing = np.zeros(missing.shape, bool)
+    np.testing.assert_array_equal(dip.inpaint(given, nothing, axes=axes, **SHORT).image, filled)
+
+
+def test_where_nothing_is_to_be_filled_in_it_is_said():
+    image = picture()
+    with pytest.raises(ValueError, match="the image has none"):
+        dip.inpaint(image)
+    with pytest.raises(ValueError, match="the image has none"):
+        dip.inpaint(image.astype(float))
+    with pytest.raises(ValueError, match="mask is empty"):
+        dip.inpaint(image.astype(float), np.zeros(image.shape, bool))
+    with pytest.raises(ValueError, match="finite"):
+        dip.inpaint(np.full((16, 16), np.nan))
 
 
 def test_also_denoise_restores_the_known_pixels_too():

@@ -282,7 +282,7 @@ def denoise(
 
 def inpaint(
     image: Any,
-    mask: Any,
+    mask: Any = None,
     *,
     labels: int | Sequence[int] | None = None,
     damage: str | None = None,
@@ -306,7 +306,8 @@ def inpaint(
         Nonzero where pixels are to be filled in. Of the image's shape without its colours; or of one plane or
         volume, for all of a stack; or without the channels, for all of them. Two layers may differ in scale,
         translation and shape: they are reconciled in world coordinates. A dask array is computed at once: all
-        of it tells the kind of damage.
+        of it tells the kind of damage. Without a mask, or where it is empty, the image is looked through for
+        NaN and infinite pixels, and these alone are filled in.
     labels : int or sequence of int
         The labels that count; by default every nonzero one.
     damage : {'scattered', 'scratches', 'holes'}
@@ -328,8 +329,8 @@ def inpaint(
     Raises
     ------
     ValueError, TypeError
-        If an argument can't be used, as when the mask is empty, covers the image, or is of another shape; one
-        sentence says what was given and what is needed.
+        If an argument can't be used, as when there is nothing to fill in, or the mask covers the image or is
+        of another shape; one sentence says what was given and what is needed.
     MemoryError
         If the run would not fit in memory.
 

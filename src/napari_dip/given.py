@@ -77,6 +77,8 @@ class Given:
         """Return what a file made of the image should say of it, with these axes."""
         known = self.file if self.layer is None else description_of(self.layer)
         names = _distinct(axes.names, self.array.shape)
+        if known is not None and "S" in known.axes and axes.joint_channels:
+            names = names.replace("C", "S")  # as the file or layer calls its colours
         return Description.plain(names) if known is None else replace(known, axes=names)
 
 

@@ -22,7 +22,7 @@ from napari_dip.images.files import is_path
 from napari_dip.images.guides import Guide, array_guide, layer_guide
 from napari_dip.images.intensities import dtype_of
 from napari_dip.images.jpeg import quantisation_of
-from napari_dip.images.masks import array_mask, layer_mask
+from napari_dip.images.masks import EmptyMask, array_mask, layer_mask, missing_in
 from napari_dip.images.noise import Noise
 from napari_dip.images.repeats import Repeated
 from napari_dip.job import Job
@@ -42,6 +42,7 @@ __all__ = [
     "plan_denoise",
     "plan_inpaint",
     "plan_super_resolve",
+    "refuse_unusable",
 ]
 
 # A part of the engine that can be chosen: its name, or its settings.
@@ -60,7 +61,7 @@ def plan_denoise(image: Any, **settings: Any) -> Job:
     return Job(asked_to_denoise(image, **settings))
 
 
-def plan_inpaint(image: Any, mask: Any, **settings: Any) -> Job:
+def plan_inpaint(image: Any, mask: Any = None, **settings: Any) -> Job:
     """Check the arguments of `inpaint` and return the job that it would do, here and at once."""
     return Job(asked_to_inpaint(image, mask, **settings))
 
@@ -105,7 +106,7 @@ def asked_to_denoise(
 
 def asked_to_inpaint(
     image: Any,
-    mask: Any,
+    mask: Any = None,
     *,
     labels: int | Sequence[int] | None = None,
     damage: str | None = None,
@@ -117,10 +118,7 @@ def asked_to_inpaint(
     """Check the arguments of `inpaint` and return the plan of what it would do."""
     given = take(image, axes)
     meaning, shape = given.meaning(_in_volumes(settings)), given.array.shape
-    if is_layer(mask) and is_layer(image):
-        missing = layer_mask(mask, image, labels)
-    else:
-        missing = array_mask(array_of(mask), shape, meaning, labels)
+    missing = _to_fill_in(given, mask, labels, meaning)
     if damage is not None and not (isinstance(damage, str) and damage in KINDS):
         raise ValueError(
             f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {shown(damage)}."
@@ -128,6 +126,24 @@ def asked_to_inpaint(
     worst = worst_damage(missing, meaning)
     task = Inpaint.of(missing, meaning, shape, replace(worst, kind=damage or worst.kind), denoise)
     return _plan(task, task.damage.kind, given, meaning, preset, settings)
+
+
+def _to_fill_in(given: Given, mask: Any, labels: Any, axes: Axes) -> Any:
+    """Return what a mask says, or where it says nothing, which pixels are NaN or infinite."""
+    try:
+        if mask is None:
+            raise EmptyMask(
+                "without a mask, pixels that are NaN or infinite are filled in, but the image has none. Give "
+                "a mask, nonzero where pixels are to be filled in."
+            )
+        if is_layer(mask) and given.layer is not None:
+            return layer_mask(mask, given.layer, labels)
+        return array_mask(array_of(mask), given.array.shape, axes, labels)
+    except EmptyMask:
+        missing = missing_in(given.array, axes)
+        if not missing.any():
+            raise
+        return missing
 
 
 def asked_to_super_resolve(
@@ -201,10 +217,10 @@ def _plan(
     chosen = choose_preset(preset, task.name, presets)
     settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
     rest = {name: settings.pop(name, None) for name in OF_JOBS}
-    _refuse_unusable(rest)
+    refuse_unusable(rest)
     if rest["channels"] == "together":
         axes = _together(axes, given, task)
-    detail = 0.0 if rest["detail"] is None else check_detail(rest["detail"])
+    detail = float(rest["detail"] or 0)
     if detail and not task.adjustable:
         raise ValueError(
             f"detail={detail} is for denoising, and this is to {task.name}: leave it out, or denoise the "
@@ -227,7 +243,7 @@ def _plan(
         axes,
         engine,
         task,
-        noise=_noise(rest["noise"], axes),
+        noise=_noise_along(axes, rest["noise"]),
         preset=chosen.name,
         dtype=None if rest["dtype"] is None else dtype_of(rest["dtype"]),
         tile=None if rest["tile"] is None else int(rest["tile"]),
@@ -242,9 +258,17 @@ def _plan(
     )
 
 
-def _refuse_unusable(rest: Mapping[str, Any]) -> None:
-    """Refuse what can't be used whatever else is asked."""
-    out, channels, neighbours, tile = rest["out"], rest["channels"], rest["neighbours"], rest["tile"]
+def refuse_unusable(settings: Mapping[str, Any]) -> None:
+    """Refuse what a job can't be told, whatever its image and whatever else is asked.
+
+    Raises
+    ------
+    ValueError, TypeError
+        With a sentence for the user.
+    """
+    out, channels, neighbours, tile, warm = (
+        settings.get(name) for name in ("out", "channels", "neighbours", "tile", "warm")
+    )
     if out is not None and not is_path(out):
         raise TypeError(f"out must be the path of a file to write to, but is {out!r}.")
     if not isinstance(channels, str | None) or channels not in (None, "apart", "together"):
@@ -258,8 +282,10 @@ def _refuse_unusable(rest: Mapping[str, Any]) -> None:
         raise ValueError(
             f"tile must be a whole number of pixels, or None for no tiles, but is {shown(tile)}."
         )
-    if not isinstance(rest["warm"], bool | np.bool_ | None):
-        raise ValueError(f"warm must be True or False, but is {shown(rest['warm'])}.")
+    if not isinstance(warm, bool | np.bool_ | None):
+        raise ValueError(f"warm must be True or False, but is {shown(warm)}.")
+    _noise(settings.get("noise"))
+    check_detail(settings.get("detail") or 0)
 
 
 def _together(axes: Axes, given: Given, task: Task) -> Axes:
@@ -330,18 +356,22 @@ def _in_volumes(settings: Mapping[str, Any]) -> bool:
     return settings.get("neighbours") is None
 
 
-def _noise(noise: str | float | Mapping[str, Any] | None, axes: Axes) -> Noise | None:
+def _noise_along(axes: Axes, noise: Any) -> Noise | None:
+    told = _noise(noise)
+    if told is not None and told.correlation and len(told.correlation) != len(axes.spatial):
+        names = ", ".join(axes.names[axis] for axis in axes.spatial)
+        raise ValueError(
+            f"noise's correlation must have a list for each of the axes {names}, or be empty, but has "
+            f"{len(told.correlation)}."
+        )
+    return told
+
+
+def _noise(noise: Any) -> Noise | None:
     if noise is None or (isinstance(noise, str) and noise == "auto"):
         return None
     if isinstance(noise, Mapping):
-        told = Noise.from_dict(noise)
-        if told.correlation and len(told.correlation) != len(axes.spatial):
-            names = ", ".join(axes.names[axis] for axis in axes.spatial)
-            raise ValueError(
-                f"noise's correlation must have a list for each of the axes {names}, or be empty, but has "
-                f"{len(told.correlation)}."
-            )
-        return told
+        return Noise.from_dict(noise)
     if isinstance(noise, Real) and not isinstance(noise, bool) and 0 <= float(noise) < float("inf"):
         return Noise(gain=0.0, offset=0.0, read_noise=float(noise), correlation=())
     raise ValueError(

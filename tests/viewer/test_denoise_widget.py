@@ -84,6 +84,70 @@ def test_a_second_run_follows_the_first_and_the_source_stays_chosen(
     assert [layer.name for layer in viewer.layers] == ["cell", "cell [denoised]", "cell [denoised] [1]"]
 
 
+def test_what_is_shown_below_is_of_the_image_that_is_chosen(viewer, noisy, open_denoise, wait_until):
+    one, two = viewer.add_image(noisy, name="one"), viewer.add_image(noisy[::-1], name="two")
+    widget = open_denoise()
+    controls = widget.controls
+    set_advanced(widget, iterations=3)
+
+    def restore(layer):
+        viewer.layers.selection.active = layer
+        run = widget.start()
+        wait_until(lambda: run.done)
+        wait_until(controls.detail.slider.isEnabled)
+        return run
+
+    first = restore(one)
+    label = controls.more.recent[0].label
+    viewer.layers.selection.active = two
+    assert controls.run is None
+    assert controls.detail.isHidden() and controls.plot.isHidden()
+    assert not controls.more.isHidden()  # what was done can be done again
+    assert controls.status.text() == ""
+    assert controls.bar.value() == 0
+    second = restore(two)
+    viewer.layers.selection.active = one
+    assert controls.run is controls.detail.run is first
+    assert "Finished" in controls.status.text()
+    wait_until(controls.detail.slider.isEnabled)
+    before = second.layer.data
+    controls.detail.slider.setValue(50)
+    assert first.detail > 0 and second.detail == 0 and second.layer.data is before
+    assert controls.more.recent[1].label == label
+    # Its result is another image, of which the same is known.
+    widget.layer.layer = second.layer
+    assert controls.run is second
+    third = denoise(viewer, one, iterations=3)
+    assert widget.layer.layer is one and controls.run is third
+    third.wait()
+    viewer.layers.remove(one)
+    assert controls.run is second
+    viewer.layers.remove(third.layer)
+    viewer.layers.remove(two)
+    assert controls.run is second and widget.layer.layer is second.layer
+    viewer.layers.remove(second.layer)
+    assert controls.run is None
+
+
+def test_pixels_that_are_nan_are_told(viewer, noisy, open_denoise):
+    stack = np.stack([noisy, noisy]).astype("f4")
+    stack[1, 3, 3:5] = np.nan
+    viewer.add_image(stack, axis_labels=("t", "y", "x"))
+    widget = open_denoise()
+    assert widget.what.text().endswith(", 2 pixels to be filled in (NaN)")
+    viewer.add_image(noisy)
+    assert "NaN" not in widget.what.text()
+
+
+def test_what_was_in_the_way_of_one_image_is_not_said_of_another(viewer, noisy, open_denoise, click):
+    viewer.add_image(np.full((8, 8), np.nan))
+    widget = open_denoise()
+    click(widget.controls.main)
+    assert "finite" in widget.controls.status.text()
+    viewer.add_image(noisy)
+    assert widget.controls.status.text() == ""
+
+
 def test_the_choice_follows_the_selection_names_and_removals(viewer, noisy, open_denoise):
     one, two = viewer.add_image(noisy, name="one"), viewer.add_image(noisy, name="two")
     widget = open_denoise()

@@ -59,6 +59,34 @@ def test_the_form_says_what_is_missing(viewer, noisy, open_inpaint, wait_until):
     assert status.text() == NO_MASK
 
 
+def test_what_is_nan_is_filled_in_without_a_mask_and_beside_one(viewer, noisy, open_inpaint, wait_until):
+    holed = noisy.astype("f4")
+    holed[4, 3:12] = np.nan
+    image = viewer.add_image(holed, name="cell")
+    widget = open_inpaint()
+    assert widget.what.text().endswith("0.9\N{NO-BREAK SPACE}% of it to be filled in")
+    run = _start(widget, wait_until, iterations=3)
+    wait_until(lambda: run.done)
+    np.testing.assert_array_equal(run.layer.data[5:], holed[5:])
+    assert np.isfinite(run.layer.data).all()
+    assert widget.settings_of(run)["mask"] is None
+    assert "mask" not in run.as_python()
+
+    labels = viewer.add_labels(np.zeros((32, 32), int))
+    run = _start(widget, wait_until, iterations=100_000, stopping="fixed")
+    wait_until(lambda: run.layer is not None)
+    labels.data_setitem((np.arange(20, 30), np.full(10, 7)), 1)
+    wait_until(lambda: run.layer.data[25, 7] != holed[25, 7])
+    run.stop()
+    wait_until(lambda: run.done)
+    assert np.isfinite(run.layer.data).all()
+    np.testing.assert_array_equal(run.layer.data[:, 13:], holed[:, 13:])
+    assert widget.what.text().endswith("1.9\N{NO-BREAK SPACE}% of it to be filled in")
+    viewer.layers.remove(labels)
+    console = inpaint(viewer, image, iterations=3)
+    assert np.isfinite(console.wait().image).all()
+
+
 def test_the_mask_follows_the_newest_one_and_is_never_an_image(viewer, noisy, open_inpaint):
     viewer.add_image(noisy, name="cell")
     widget = open_inpaint()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
 import pytest
 from napari.layers import Image, Labels, Shapes
@@ -91,6 +92,13 @@ def test_what_cannot_be_a_mask_is_told_in_a_sentence():
         assert words in sentence
         assert sentence[0].isupper() and sentence.endswith(".")
     assert read_mask(None, image) == (None, "")
+    holed = np.zeros((20, 20))
+    holed[3, 4] = np.nan
+    for mask in (None, new_mask(image)):
+        marked, sentence = read_mask(mask, Image(holed))
+        np.testing.assert_array_equal(marked, np.isnan(holed))
+        assert sentence == ""
+    assert read_mask(None, Image(da.from_array(holed), contrast_limits=(0, 1))) == (None, "")
 
 
 def test_labels_are_counted_and_named():

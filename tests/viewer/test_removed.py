@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_dip.viewer import denoise, inpaint
+from napari_dip.viewer.over_results import SEE_BELOW
 from napari_dip.viewer.removed import show_removed
 from napari_dip.viewer.words import looks_like_noise
 
@@ -24,7 +26,7 @@ def test_it_is_the_image_less_the_result_and_follows_the_detail(viewer, noisy, n
     assert layer.units == source.units
     np.testing.assert_allclose(layer.contrast_limits, (-3 * result.noise, 3 * result.noise), rtol=1e-5)
     assert layer.metadata["napari_dip"]["structure"] == result.structure
-    assert notifications[-1].message == looks_like_noise(result.structure)
+    assert notifications[-1].message == f"{looks_like_noise(result.structure)} {SEE_BELOW}"
 
     run.adjust(-0.5)
     np.testing.assert_array_equal(layer.data, noisy.astype("f4") - run.result.image)
@@ -33,6 +35,25 @@ def test_it_is_the_image_less_the_result_and_follows_the_detail(viewer, noisy, n
     run.adjust(0)
     assert layer.data is shown
     assert len(run.updated) == listeners  # the run does not keep what is gone
+
+
+def test_it_is_there_once_and_b_shows_the_result_below(viewer, noisy, qtbot):
+    run = denoise(viewer, viewer.add_image(noisy, name="cell"), **SHORT)
+    run.wait()
+    layer = show_removed(viewer, run)
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.keyPress(canvas, Qt.Key.Key_B)
+    assert (layer.visible, run.layer.visible) == (False, True)
+    qtbot.keyRelease(canvas, Qt.Key.Key_B)
+    assert layer.visible
+    layer.visible, layer.name, viewer.layers.selection.active = False, "residue", run.layer
+    assert show_removed(viewer, run) is layer
+    assert layer.visible and viewer.layers.selection.active is layer
+    second = denoise(viewer, "cell", **SHORT)
+    second.wait()
+    assert show_removed(viewer, second) is not layer
+    viewer.layers.remove(layer)
+    assert show_removed(viewer, run) is not layer
 
 
 def test_of_colours_the_mean_is_shown(viewer, noisy):

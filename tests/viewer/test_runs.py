@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication
 
 import napari_dip as dip
 from napari_dip.viewer import denoise
+from napari_dip.viewer.growing import GONE
 
 SHORT = {"iterations": 12, "device": "cpu", "precision": "float32"}
 LONG = {**SHORT, "iterations": 100_000, "stopping": "fixed"}
@@ -138,16 +139,18 @@ def test_a_renamed_source_is_known_by_its_new_name(viewer, noisy):
     assert run.layer.metadata["napari_dip"]["source"] == "nucleus"
 
 
-def test_a_removed_result_comes_back_at_the_end_as_it_looked(viewer, noisy, wait_until):
-    run = denoise(viewer, viewer.add_image(noisy), **LONG)
+def test_a_removed_result_comes_back_at_the_end_as_it_looked(viewer, noisy, wait_until, notifications):
+    run = denoise(viewer, viewer.add_image(noisy, name="cell"), **LONG)
     wait_until(lambda: run.layer is not None)
     run.layer.colormap = "magma"
     viewer.layers.remove(run.layer)
     iteration = run.step.iterate.iteration
     wait_until(lambda: run.step.iterate.iteration > iteration + 5)
     assert run.layer not in viewer.layers
+    wait_until(lambda: notifications)
     run.stop()
     run.wait()
+    assert [one.message for one in notifications] == [GONE.format(name="cell")]
     assert run.layer in viewer.layers
     assert run.layer.colormap.name == "magma"
     np.testing.assert_array_equal(run.layer.data, run.result.image)

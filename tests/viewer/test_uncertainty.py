@@ -29,9 +29,18 @@ def test_it_is_a_layer_that_lies_where_the_result_does_and_the_result_stays(view
     assert (layer.data > 0).all()
     assert "within their value in the layer [uncertainty]" in notifications[-1].message
     # What is known is shown again without another run.
+    layer.visible = False
+    assert ask_how_sure(viewer, run) is None
+    assert layer.visible and len(viewer.layers) == 3
     viewer.layers.remove(layer)
     assert ask_how_sure(viewer, run) is None
-    assert "cell [uncertainty]" in viewer.layers
+    layer = viewer.layers["cell [uncertainty]"]
+    # It is not another choice's.
+    run.adjust(0.5)
+    assert not layer.visible
+    layer.visible = True
+    run.adjust(0)
+    assert layer.visible  # by the user
 
 
 def test_the_menu_offers_it_and_the_controls_come_back_to_the_result(

@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
 
 def verb_parser(verb: Verb) -> Parser:
     """Return the parser of a verb's command."""
-    mask = " --mask MASK" if "mask" in verb.keywords else ""
+    mask = " [--mask MASK]" if "mask" in verb.keywords else ""
     needed = "".join(f" {keyword.option} {keyword.metavar}" for keyword in verb.needed)
     parser = Parser(
         f"napari-dip {verb.command}",
@@ -92,7 +92,6 @@ def _add_files(files: argparse._ArgumentGroup, verb: Verb) -> None:
         text = as_typed(verb.keywords["mask"].text, verb.keywords)
         files.add_argument(
             "--mask",
-            required=True,
             help=f"An image. {text} For several images: a folder of masks of the same names, or a name in "
             "which {stem} or * stands for the image's, without its ending.",
         )

@@ -218,6 +218,7 @@ def _check(verb: str, settings: Mapping[str, Any]) -> None:
     """Refuse once what could be used with no image."""
     from napari_dip.engine.devices import choose_device
     from napari_dip.engine.settings import Settings
+    from napari_dip.planning import refuse_unusable
     from napari_dip.presets import choose_preset
 
     engine = {one.name: settings.get(one.name) for one in fields(Settings)}
@@ -226,6 +227,7 @@ def _check(verb: str, settings: Mapping[str, Any]) -> None:
         chosen = choose_preset(settings.get("preset", "fast"), task, PRESETS[verb]).engine.changed(**engine)
         choose_device(chosen.device)
         np.dtype(settings.get("dtype"))
+        refuse_unusable(settings)
     except (TypeError, ValueError) as error:
         raise UsageError(sentence_of(error)) from error
 

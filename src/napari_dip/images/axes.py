@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -104,9 +105,11 @@ class Axes:
         # A volume of one slice is a plane: there is nothing to see along Z.
         deep = volumes and "Z" in names and shape[names.index("Z")] > 1
         spatial = tuple(names.index(n) for n in ("ZYX" if deep else "YX"))
-        if np.prod([shape[a] for a in spatial]) < 2:
+        pixels = math.prod(shape[a] for a in spatial)
+        if pixels < 2:
+            has = "one pixel" if pixels else "no pixels"
             raise ValueError(
-                f"shape {shape} with axes {names!r} has one pixel a plane, but at least two are needed. "
+                f"shape {shape} with axes {names!r} has {has} a plane, but at least two are needed. "
                 "Check that Y and X name the image's rows and columns"
             )
         return cls(names, spatial, names.find("C") if "C" in names else None, joint)

@@ -13,13 +13,48 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.layers import name_of, pixels_of, to_world
 from napari_dip.images.shapes import CLOSE, Labels, covered, nearest
 
-__all__ = ["array_mask", "layer_mask"]
+__all__ = ["EmptyMask", "array_mask", "layer_mask", "missing_in"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]
 
 # Mask pixels that are mapped at once; more would take more memory and no less time.
 AT_ONCE = 1_000_000
+
+
+class EmptyMask(ValueError):
+    """A mask says of no pixel that it is to be filled in."""
+
+
+def missing_in(image: Any, axes: Axes) -> Mask:
+    """Return which pixels of an image are NaN or infinite, in one of their colours at least.
+
+    Parameters
+    ----------
+    image : array_like or dask array
+        It is looked at plane by plane; of a dask array all is computed, once.
+    axes : Axes
+        The image's axes.
+
+    Returns
+    -------
+    ndarray of bool
+        Of the image's shape, without the colour axis of colour pictures.
+    """
+    shape = tuple(image.shape)
+    colours = axes.channel if axes.joint_channels and axes.channel is not None else None
+    grid = tuple(n for axis, n in enumerate(shape) if axis != colours)
+    if image.dtype.kind not in "fc":
+        return np.broadcast_to(np.False_, grid)
+    if hasattr(image, "dask"):
+        unusable = ~np.isfinite(image)
+        return np.asarray(unusable if colours is None else unusable.any(axis=colours), dtype=bool)
+    missing = np.zeros(grid, bool)
+    whole = colours == 0 or len(grid) == 2
+    for at in [slice(None)] if whole else range(shape[0]):
+        unusable = ~np.isfinite(np.asarray(image[at]))
+        missing[at] = unusable if colours is None else unusable.any(axis=colours if whole else colours - 1)
+    return missing
 
 
 def array_mask(mask: Any, shape: Sequence[int], axes: Axes, labels: Labels = None) -> Mask:
@@ -170,7 +205,7 @@ def _usable(chosen: Mask, mask: NDArray[Any], everything: bool = True) -> Mask:
     if not chosen.any():
         there = np.unique(mask[mask != 0])
         if not there.size:
-            raise ValueError("the mask is empty, so there is nothing to fill in. Paint over what is to go")
+            raise EmptyMask("the mask is empty, so there is nothing to fill in. Paint over what is to go")
         listed = ", ".join(str(int(label)) for label in there[:10]) + (", ..." if there.size > 10 else "")
         raise ValueError(
             f"no pixel of the mask has one of the labels that were chosen. The mask's labels are {listed}"

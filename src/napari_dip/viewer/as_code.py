@@ -77,10 +77,8 @@ def _image(run: Run) -> Pixels:
 
 
 def _mask(run: Run) -> tuple[Pixels | None, Any]:
-    if run.task != "inpaint":
-        return None, None
     if run.mask is None:
-        return Pixels("nonzero where pixels were filled in"), None
+        return None, None
     layer, labels = run.mask
     what = f"nonzero where pixels were filled in: the layer {layer.name!r}"
     same_grid = isinstance(layer, Labels | Image) and run.region.whole and _lies_on(layer, run.source)

@@ -1,4 +1,6 @@
-"""A key shows what a result was made from, in its place and at its contrast, for as long as it is held."""
+"""A key shows what was before, for as long as it is held: what a result was made from, in its place and at
+its contrast, or what another layer lies on.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Iterator
 
 from napari.layers import Image
 
-__all__ = ["show_before_on_key"]
+__all__ = ["show_before_on_key", "show_below_on_key"]
 
 # Before. napari itself uses it for Labels and Shapes layers alone.
 KEY_BEFORE = "B"
@@ -30,3 +32,14 @@ def show_before_on_key(result: Image, source: Image) -> None:
             setattr(source, name, value)
 
     result.bind_key(KEY_BEFORE, before)
+
+
+def show_below_on_key(layer: Image) -> None:
+    """Hide `layer`, and so show what lies below it, while the key is held and it is selected."""
+
+    def below(layer: Image) -> Iterator[None]:
+        layer.visible = False
+        yield
+        layer.visible = True
+
+    layer.bind_key(KEY_BEFORE, below)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 
 from napari_dip.given import KEY
@@ -24,6 +25,10 @@ __all__ = ["Growing", "Unseen"]
 
 # Seconds from one picture to the next, at least.
 PICTURE_EVERY = 0.25
+GONE = (
+    "The run of '{name}' goes on without its layer, which comes back with the result at the end. "
+    "To end it now, press 'Stop and keep'."
+)
 # Drawing takes at most this part of the time: it and torch fight for the processor's cores.
 DRAWING_PART = 0.05
 
@@ -68,6 +73,7 @@ class Growing:
         self.layer: Image | None = None
         self._due = 0.0
         self._copy_due = time.monotonic() + EVERY
+        self._said_gone = False
         self._called, self._name = "", ""  # what the result was called, and what napari made of it
 
     def wants_picture(self, now: float) -> bool:
@@ -84,6 +90,9 @@ class Growing:
             self._show(picture, progress)
         elif self.layer in self._viewer.layers:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+        elif not self._said_gone:
+            self._said_gone = True
+            show_info(GONE.format(name=self._source.name))
         # A timer of 0 comes before the paint that the refresh has asked for; one begun there comes after it.
         QTimer.singleShot(0, lambda: QTimer.singleShot(0, lambda: self._drawn(began)))
 

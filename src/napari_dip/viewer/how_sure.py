@@ -39,6 +39,6 @@ def ask_how_sure(viewer: Any, run: Run) -> Run | None:
             "pixels to know when to stop. Wait for its end, or leave 'Stop when' to the preset."
         )
     if run.result.uncertainty is not None:
-        show_uncertainty(unwrap(viewer), run.source, run.layer, run.result)
+        show_uncertainty(unwrap(viewer), run, run.result)
         return None
     return Run(viewer, run.source, run.again(USUAL), region=run.region, guide=run.guide, of=run)

@@ -18,6 +18,7 @@ __all__ = [
     "find_mask",
     "image_layers",
     "is_result",
+    "mask_layers",
     "same_place",
     "unwrap",
     "with_depth",
@@ -37,6 +38,11 @@ def unwrap(proxied: Any) -> Any:
 def image_layers(viewer: napari.viewer.Viewer) -> list[Image]:
     """Return the image layers of `viewer`, the topmost first."""
     return [layer for layer in reversed(unwrap(viewer).layers) if isinstance(layer, Image)]
+
+
+def mask_layers(viewer: napari.viewer.Viewer) -> list[Labels | Shapes]:
+    """Return the layers of `viewer` that can be a mask, the topmost first."""
+    return [layer for layer in reversed(unwrap(viewer).layers) if isinstance(layer, Labels | Shapes)]
 
 
 def find_image(viewer: napari.viewer.Viewer, layer: Image | str | None, *, guess: bool = False) -> Image:
@@ -64,7 +70,7 @@ def find_mask(viewer: napari.viewer.Viewer, layer: Labels | Shapes | str | None)
     ValueError, TypeError
         If there is none.
     """
-    masks = [found for found in reversed(unwrap(viewer).layers) if isinstance(found, Labels | Shapes)]
+    masks = mask_layers(viewer)
     layer = next(iter(masks), None) if layer is None else layer
     found: Labels | Shapes = _find(viewer, layer, masks, (Labels, Shapes), "mask")
     return found

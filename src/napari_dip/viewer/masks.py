@@ -10,8 +10,8 @@ from napari.utils import CyclicLabelColormap
 
 from napari_dip.given import pixels_of
 from napari_dip.images.damage import worst_damage
-from napari_dip.images.masks import layer_mask
-from napari_dip.viewer.layers import same_place
+from napari_dip.images.masks import EmptyMask, layer_mask, missing_in
+from napari_dip.viewer.layers import axes_of, same_place
 from napari_dip.viewer.words import sentence
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "label_entries",
     "mask_over",
     "new_mask",
+    "not_finite",
     "paint_on",
     "read_mask",
 ]
@@ -103,14 +104,30 @@ def paint_on(viewer: Any, layer: Labels) -> None:
 def read_mask(mask: Layer | None, image: Layer | None, labels: Any = None) -> tuple[np.ndarray | None, str]:
     """Return which pixels of `image` are to be filled in, or None and why there are none, in a sentence.
 
-    Where there is no image or no mask, there is nothing to be said about it.
+    Where the mask says nothing, those of an image in memory are that are NaN or infinite. Where there is no
+    image, or no mask and no such pixel, there is nothing to be said about it.
     """
-    if mask is None or image is None:
+    if image is None:
         return None, ""
     try:
-        return layer_mask(mask, image, labels), ""
+        if mask is not None:
+            return layer_mask(mask, image, labels), ""
+        why_not = ""
+    except EmptyMask as error:
+        why_not = sentence(error)
     except (ValueError, TypeError) as error:
         return None, sentence(error)
+    missing = not_finite(image)
+    return missing, "" if missing is not None else why_not
+
+
+def not_finite(image: Layer) -> np.ndarray | None:
+    """Return which pixels of an image layer are NaN or infinite; None of one without, or not in memory."""
+    pixels = pixels_of(image)
+    if not isinstance(pixels, np.ndarray) or isinstance(pixels, np.memmap):
+        return None
+    missing = missing_in(pixels, axes_of(image)[0])
+    return missing if missing.any() else None
 
 
 def label_entries(mask: Layer | None) -> dict[int, str]:

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_info
 from napari_dip.given import KEY
 from napari_dip.restoration import origin
 from napari_dip.viewer.layers import same_place, unwrap
+from napari_dip.viewer.over_results import SEE_BELOW, over_result
 from napari_dip.viewer.words import looks_like_noise
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ __all__ = ["show_removed"]
 
 # Standard deviations of the noise that are still told apart in the layer, above and below 0.
 SPREAD = 3.0
+SHOWS = "what was removed"
 
 
 def show_removed(viewer: Any, run: Run) -> Image:
     """Add a layer with what a run took away from its image, and say whether it looks like noise.
 
     It lies where the result does, and follows the choice of the result's detail for as long as it is there.
+    Asked for again, it is shown again.
 
     Parameters
     ----------
@@ -50,10 +53,15 @@ def show_removed(viewer: Any, run: Run) -> Image:
             "what was removed can be shown of a finished denoising in memory. Wait for its end, or subtract "
             "the result from the image."
         )
+    layer = over_result(viewer, run, SHOWS, lambda: _made(viewer, run))
+    show_info(f"{looks_like_noise(run.result.structure)} {SEE_BELOW}".lstrip())
+    return layer
+
+
+def _made(viewer: Any, run: Run) -> Image:
+    assert run.layer is not None
     layer = Image(name=f"{run.source.name} [removed]", **_look(run), **same_place(run.layer))
-    viewer.add_layer(layer)
     _follow(viewer, run, layer)
-    show_info(looks_like_noise(run.result.structure))
     return layer
 
 
@@ -64,7 +72,7 @@ def _look(run: Run) -> dict[str, Any]:
     limit = SPREAD * (result.noise or float(removed.std())) or 1.0
     record = origin(run.task) | {
         "source": run.source.name,
-        "shows": "what was removed",
+        "shows": SHOWS,
         "structure": result.structure,
     }
     assert run.layer is not None

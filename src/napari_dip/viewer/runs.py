@@ -176,8 +176,10 @@ class Run:
 
     @property
     def progress(self) -> float:
-        """Part of the work that is done, 0 to 1, an estimate that never goes back."""
-        return 1.0 if self.done else self._time_left.progress
+        """Part of the work that is done, 0 to 1, an estimate; it goes back only where a stack is stopped."""
+        if self.done:
+            return sum(self.planes.done) / len(self.planes) if len(self.planes) > 1 else 1.0
+        return self._time_left.progress
 
     @property
     def trace(self) -> list[tuple[int, float]]:
@@ -373,4 +375,4 @@ class Run:
             return
         if not run.detail:  # else it is that of another choice
             run.result = replace(run.result, uncertainty=result.uncertainty)
-        show_uncertainty(self._viewer, self.source, run.layer, result)
+        show_uncertainty(self._viewer, run, result)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import weakref
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
@@ -11,56 +12,80 @@ from napari.utils.notifications import show_info
 from napari_dip.given import KEY
 from napari_dip.restoration import Restoration, origin
 from napari_dip.viewer.layers import same_place
+from napari_dip.viewer.over_results import SEE_BELOW, over_result
 from napari_dip.viewer.words import how_sure
+
+if TYPE_CHECKING:
+    from napari_dip.viewer.runs import Run
 
 __all__ = ["USUAL", "show_uncertainty", "typical"]
 
 # That tell it where nobody says a number, the result's own among them.
 USUAL = 3
+SHOWS = "uncertainty"
 
 # Of the pixels, this percentage is told apart in the layer; few are much less sure than all others.
 SHOWN = 99.5
 
 
-def show_uncertainty(viewer: Any, source: Image, result_layer: Image, result: Restoration) -> Image:
+def show_uncertainty(viewer: Any, run: Run, result: Restoration) -> Image:
     """Add a layer with a result's uncertainty, which lies where the result does, and say what it means.
+
+    Asked for again, it is shown again. It is hidden when another detail is chosen: it is not that choice's.
 
     Parameters
     ----------
     viewer
         Where it goes.
-    source, result_layer
-        The layer that was restored, and the one with its result.
+    run
+        The run that has made the result, with a layer.
     result
-        With its uncertainty.
+        What of it, with its uncertainty.
 
     Returns
     -------
     napari.layers.Image
         The standard deviation of each pixel's error, in the image's units; of colours their root mean square.
     """
-    found = result.uncertainty
-    assert found is not None
-    if result_layer.rgb:
-        found = np.sqrt(np.mean(found**2, axis=-1))
+    assert run.layer is not None and result.uncertainty is not None
+    found = np.sqrt(np.mean(result.uncertainty**2, axis=-1)) if run.layer.rgb else result.uncertainty
     middle, most = typical(found)
-    record = origin(result.task) | {
-        "source": source.name,
-        "shows": "uncertainty",
-        "values": "standard deviation of the error, in the image's units",
-        "runs": result.settings.get("uncertainty", USUAL),
-    }
-    layer = Image(
-        found,
-        name=f"{source.name} [uncertainty]",
-        colormap="viridis",
-        contrast_limits=(0, most or 1.0),
-        metadata={KEY: record},
-        **same_place(result_layer),
-    )
-    viewer.add_layer(layer)
-    show_info(how_sure(middle, most))
+
+    def made() -> Image:
+        assert run.layer is not None
+        record = origin(result.task) | {
+            "source": run.source.name,
+            "shows": SHOWS,
+            "values": "standard deviation of the error, in the image's units",
+            "runs": result.settings.get("uncertainty", USUAL),
+        }
+        return Image(
+            found,
+            name=f"{run.source.name} [uncertainty]",
+            colormap="viridis",
+            contrast_limits=(0, most or 1.0),
+            metadata={KEY: record},
+            **same_place(run.layer),
+        )
+
+    layer = over_result(viewer, run, SHOWS, made)
+    _hide_when_adjusted(run, layer)
+    show_info(f"{how_sure(middle, most)} {SEE_BELOW}")
     return layer
+
+
+def _hide_when_adjusted(run: Run, layer: Image) -> None:
+    # The run's handle may outlive the layer, and must not keep it.
+    chosen, its_layer = run.detail, weakref.ref(layer)
+
+    def hide() -> None:
+        layer = its_layer()
+        if layer is None or run.detail != chosen:
+            run.updated.disconnect(hide)
+            if layer is not None:
+                layer.visible = False
+
+    run.updated.connect(hide)
 
 
 def typical(uncertainty: Any) -> tuple[float, float]:

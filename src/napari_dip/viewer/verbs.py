@@ -11,7 +11,7 @@ import napari.viewer
 from napari_dip.api import plan_deblock, plan_deconvolve, plan_denoise, plan_inpaint, plan_super_resolve
 from napari_dip.viewer.guides import guided
 from napari_dip.viewer.jpegs import file_table, on_blocks
-from napari_dip.viewer.layers import find_image, find_mask, image_layers
+from napari_dip.viewer.layers import find_image, find_mask, image_layers, mask_layers
 from napari_dip.viewer.mask_edits import follow_mask
 from napari_dip.viewer.regions import Part, Planes, Region
 from napari_dip.viewer.runs import Run
@@ -93,7 +93,8 @@ def inpaint(
         An image layer or its name; None for the active one.
     mask
         A Labels or Shapes layer or its name, nonzero where pixels are to be filled in; None for the topmost.
-        Until the run ends, each edit of it takes effect at the next iteration.
+        Until the run ends, each edit of it takes effect at the next iteration. NaN and infinite pixels are
+        filled in too; where there is no such layer, or nothing on it, these alone.
     planes
         Which planes (or volumes) of a stack, as `denoise` takes them.
     part
@@ -115,11 +116,12 @@ def inpaint(
     --------
     >>> run = dip.viewer.inpaint(viewer, "cell", "scratches")  # doctest: +SKIP
     """
-    painted = find_mask(viewer, mask)
+    painted = find_mask(viewer, mask) if mask is not None or mask_layers(viewer) else None
     image = find_image(viewer, layer, guess=True)
     region = _region(viewer, image, settings, planes, part, painted)
     run = _begin(viewer, region, plan_inpaint, settings | {"mask": painted})
-    follow_mask(run, painted, settings.get("labels"))
+    if painted is not None:
+        follow_mask(run, painted, settings.get("labels"))
     return run
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Layer
 from qtpy.QtWidgets import QFormLayout, QWidget
 
+from napari_dip.given import pixels_of
 from napari_dip.viewer.layers import axes_of
+from napari_dip.viewer.masks import not_finite
 from napari_dip.viewer.sight import FLAT, PART, in_sight, is_large
 from napari_dip.viewer.widgets.destination import Destination
 from napari_dip.viewer.widgets.guide_choice import GuideChoice
@@ -57,6 +60,7 @@ class TaskForm(QWidget):
     def __init__(self, viewer: Any, task: str, presets: Entries, neighbours: int | None) -> None:
         super().__init__()
         self._viewer = viewer
+        self._missing: tuple[Any, np.ndarray | None] = (None, None)  # pixels, and where they are NaN
         self.layer = LayerChoice(viewer)
         self.layer.setToolTip(f"The image to {task}. It is not changed; the result is a new layer.")
         self.guide = GuideChoice(viewer)
@@ -124,6 +128,20 @@ class TaskForm(QWidget):
         """Return whether a stack is taken as volumes; None where there is no stack."""
         chosen = self.stacks.chosen
         return None if chosen is None or not chosen.free else chosen.in_volumes
+
+    @property
+    def missing(self) -> np.ndarray | None:
+        """Which pixels of the planes that are chosen are NaN or infinite; None where that is not known.
+
+        It is not looked for in images that are not in memory.
+        """
+        layer = self.layer.layer
+        if layer is None:
+            return None
+        if self._missing[0] is not (pixels := pixels_of(layer)):
+            self._missing = pixels, not_finite(layer)
+        found = self._missing[1]
+        return None if found is None else found[self.stacks.region().where[: found.ndim]]
 
     @property
     def problem(self) -> str:

@@ -119,7 +119,7 @@ class InpaintWidget(TaskWidget):
         }
 
     def settings_of(self, run: Run) -> dict[str, Any]:
-        mask, labels = run.mask or (self.mask_layer.layer, self.labels.currentData())
+        mask, labels = run.mask or (None, None)
         return super().settings_of(run) | {"mask": mask, "labels": labels}
 
     def plan(self, layer: Image, settings: dict[str, Any]) -> Job:
@@ -142,18 +142,20 @@ class InpaintWidget(TaskWidget):
             # What the whole mask is, to which these settings are to be applied.
             settings = settings | {"damage": damage_in(mask, region.axes)}
         run = super().begin(layer, settings, region)
-        follow_mask(run, settings["mask"], settings["labels"])
+        if settings["mask"] is not None:
+            follow_mask(run, settings["mask"], settings["labels"])
         return run
 
     def obstacle(self) -> str:
-        if self.mask_layer.layer is None:
+        if self.mask_layer.layer is None and self._mask is None:
             return NO_MASK
         return self._why_not or ("" if self._masked() else NOT_HERE)
 
     def details(self) -> str:
         if self._mask is None:
             return "" if self.form.isEnabled() else "with the mask as it was"
-        return filled_in(self._mask[self._where()]) if self._masked() else ""
+        mask, missing = self._mask[self._where()], self.form.missing
+        return filled_in(mask if missing is None else mask | missing) if self._masked() else ""
 
     def refresh(self) -> None:
         image, mask = self.layer.layer, self.mask_layer.layer

@@ -50,10 +50,10 @@ class PlaneStrip(QWidget):
         """Stop following the viewer."""
         self._viewer.dims.events.current_step.disconnect(self._on_slider)
 
-    def follow(self, planes: PlanesToDo) -> None:
-        """Show how far these planes are from now on; one alone needs no strip."""
+    def follow(self, planes: PlanesToDo | None) -> None:
+        """Show how far these planes are from now on, or nothing; one alone needs no strip."""
         self.planes = planes
-        self.setVisible(len(planes) > 1)
+        self.setVisible(planes is not None and len(planes) > 1)
         self.update()
 
     def set_colours(self, colours: Colours) -> None:

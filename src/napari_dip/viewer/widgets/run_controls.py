@@ -82,6 +82,7 @@ class RunControls(QWidget):
         self._verb, self._explanation, self._viewer = verb, explanation, viewer
         self._obstacle = self._news = ""
         self.run: Run | None = None
+        self._told_live = False
         self.main = QPushButton(verb)
         self.main.setMinimumHeight(32)
         self.pause = QPushButton("Pause")
@@ -170,18 +171,19 @@ class RunControls(QWidget):
         self._news = sentence
         self._show_state()
 
-    def follow(self, run: Run) -> None:
-        """Show and control `run` from now on."""
+    def follow(self, run: Run | None) -> None:
+        """Show and control `run` from now on, or none."""
         self._leave()
         self.run, self._news = run, ""
         self.plot.clear_curves()
-        self.strip.follow(run.planes)
+        self.strip.follow(None if run is None else run.planes)
         self.detail.follow(run)
         self.more.follow(run)
-        self.plot.show()
-        run.updated.connect(self._on_updated)
-        run.finished.connect(self._on_finished)
-        self.live_changed.emit(self._live)
+        self.plot.setVisible(run is not None)
+        if run is not None:
+            run.updated.connect(self._on_updated)
+            run.finished.connect(self._on_finished)
+        self._tell_live()
         self._show_state()
         self._show_curves()  # of a run that is done already there will be no news
 
@@ -190,6 +192,11 @@ class RunControls(QWidget):
         self._leave()
         for part in (self.strip, self.detail, self.more):
             part.let_go()
+
+    def _tell_live(self) -> None:
+        if self._live is not self._told_live:
+            self._told_live = self._live
+            self.live_changed.emit(self._live)
 
     def _leave(self) -> None:
         if self.run is not None:
@@ -258,7 +265,7 @@ class RunControls(QWidget):
         self.detail.follow(self.run)
         self._show_state()
         self._show_curves()
-        self.live_changed.emit(False)
+        self._tell_live()
         self.more.follow(self.run)
 
     def _show_state(self) -> None:

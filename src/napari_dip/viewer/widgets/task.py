@@ -18,6 +18,7 @@ from napari_dip.viewer.context_menu import put_entries
 from napari_dip.viewer.guides import guided
 from napari_dip.viewer.known_runs import RUNS, live_run
 from napari_dip.viewer.layers import unwrap
+from napari_dip.viewer.masks import filled_in
 from napari_dip.viewer.regions import Region
 from napari_dip.viewer.runs import Run
 from napari_dip.viewer.troubles import EXPECTED
@@ -30,6 +31,7 @@ from napari_dip.viewer.widgets.left_behind import LeftBehind
 from napari_dip.viewer.widgets.narrow import Entries, stack_up
 from napari_dip.viewer.widgets.remembering import Remembering
 from napari_dip.viewer.widgets.run_controls import RunControls
+from napari_dip.viewer.widgets.runs_done import RunsDone
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import sentence
 
@@ -117,6 +119,7 @@ class TaskWidget(QWidget):
         self.what.setWordWrap(True)
         self.what.setToolTip("What will be restored.")
         self.controls = RunControls(self.VERB, self.EXPLANATION, self.viewer)
+        self.done = RunsDone(self.viewer)
         self.sheet = ContactSheet(self.ALTERNATIVES, self.viewer)
         self.controls.add(self.sheet)
         self.controls.listen(self)
@@ -151,6 +154,7 @@ class TaskWidget(QWidget):
         self.tie(self.left_behind.let_go)
         self.tie(self.form.let_go)
         self.tie(self.controls.let_go)
+        self.tie(self.done.let_go)
         self.tie(self.sheet.forget)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
@@ -196,7 +200,8 @@ class TaskWidget(QWidget):
 
     def details(self) -> str:
         """Return what else is to be said of what will be restored; it follows a comma."""
-        return ""
+        missing = self.form.missing
+        return "" if missing is None or not missing.any() else f"{filled_in(missing)} (NaN)"
 
     def presets(self) -> str:
         """Return which presets are offered, a key of `napari_dip.engine.presets.PRESETS`."""
@@ -390,7 +395,16 @@ class TaskWidget(QWidget):
     def _on_layer(self) -> None:
         self.form.show_for(self.ready)
         self.sheet.keep_for(self.layer.layer)
+        self._show_last()
         self.refresh()
+
+    def _show_last(self) -> None:
+        """Show what became of the image that is chosen: what is shown is never another image's."""
+        run, last = self.controls.run, self.done.of(self.layer.layer)
+        if run is None or run.done:
+            self.controls.tell("")  # of what was in the way of another
+            if run is not last:
+                self.controls.follow(last)
 
     def _on_guide(self) -> None:
         self.controls.tell("")  # of what was in the way before
@@ -407,6 +421,8 @@ class TaskWidget(QWidget):
         """Follow a run in this window, also one that the console began, unless another is being followed."""
         busy = self.controls.run is not None and not self.controls.run.done
         if run.is_in(self.viewer) and run.task == self.TASK and not busy:
+            if run.source in self.viewer.layers:
+                self.layer.layer = run.source
             self.controls.follow(run)
 
     def _on_live(self, live: bool) -> None:
@@ -414,6 +430,7 @@ class TaskWidget(QWidget):
         self.advanced.setEnabled(not live)
         run = self.controls.run
         if run is not None and run.done:
+            self.done.keep(run)
             self.controls.more.remember(run, self.settings_of(run))
         self.describe()
 
@@ -422,6 +439,7 @@ class TaskWidget(QWidget):
         self.preset.setCurrentIndex(self.preset.findData(alternative.preset))
         self._remembering.on_preset()
         if self.controls.run is not run and (self.controls.run is None or self.controls.run.done):
+            self.done.keep(run)
             self.controls.follow(run)
 
     def _on_ndisplay(self, event: object = None) -> None:
