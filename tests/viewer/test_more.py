@@ -15,6 +15,7 @@ import napari_dip
 from napari_dip import presets
 from napari_dip.images.files import Description, write
 from napari_dip.viewer.as_code import command_of, python_of
+from napari_dip.viewer.widgets.more import NO_COMMAND
 
 
 def entries(menu):
@@ -55,7 +56,8 @@ def test_a_layer_from_a_file_as_a_script_and_a_command(viewer, noisy, done, tmp_
     widget, run = done(second, seed=5)
     run.adjust(-0.5)
     offered = entries(widget.controls.more.menu())
-    assert "Copy as a command" not in offered  # which takes whole files
+    command = offered["Copy as a command"]
+    assert not command.isEnabled() and command.toolTip() == NO_COMMAND
     offered["Copy as Python"].trigger()
     script = clipboard()
     assert "[:, 1]" not in script and "[0][1]" in script and "seed=5" in script

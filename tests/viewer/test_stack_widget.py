@@ -382,6 +382,7 @@ def test_a_part_follows_the_slider_too(viewer, stack, wait_until):
     run.stop()
     run.wait()
     np.testing.assert_array_equal(run.result.image[:2], stack[1:3])
+    assert run.progress == 0  # no plane is done
 
 
 def test_a_plane_in_tiles_is_done_when_all_of_them_are():

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["MoreMenu", "Recent", "copy"]
 
 MOST_RECENT = 10
+NO_COMMAND = (
+    "A command takes whole files, and this was not made from whole files alone. Save what it was made from "
+    "as a file, and open that; or copy it as Python."
+)
 
 
 @dataclass(frozen=True)
@@ -171,13 +175,13 @@ class MoreMenu(QPushButton):
             lambda: _copy_script(python_of(run)),
         )
         command = command_of(run)
-        if command is not None:
-            self._add(
-                self._entries,
-                "Copy as a command",
-                "A command for a terminal that makes this result again.",
-                lambda: copy(command, "a command"),
-            )
+        self._add(
+            self._entries,
+            "Copy as a command",
+            NO_COMMAND if command is None else "A command for a terminal that makes this result again.",
+            lambda: copy(command or "", "a command"),
+            enabled=command is not None,
+        )
         self._add(
             self._entries,
             "Copy settings (JSON)",
@@ -192,10 +196,13 @@ class MoreMenu(QPushButton):
             lambda: self._save(run),
         )
 
-    def _add(self, menu: QMenu, text: str, tooltip: str, do: Callable[[], object]) -> None:
+    def _add(
+        self, menu: QMenu, text: str, tooltip: str, do: Callable[[], object], enabled: bool = True
+    ) -> None:
         action = menu.addAction(text.replace("&", "&&"))
         assert action is not None
         action.setToolTip(tooltip)
+        action.setEnabled(enabled)
         action.triggered.connect(lambda: _try(do))
 
     def _save(self, run: Run) -> None:
