@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +19,11 @@ __all__ = ["complete", "nonlocal_bayes"]
 # Patches are as large as the shrinkage's blocks, `SIDE`.
 STEP = 6  # from one patch for which similar ones are looked for to the next
 REACH = 8  # how far away they may lie, in pixels along each axis
+WINDOW = SIDE + 2 * REACH
 ALIKE = 64  # how many are taken
 TOLD = 16  # and of how many of them what is missing is told
 SEEN = 0.2  # if at least this part of one is seen
+MISSING = (4, 8, 16, 24, 32, 40, 52)  # so many are missing at most, of those that are told together
 LEFT = 0.5  # noise that is left in every patch, in variances of a pixel
 # Rows of patches, and patches, that are worked on at a time: both bound the memory. A processor keeps few
 # rows in its cache; another device is started less often with many.
@@ -66,7 +69,8 @@ def nonlocal_bayes(
 
 def _channels(image: Tensor, pilot: Tensor, noise: Noise, guide: Tensor | None) -> Tensor:
     """Return channels with the same noise without it."""
-    correlation = _correlation(noise).to(image.device)
+    correlation = _correlation(noise)
+    correlation = None if correlation is None else correlation.to(image.device)
     planes = zip(image.flatten(0, -3), pilot.flatten(0, -3), strict=True)
     guides = itertools.repeat(None) if guide is None else guide.expand_as(image).flatten(0, -3)
     pairs = zip(planes, guides, strict=False)
@@ -83,7 +87,9 @@ def _principal(guide: Tensor) -> Tensor:
     return mixture
 
 
-def _plane(image: Tensor, pilot: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor) -> Tensor:
+def _plane(
+    image: Tensor, pilot: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor | None
+) -> Tensor:
     def expected(x: Tensor, y: Tensor, beside: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         found, weights = _expected(y, x, beside, noise, correlation)
         told = torch.ones(found.shape[:2], dtype=torch.bool, device=y.device)
@@ -191,100 +197,140 @@ def _alike(plane: Tensor, rows: list[int]) -> Tensor:
 
     Those that are most alike come first.
     """
-    width = plane.shape[1] - SIDE + 1
+    height, width = (size - SIDE + 1 for size in plane.shape)
     columns = _places(width - 1)
-    top, bottom = rows[0], rows[-1] + SIDE
-    around = F.pad(plane, (REACH,) * 4, value=torch.inf)  # nothing is like what lies beyond the border
-    shifts = 2 * REACH + 1
-    distances = []
-    for down in range(shifts):
-        others = around[top + down : bottom + down].unfold(1, plane.shape[1], 1).movedim(1, 0)
-        squares = (plane[top:bottom] - others).square_()
-        # One axis after the other, and only where it is asked for.
-        distances.append(_means(_means(squares, rows).mT, columns).mT.flatten(1))
-    least = torch.cat(distances).mT.contiguous().topk(ALIKE, largest=False)
+    down, across = (torch.tensor(places, device=plane.device) for places in (rows, columns))
+    # All that may be like a patch lies in a window around it.
+    around = F.pad(plane, (REACH,) * 4).unfold(0, WINDOW, 1).unfold(1, WINDOW, 1)
+    windows = around[down[:, None], across].flatten(0, 1)
+    own = windows[:, REACH:-REACH, REACH:-REACH]
+    # Squares of differences as squares and products: exact enough where what all have in common is left out.
+    windows = windows - own.mean((1, 2), keepdim=True)
+    own = windows[:, None, REACH:-REACH, REACH:-REACH].contiguous()
+    products = F.conv2d(windows[None], own, groups=len(windows))[0]
+    sums = _sums(plane.device)
+    distances = (sums.mT @ (windows.square() @ sums)).sub_(products, alpha=2)
+    along = torch.arange(-REACH, REACH + 1, device=plane.device)
+    above, beside = (
+        (place[:, None] + along < 0) | (place[:, None] + along >= size)
+        for place, size in ((down, height), (across, width))
+    )
+    # Nothing is like what lies beyond the border.
+    beyond = (above[:, None, :, None] | beside[:, None, :]).flatten(0, 1)
+    least = distances.masked_fill_(beyond, torch.inf).flatten(1).topk(ALIKE, largest=False)
     # Near the border there are fewer: a patch is like itself.
-    nearest = least.indices.where(least.values.isfinite(), shifts**2 // 2)
-    along = torch.arange(shifts) - REACH
-    offsets = (along[:, None] * width + along).flatten()
-    places = torch.tensor(rows)[:, None] * width + torch.tensor(columns)
-    return places.to(plane.device).flatten()[:, None] + offsets.to(plane.device)[nearest]
+    nearest = least.indices.where(least.values.isfinite(), len(along) ** 2 // 2)
+    places, offsets = down[:, None] * width + across, along[:, None] * width + along
+    return places.flatten()[:, None] + offsets.flatten()[nearest]
 
 
-def _means(squares: Tensor, places: list[int]) -> Tensor:
-    """Return means over `SIDE` rows from each of some places on, which are evenly apart but for the last."""
-    regular = F.avg_pool2d(squares, (SIDE, 1), (STEP, 1))
-    if regular.shape[1] == len(places):
-        return regular
-    return torch.cat([regular, squares[:, -SIDE:].mean(1, keepdim=True)], 1)
+@lru_cache(maxsize=8)
+def _sums(device: torch.device) -> Tensor:
+    """What sums `SIDE` neighbours along an axis of a window, shape (`WINDOW`, 2 `REACH` + 1)."""
+    ahead = torch.arange(WINDOW)[:, None] - torch.arange(2 * REACH + 1)
+    return ((ahead >= 0) & (ahead < SIDE)).float().to(device)
 
 
 def _expected(
-    y: Tensor, x: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor
+    y: Tensor, x: Tensor, guide: Tensor | None, noise: Noise, correlation: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Return what is expected of noisy patches `y` whose pilots are `x`, and how much each group counts.
 
     Shapes (groups, patches, pixels) and (groups).
     """
-    if guide is not None:
-        return _expected_with(y, x, guide, noise, correlation)
-    mean = x.mean(1, keepdim=True)
-    centred = x - mean
-    covariance = centred.mT @ centred / max(1, x.shape[1] - 1)
-    spread = deviation(noise, mean)
-    noisy = spread.mT * correlation * spread
+    mean, seen = _normal(x)
+    spread, own = deviation(noise, mean), seen.diagonal(dim1=1, dim2=2)
     # Where there is next to no noise, the sum would be singular in single precision.
-    diagonal = noisy.diagonal(dim1=1, dim2=2)
-    diagonal += 1e-5 * covariance.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
-    # By far the quickest way on a CPU to solve many small systems for as many right-hand sides.
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(covariance + noisy).L)
-    removed = inverse @ noisy
-    expected: Tensor = y - (y - mean) @ removed
-    return expected, _trust(torch.eye(y.shape[2], device=y.device) - removed)
+    little = 1e-5 * own.mean(1, keepdim=True)
+    if guide is not None:
+        mean, seen = _given(guide, x, mean, seen)
+        own = seen.diagonal(dim1=1, dim2=2)
+    if correlation is None:
+        variances = spread.square() + little[:, None]
+        own += variances[:, 0]
+        kept = _inverse(seen).mul_(variances).neg_()
+    else:
+        noisy = spread.mT * correlation * spread
+        noisy.diagonal(dim1=1, dim2=2).add_(little)
+        kept = (_inverse(seen.add_(noisy)) @ noisy).neg_()
+    kept.diagonal(dim1=1, dim2=2).add_(1)
+    return torch.baddbmm(mean, y - mean, kept), _trust(kept)
+
+
+def _normal(patches: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean and the covariance of groups of patches.
+
+    Shapes (groups, 1, pixels) and (groups, pixels, pixels).
+    """
+    mean = patches.mean(1, keepdim=True)
+    centred = patches - mean
+    return mean, (centred.mT @ centred).div_(max(1, patches.shape[1] - 1))
+
+
+def _given(guide: Tensor, x: Tensor, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean of each of the patches `x` and the covariance of their groups, given a guide's."""
+    centre, told = _normal(guide)
+    # The guide's own noise is what its pixels don't share with those across: too much rather than too little.
+    own, others = (matrix.diagonal(dim1=1, dim2=2) for matrix in (told, covariance))
+    little = 1e-5 * (own + others).mean(1, keepdim=True) + 1e-12
+    own += _roughness(guide) + little
+    beside = guide - centre
+    shared = (beside.mT @ (x - mean)).div_(max(1, x.shape[1] - 1))
+    # By triangles: what is left of the covariance may be next to nothing, and must not fall below it.
+    triangle = torch.linalg.cholesky_ex(told).L
+    half = torch.linalg.solve_triangular(triangle, shared, upper=False)
+    weights = torch.linalg.solve_triangular(triangle.mT, half, upper=True)
+    return torch.baddbmm(mean, beside, weights), torch.baddbmm(covariance, half.mT, half, alpha=-1)
+
+
+def _inverse(matrices: Tensor) -> Tensor:
+    """Return the inverses of positive definite matrices.
+
+    Then to multiply is by far the quickest way on a CPU to solve many small systems for as many right-hand
+    sides.
+    """
+    return torch.cholesky_inverse(torch.linalg.cholesky_ex(matrices).L)
 
 
 def _completed(y: Tensor, x: Tensor, seen: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
     """Tell of patches `y`, seen where `seen` is 1, in groups whose pilots are `x`.
+
+    By the inverse of what all pixels share, one for a group, what few are missing of a patch is a small
+    system; that of those that are seen, another one for each patch, would be a large one.
 
     Returns
     -------
     tuple of Tensor
         Which of them are to be completed and can be, (groups, patches), and their expectations.
     """
-    mean = x.mean(1, keepdim=True)
-    centred = x - mean
-    covariance = centred.mT @ centred / max(1, x.shape[1] - 1)
+    mean, covariance = _normal(x)
+    own = covariance.diagonal(dim1=1, dim2=2)
+    own += ridge + 1e-5 * own.mean(1, keepdim=True)
+    inverse = _inverse(covariance)
     part = seen.mean(2)
     told = (part >= SEEN) & (part < 1)
+    left = (y - mean) * seen
+    pulls = left @ inverse
     group = told.nonzero()[:, 0]
-    seen, mean, covariance = seen[told], mean[group, 0], covariance[group]
-    # With ones for the pixels that are not seen, all systems are of one size.
-    among = covariance * seen[:, :, None] * seen[:, None]
-    diagonal = among.diagonal(dim1=1, dim2=2)
-    diagonal += ridge * seen + (1 - seen)
-    left = ((y[told] - mean) * seen)[..., None]
-    weights = torch.cholesky_solve(left, torch.linalg.cholesky_ex(among).L)
-    return told, mean + (weights.mT @ covariance)[:, 0]
-
-
-def _expected_with(
-    y: Tensor, x: Tensor, guide: Tensor, noise: Noise, correlation: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the same, given what a guide shows there."""
-    pixels, means = y.shape[2], [one.mean(1, keepdim=True) for one in (x, guide)]
-    centred = torch.cat([x - means[0], guide - means[1]], 2)
-    covariance = centred.mT @ centred / max(1, x.shape[1] - 1)
-    noisy, spread = covariance.clone(), deviation(noise, means[0])
-    noisy[:, :pixels, :pixels] += spread.mT * correlation * spread
-    # The guide's own noise is what its pixels don't share with those across: too much rather than too little.
-    diagonal = noisy.diagonal(dim1=1, dim2=2)
-    diagonal[:, pixels:] += _roughness(guide)
-    diagonal += 1e-5 * covariance.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(noisy).L)
-    seen = torch.cat([y - means[0], guide - means[1]], 2)
-    kept = inverse @ covariance[:, :, :pixels]
-    expected: Tensor = means[0] + seen @ kept
-    return expected, _trust(kept[:, :pixels])
+    found, pulls, gone = left[told], pulls[told], 1 - seen[told]
+    # The missing ones first.
+    order = gone.sort(dim=1, descending=True, stable=True).indices
+    number, before = gone.sum(1), 0
+    for most in MISSING:
+        some = ((number > before) & (number <= most)).nonzero()[:, 0]
+        before = most
+        if len(some):
+            where = order[some, :most]
+            here = gone[some].gather(1, where)
+            among = inverse[group[some, None, None], where[:, :, None], where[:, None]]
+            # With ones for those that are seen, systems are of one size.
+            among *= here[:, :, None] * here[:, None]
+            among.diagonal(dim1=1, dim2=2).add_(1 - here)
+            pull = (pulls[some].gather(1, where) * here)[..., None]
+            solved = torch.cholesky_solve(pull, torch.linalg.cholesky_ex(among).L)[..., 0]
+            found[some] = found[some].scatter_add(1, where, -solved * here)
+    left[told] = found
+    return told, mean[group, 0] + found - ridge * (left @ inverse)[told]
 
 
 def _trust(kept: Tensor) -> Tensor:
@@ -293,7 +339,7 @@ def _trust(kept: Tensor) -> Tensor:
     It is one over the energy that white noise has left, in variances of a pixel: 0 to 64. A little is left in
     all, or a flat group would count for everything.
     """
-    weights: Tensor = 1 / (kept.square().sum((1, 2)) + LEFT)
+    weights: Tensor = 1 / (torch.linalg.vector_norm(kept, dim=(1, 2)).square() + LEFT)
     return weights
 
 
@@ -304,8 +350,10 @@ def _roughness(patches: Tensor) -> Tensor:
     return variance
 
 
-def _correlation(noise: Noise) -> Tensor:
-    """Return the correlation of the noise between a patch's pixels, shape (pixels, pixels)."""
+def _correlation(noise: Noise) -> Tensor | None:
+    """Return how far a patch's pixels share the noise, shape (pixels, pixels); None where it is white."""
+    if not noise.correlated:
+        return None
     along = []
     for measured in correlations(noise):
         # What was measured lag by lag need not be a correlation that noise can have.
