@@ -255,3 +255,17 @@ def test_noise_given_by_hand_is_taken_as_it_is():
         by_dict = dip.denoise(noisy(), noise=by_number.settings["noise"], **QUICK)
     assert by_number.settings["noise"]["read_noise"] == 50.0
     np.testing.assert_array_equal(by_number.image, by_dict.image)
+
+
+def test_what_is_masked_is_missing():
+    image = np.random.default_rng(0).normal(100, 10, (24, 24)).astype("float32")
+    hot = image.copy()
+    hot[5, 5] = 1e4
+    masked = np.ma.masked_greater(hot, 1000)
+    restored = dip.denoise(masked, iterations=5, device="cpu", precision="float32").image
+    assert abs(restored[5, 5] - 100) < 60
+    with pytest.raises(ValueError, match=r"masked array of uint16 values.*astype\('float32'\)"):
+        dip.denoise(masked.astype("uint16"))
+    np.testing.assert_array_equal(
+        dip.denoise(np.ma.array(image), iterations=2).image, dip.denoise(image, iterations=2).image
+    )

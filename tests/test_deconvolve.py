@@ -42,6 +42,21 @@ def test_results_are_nearer_to_the_truth_than_richardson_and_lucys():
     assert np.mean(errors, axis=0)[0] < 0.9 and np.min(errors, axis=0)[1] > 1
 
 
+@pytest.mark.parametrize(
+    ("psf", "words"),
+    [(-2, "psf must be a width above 0.* but one is -2"), ((2.0, 0), "but one is 0"), (40, "40 pixels wide")],
+)
+def test_a_width_that_no_blur_has_is_refused(psf, words):
+    with pytest.raises(ValueError, match=words):
+        plan_deconvolve(np.eye(24), psf)
+
+
+def test_few_planes_that_share_their_noise_are_measured_without_a_warning(recwarn):
+    plane = np.random.default_rng(0).poisson(20, (24, 24)).astype("uint16")
+    dip.deconvolve(np.stack([plane] * 2), np.ones((3, 3, 3)), axes="ZYX", **SHORT | {"iterations": 2})
+    assert not [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
+
+
 def test_an_even_psf_moves_nothing():
     counted, _, psf = blurred()
     even = np.pad(psf, [(1, 0), (1, 0)])  # the point at size // 2, as fftshift has it
@@ -118,7 +133,7 @@ def test_a_psf_may_be_a_layer_or_a_file(tmp_path):
     ("psf", "words"),
     [
         ((1.0, 2.0, 3.0), "psf has 3 entries, but the image has 2 spatial axes"),
-        (0.0, r"fwhm of .gaussian. must be a number above 0"),
+        (0.0, "psf must be a width above 0"),
         (np.ones((3, 3, 3)), "the image has 2 spatial axes"),
         ({"fwhm": 2, "width": 3}, "'width' is not known"),
         ("airy", "psf 'airy' does not exist|there is no file"),

@@ -22,6 +22,17 @@ def captures(size=32, sigma=10.0, shared=0.0, seed=0):
     return *(truth + sigma * one / one.std() for one in noise), truth
 
 
+def test_an_image_is_no_repeat_of_itself():
+    image = np.random.default_rng(0).poisson(20, (3, 16, 16)).astype("uint16")
+    for repeat in (image, image.copy(), da.from_array(image)):
+        with pytest.raises(ValueError, match="repeat is the image itself"):
+            plan_denoise(image, repeat=repeat)
+    other = image.copy()
+    other[0, 3, 4] += 1
+    plan_denoise(image, repeat=other)
+    plan_denoise(np.zeros((16, 16)), repeat=np.zeros((16, 16)))
+
+
 def test_the_mean_of_both_is_restored_with_the_noise_that_they_differ_by():
     first, second, _ = captures(40)
     restored = dip.denoise(first, repeat=second, **SHORT)

@@ -59,12 +59,18 @@ def _in_pixels(widths: Sequence[Any], axes: Axes, scale: Any) -> tuple[float, ..
     """Return the widths of a psf along the spatial axes, given in the units of a layer or file."""
     steps = np.ones(len(widths)) if scale is None else [abs(float(scale[axis])) for axis in axes.spatial]
     try:
-        return tuple(float(width) / step for width, step in zip(widths, steps, strict=True))
+        numbers = [float(width) for width in widths]
     except (TypeError, ValueError):
         raise TypeError(
             "psf must be a width, one for each spatial axis, or what else this task takes, but is "
             f"{shown(widths[0] if len(widths) == 1 or widths[0] is widths[-1] else widths)}."
         ) from None
+    wrong = [number for number in numbers if not 0 < number < float("inf")]
+    if wrong:
+        raise ValueError(
+            f"psf must be a width above 0, or one for each spatial axis, but one is {wrong[0]:g}."
+        )
+    return tuple(number / float(step) for number, step in zip(numbers, steps, strict=True))
 
 
 def refuse_uneven(value: Any, what: str) -> None:
@@ -88,7 +94,16 @@ def point_spread_of(psf: Any, axes: Axes, given: Given) -> PointSpread:
         widths = [psf] * count if np.ndim(psf) == 0 else list(psf)
         if len(widths) != count:
             raise ValueError(f"psf has {len(widths)} entries, but the image has {count} spatial axes.")
-        found = GaussianPSF(_in_pixels(widths, axes, given.scale))
+        pixels = _in_pixels(widths, axes, given.scale)
+        for width, axis in zip(pixels, axes.spatial, strict=True):
+            size = given.array.shape[axis]
+            if width > size > 1:
+                raise ValueError(
+                    f"the psf is {width:.4g} pixels wide, but the image has only {size} in "
+                    f"{axes.names[axis]}: give its full width at half maximum, in the units of the layer or "
+                    "file (in pixels of an array)."
+                )
+        found = GaussianPSF(pixels)
     else:
         found = MeasuredPSF.of(psf, count)
     found.array(count)  # what can't be used is refused now

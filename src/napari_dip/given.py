@@ -92,6 +92,8 @@ def take(image: Any, axes: str | None) -> Given:
     if is_layer(image):
         rgb = bool(getattr(image, "rgb", False))
         return Given(pixels_of(image), axes or layer_axes(image), rgb, layer=image)
+    if isinstance(image, np.ma.MaskedArray):
+        image = _unmasked(image)
     if not (hasattr(image, "shape") and hasattr(image, "dtype")):
         try:
             array = np.asarray(image)
@@ -103,6 +105,18 @@ def take(image: Any, axes: str | None) -> Given:
             )
         image = array
     return Given(image, axes)
+
+
+def _unmasked(image: Any) -> Any:
+    """Return a masked array's pixels, NaN where it is masked."""
+    if not np.ma.is_masked(image):
+        return image.data
+    if image.dtype.kind != "f":
+        raise ValueError(
+            f"the image is a masked array of {image.dtype.name} values, which can't say that pixels are "
+            "missing: pass image.astype('float32').filled(numpy.nan), or inpaint(image.data, image.mask)."
+        )
+    return image.filled(np.nan)
 
 
 def array_of(thing: Any) -> Any:

@@ -246,7 +246,8 @@ def check_name(name: str, task: str = "denoise", *, overwrite: bool = False) -> 
     there = _find(name, task)
     if there is not None and not overwrite:
         raise ValueError(
-            f"there is a preset {there.stem!r} already. Choose another name, or delete it first."
+            f"there is a preset {there.stem!r} already. Choose another name, or delete it first: More > "
+            "Delete a preset in the window, napari_dip.presets.delete() in Python."
         )
     return there
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from forms import choose, set_advanced
+from napari.layers import Image
 from qtpy.QtWidgets import QApplication
 
 import napari_dip as dip
 from napari_dip.images.psf import GaussianPSF
+from napari_dip.viewer.blurs import Grid, bead_problem
+from napari_dip.viewer.layers import axes_of
 from napari_dip.viewer.widgets.deconvolution import DeconvolutionWidget
 
 SHORT = {"iterations": 3, "device": "cpu", "precision": "float32"}
@@ -189,3 +192,15 @@ def test_nothing_is_wider_than_a_narrow_dock_and_all_is_reached_by_tab(make_napa
     wanted = [widget.blur.how, widget.blur.aperture, widget.blur.light, widget.blur.medium]
     wanted += [widget.blur.microscope, widget.blur.pixel, widget.blur.step, widget.preset]
     assert [field for field in chain if field in wanted] == wanted
+
+
+def test_a_bead_of_other_pixels_is_refused():
+    image = Image(np.zeros((16, 18)), scale=(0.1, 0.1))
+    grid = Grid.of(image, axes_of(image)[0])
+    for scale, words in (
+        ((1, 1), ""),
+        ((0.1, 0.1), ""),
+        ((0.1, 0.2), "has pixels of 0.1 x 0.2, but the image's"),
+    ):
+        said = bead_problem(Image(np.ones((5, 5)), scale=scale, name="bead"), image, grid)
+        assert bool(said) == bool(words) and words in said

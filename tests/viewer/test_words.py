@@ -55,6 +55,13 @@ def test_every_ending_has_a_sentence(stopped_by):
     assert ending(result).endswith("(best at iteration 2, 3.0\xa0s).")
 
 
+def test_where_nothing_was_to_be_restored_it_is_said():
+    history = {"run": [], "best_iteration": [], "seconds": []}
+    assert "nothing was to be restored" in ending(
+        Restoration(np.zeros((2, 2)), 0, "stopping rule", history, {})
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [

@@ -24,6 +24,8 @@ RANGE = 1.5
 LITTLE = 0.27
 # Rows of pixels without a missing one that it takes to see either.
 ROWS = 64
+# Pixels of a row in which fine waves can be told from one another.
+SHORTEST = 7
 
 
 def correlation_of(pixels: NDArray[Any]) -> tuple[tuple[float, ...], ...] | None:
@@ -93,7 +95,7 @@ def _white_at_the_end(residual: Floats, known: NDArray[np.bool_]) -> bool:
     white = []
     for axis in range(1, residual.ndim):
         rows = np.moveaxis(residual, axis, -1)[np.moveaxis(known, axis, -1).all(-1)]
-        if len(rows) >= ROWS:
+        if len(rows) >= ROWS and rows.shape[-1] >= SHORTEST:
             power = (dct(rows, norm="ortho") ** 2).mean(axis=0)
             quarters = [part.mean() for part in np.array_split(power[len(power) // 2 :], 4)]
             white.append(max(quarters) < RANGE * min(quarters) or quarters[0] < LITTLE)

@@ -70,7 +70,8 @@ def check_tiff(shape: Sequence[int], dtype: np.dtype[Any], description: Descript
     if dtype.name not in KNOWN:
         raise ValueError(
             f"pixels of type {dtype.name} can't be written to OME-TIFF, which has whole numbers of 8 to 32 "
-            "bits and floats of 32 and 64. Convert them, as in array.astype('float32'), or write an .ome.zarr"
+            "bits and floats of 32 and 64. Convert them (dtype='float32', --dtype float32), or write an "
+            ".ome.zarr"
         )
 
 

@@ -57,6 +57,18 @@ class Drift:
         return np.asarray(np.where(np.isfinite(left), left, 0.0), dtype=np.float64)
 
 
+def _same(first: Any, second: Any) -> bool:
+    """Whether two arrays have the same pixels, which are not the same everywhere; one plane mostly tells."""
+    planes = list(np.ndindex(tuple(first.shape[:-2])))
+    varied = False
+    for at in planes[len(planes) // 2 :] + planes[: len(planes) // 2]:
+        one = np.asarray(first[at])
+        if not np.array_equal(one, np.asarray(second[at]), equal_nan=one.dtype.kind == "f"):
+            return False
+        varied = varied or one.min() < one.max()
+    return varied
+
+
 class Repeated:
     """The mean of two captures, an array that is read part by part.
 
@@ -85,6 +97,11 @@ class Repeated:
             raise ValueError(
                 f"the repeat has shape {tuple(second.shape)}, but the image has {tuple(first.shape)}. Give "
                 "another capture of the same field, of the same shape."
+            )
+        if _same(first, second):
+            raise ValueError(
+                "the repeat is the image itself, or a copy of it, and tells nothing of its noise. Give "
+                "another capture of the same field."
             )
         self.first, self.second = first, second
         self.shape, self.ndim = tuple(first.shape), len(first.shape)

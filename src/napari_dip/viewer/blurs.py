@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Layer
 
 from napari_dip.given import pixels_of, take
@@ -20,6 +21,8 @@ __all__ = ["MEDIA", "Grid", "Medium", "bead_problem", "likely_bead", "optics", "
 USUAL_PIXELS = 2.5
 # By how much a point is longer than wide, and over how many slices at least.
 LONGER, USUAL_SLICES = 3.0, 2.0
+# Pixels whose sizes differ by no more than this part are as large.
+ALIKE = 0.02
 
 
 @dataclass(frozen=True)
@@ -201,8 +204,15 @@ def bead_problem(bead: Layer | None, image: Layer, grid: Grid) -> str:
             f"{bead.name!r} has {_size(shape[-2:])} pixels in X and Y and is larger than the image, of "
             f"{_size(grid.shape[-2:])}. Cut the bead out, in the middle of a small layer."
         )
+    steps = tuple(abs(float(step)) for step in bead.scale)
+    # A layer whose pixels have no size has the image's.
+    if set(steps) != {1.0} and not np.allclose(steps, grid.steps, rtol=ALIKE):
+        return (
+            f"{bead.name!r} has pixels of {_size(steps)}, but the image's are {_size(grid.steps)}. Resample the "
+            "bead to the image's pixels; if they are as large, give its layer the image's scale."
+        )
     return ""
 
 
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+def _size(shape: tuple[float, ...]) -> str:
+    return " x ".join(f"{size:g}" for size in shape)

@@ -95,7 +95,7 @@ class TaskWidget(QWidget):
         self._make_parts()
         self.form.lay_out(self.add_rows)
         stack_up(self, (self.left_behind, self.form, self.what, self.controls, self.fold))
-        self.setMinimumWidth(260)
+        self.setMinimumWidth(280)
         self._connect()
         put_entries()
         OPEN.add(self)
