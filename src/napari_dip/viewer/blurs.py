@@ -208,8 +208,8 @@ def bead_problem(bead: Layer | None, image: Layer, grid: Grid) -> str:
     # A layer whose pixels have no size has the image's.
     if set(steps) != {1.0} and not np.allclose(steps, grid.steps, rtol=ALIKE):
         return (
-            f"{bead.name!r} has pixels of {_size(steps)}, but the image's are {_size(grid.steps)}. Resample the "
-            "bead to the image's pixels; if they are as large, give its layer the image's scale."
+            f"{bead.name!r} has pixels of {_size(steps)}, but the image's are {_size(grid.steps)}. Resample "
+            "the bead to the image's pixels; if they are as large, give its layer the image's scale."
         )
     return ""
 
