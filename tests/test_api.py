@@ -269,3 +269,10 @@ def test_what_is_masked_is_missing():
     np.testing.assert_array_equal(
         dip.denoise(np.ma.array(image), iterations=2).image, dip.denoise(image, iterations=2).image
     )
+
+
+def test_a_keyword_that_is_not_known_is_told_with_the_one_that_is_meant():
+    with pytest.raises(TypeError, match=r"'nois' is not known.*Is 'noise' meant\?"):
+        dip.denoise(np.eye(16), nois=3)
+    with pytest.raises(TypeError, match=r"'iterations_' is not known.*Is 'iterations' meant\?"):
+        dip.denoise(np.eye(16), iterations_=3)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from napari_dip.detail import check_detail
-from napari_dip.engine.components import shown
+from napari_dip.engine.components import refuse_unknown, shown
 from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.networks import Picture
 from napari_dip.engine.presets import guided
+from napari_dip.engine.settings import Settings
 from napari_dip.forward import factors_of, kernels_of, point_spread_of, refuse_uneven, steps_of
 from napari_dip.given import Given, array_of, is_layer, take
 from napari_dip.images.axes import Axes
@@ -216,11 +217,12 @@ def _plan(
         presets = guided(presets)
     chosen = choose_preset(preset, task.name, presets)
     settings = {**chosen.rest, **{name: value for name, value in settings.items() if value is not None}}
+    refuse_unknown(settings, [*OF_JOBS, *(one.name for one in fields(Settings))], "The settings")
     rest = {name: settings.pop(name, None) for name in OF_JOBS}
     refuse_unusable(rest)
     if rest["channels"] == "together":
         axes = _together(axes, given, task)
-    detail = float(rest["detail"] or 0)
+    detail = 0.0 if rest["detail"] is None else float(rest["detail"])
     if detail and not task.adjustable:
         raise ValueError(
             f"detail={detail} is for denoising, and this is to {task.name}: leave it out, or denoise the "
@@ -285,7 +287,8 @@ def refuse_unusable(settings: Mapping[str, Any]) -> None:
     if not isinstance(warm, bool | np.bool_ | None):
         raise ValueError(f"warm must be True or False, but is {shown(warm)}.")
     _noise(settings.get("noise"))
-    check_detail(settings.get("detail") or 0)
+    if settings.get("detail") is not None:
+        check_detail(settings["detail"])
 
 
 def _together(axes: Axes, given: Given, task: Task) -> Axes:

@@ -10,6 +10,7 @@ number says with a `Range` which ones it may be, and `check` refuses all others.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import math
 import reprlib
@@ -186,8 +187,10 @@ def refuse_unknown(given: Mapping[str, Any], known: list[str], what: str) -> Non
     """Raise a ``TypeError`` that names the keywords of `given` that are not `known`."""
     unknown = [str(key) for key in given if key not in known]
     if unknown:
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        meant = f" Is {near[0]!r} meant?" if near else ""
         raise TypeError(
-            f"{what}: {', '.join(map(shown, unknown[:5]))} is not known. Known are {', '.join(known)}."
+            f"{what}: {', '.join(map(shown, unknown[:5]))} is not known. Known are {', '.join(known)}.{meant}"
         )
 
 

@@ -11,6 +11,9 @@ from napari_dip.viewer.unsaved import OFFERS, discard, left_behind, name_of, reo
 
 __all__ = ["LeftBehind"]
 
+# Names that are said of what was left behind.
+MOST = 3
+
 
 class LeftBehind(QWidget):
     """What was left behind, to be opened or discarded; hidden where nothing was.
@@ -26,6 +29,7 @@ class LeftBehind(QWidget):
         self._viewer = viewer
         self.says = QLabel()
         self.says.setWordWrap(True)
+        self.says.setMinimumWidth(1)  # a name may be a long word
         self.open = QPushButton("Open")
         self.open.setToolTip("Show them as layers. Save what you want to keep.")
         self.discard = QPushButton("Discard")
@@ -48,7 +52,8 @@ class LeftBehind(QWidget):
         self._copies = left_behind()
         names = [name_of(copy) for copy in self._copies]
         what = "this result was" if len(names) == 1 else "these results were"
-        self.says.setText(f"napari ended before {what} saved: {'; '.join(names)}.")
+        listed = "; ".join(names[:MOST]) + (f"; and {len(names) - MOST} more" if len(names) > MOST else "")
+        self.says.setText(f"napari ended before {what} saved: {listed}.")
         if not names or self.parent() is not None:  # without a parent it would be a window
             self.setVisible(bool(names))
 
