@@ -90,11 +90,14 @@ class Growing:
             self._show(picture, progress)
         elif self.layer in self._viewer.layers:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
-        elif not self._said_gone:
-            self._said_gone = True
-            show_info(GONE.format(name=self._source.name))
         # A timer of 0 comes before the paint that the refresh has asked for; one begun there comes after it.
         QTimer.singleShot(0, lambda: QTimer.singleShot(0, lambda: self._drawn(began)))
+
+    def say_if_gone(self) -> None:
+        """Say, once, that the run goes on where its layer was removed."""
+        if self.layer is not None and not self._said_gone and self.layer not in self._viewer.layers:
+            self._said_gone = True
+            show_info(GONE.format(name=self._source.name))
 
     def _drawn(self, began: float) -> None:
         now = time.perf_counter()

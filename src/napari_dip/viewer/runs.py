@@ -322,6 +322,8 @@ class Run:
         self._time_left.update(news.step, self.paused)
         if news.picture is not None and self._window.is_open:
             self._growing.draw(news.picture, self._progress)
+        if self._window.is_open and not self.stopping:
+            self._growing.say_if_gone()
         self._growing.keep_now_and_then()
         self._growing.rename(self._progress)
         self.updated.emit()
