@@ -98,6 +98,7 @@ def test_what_cannot_be_a_mask_is_told_in_a_sentence():
         marked, sentence = read_mask(mask, Image(holed))
         np.testing.assert_array_equal(marked, np.isnan(holed))
         assert sentence == ""
+    assert read_mask(None, Image(np.full((1, 1), np.nan))) == (None, "")  # no plane at all
     assert read_mask(None, Image(da.from_array(holed), contrast_limits=(0, 1))) == (None, "")
 
 

@@ -122,11 +122,17 @@ def read_mask(mask: Layer | None, image: Layer | None, labels: Any = None) -> tu
 
 
 def not_finite(image: Layer) -> np.ndarray | None:
-    """Return which pixels of an image layer are NaN or infinite; None of one without, or not in memory."""
+    """Return which pixels of an image layer are NaN or infinite.
+
+    None of a layer without such pixels, of one that is not in memory, or whose axes make no sense.
+    """
     pixels = pixels_of(image)
     if not isinstance(pixels, np.ndarray) or isinstance(pixels, np.memmap):
         return None
-    missing = missing_in(pixels, axes_of(image)[0])
+    try:
+        missing = missing_in(pixels, axes_of(image)[0])
+    except ValueError:  # which is told elsewhere
+        return None
     return missing if missing.any() else None
 
 
