@@ -273,6 +273,6 @@ def test_what_is_masked_is_missing():
 
 def test_a_keyword_that_is_not_known_is_told_with_the_one_that_is_meant():
     with pytest.raises(TypeError, match=r"'nois' is not known.*Is 'noise' meant\?"):
-        dip.denoise(np.eye(16), nois=3)
+        plan_denoise(np.eye(16), nois=3)
     with pytest.raises(TypeError, match=r"'iterations_' is not known.*Is 'iterations' meant\?"):
-        dip.denoise(np.eye(16), iterations_=3)
+        dip.inpaint(np.eye(16), np.eye(16, dtype=bool), iterations_=3)
