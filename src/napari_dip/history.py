@@ -92,6 +92,12 @@ class History:
         return judged[-1].length if judged else None
 
     @property
+    def mean_length(self) -> float | None:
+        """Iterations that the runs that have come to their end took on average; None before there is one."""
+        judged = self._judged
+        return sum(past.length for past in judged) / len(judged) if judged else None
+
+    @property
     def residual(self) -> float | None:
         """Root mean square of what the results leave unexplained of the measurement."""
         return root_mean_square([past.residual for past in self._judged])

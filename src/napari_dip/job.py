@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,11 @@ class Job:
         """Which of `parts` are done."""
         return tuple(self._order.finished)
 
+    @property
+    def file(self) -> Path | None:
+        """Where the result goes, in full; None for one in memory."""
+        return None if self._plan.out is None else Path(self._plan.out).absolute()
+
     def stop(self) -> None:
         """End the job after the iteration under way; what it has so far is kept."""
         self.stopped_by = "user"
@@ -152,12 +158,13 @@ class Job:
             return None
         planned = replace(self._plan, settings=self.engine, task=self.task, tile=self.settings["tile"])
         plan = replace(planned, detail=0.0, out=None, description=None)
+        usual = self._history.mean_length
 
         def make(image: np.ndarray, runs: int) -> Job:
             job = Job(replace(plan, uncertainty=runs))
             assert job._doubt is not None
             job._doubt.given, job._keeps_pictures = image, False
-            job._pace = Pace(job.engine, len(job.parts), runs - 1)
+            job._pace = Pace(job.engine, len(job.parts), runs - 1, usual)
             return job
 
         return make

@@ -54,10 +54,14 @@ class Pace:
         How many runs there are.
     times
         How many times each of them is done.
+    usual
+        How many iterations one takes on average, if that is known; else the last one tells what the others
+        will take.
     """
 
-    def __init__(self, settings: Settings, runs: int, times: int = 1) -> None:
-        self._settings, self._runs, self._times = settings, runs, times
+    def __init__(self, settings: Settings, runs: int, times: int = 1, usual: float | None = None) -> None:
+        self._settings, self._runs, self._times, self._usual = settings, runs, times, usual
+        self._took: dict[int, int] = {}  # iterations of the last one that came to its end, by its time
         self._begun = 0.0  # seconds at the end of a run's first iteration
 
     def step(
@@ -78,20 +82,26 @@ class Pace:
         time
             How many times the run has been done before.
         """
-        to_come = waiting * self._times + self._times - 1 - time
         settings = self._settings
-        usual = settings.expected if usual is None else usual
-        expected = min(max(it.last_iteration, usual), settings.iterations + settings.finish)
+        if usual is not None:
+            self._took[0] = usual
+        # Where a run starts from its neighbour's, not each time may be as short.
+        lengths = [self._usual or self._took.get(i, settings.expected) for i in range(self._times)]
+        to_come = waiting * self._times + self._times - 1 - time
+        later = waiting * sum(lengths) + sum(lengths[time + 1 :])
+        expected = min(max(it.last_iteration, lengths[time]), settings.iterations + settings.finish)
         expected = it.iteration if it.stopped_by is not None else max(expected, it.iteration)
         part = it.iteration / expected
         # The first iteration also waits for the weights, the memory and the threads to be there.
         if it.iteration == 1:
             self._begun = it.seconds
         per_iteration = (it.seconds - self._begun) / max(1, it.iteration - 1) or it.seconds
-        left = per_iteration * ((expected - it.iteration) + to_come * float(usual))
+        left = per_iteration * (expected - it.iteration + later)
         if settings.seconds is not None:
             left = min(left, settings.seconds - it.seconds + to_come * settings.seconds)
             part = max(part, min(1.0, it.seconds / settings.seconds))
+        if it.stopped_by is not None:
+            self._took[time] = it.iteration
         done = self._runs - waiting - 1
         progress = (done + (time + part) / self._times) / self._runs
         return Step(run, self._runs, done, index, it, progress, max(0.0, left))

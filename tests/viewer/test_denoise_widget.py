@@ -167,11 +167,12 @@ def test_the_choice_follows_the_selection_names_and_removals(viewer, noisy, open
 def test_a_wrong_setting_is_told_in_a_sentence_and_the_button_is_ready_again(
     viewer, noisy, open_denoise, click, notifications, wait_until
 ):
-    viewer.add_image(np.full((8, 8), np.nan))
+    viewer.add_image(np.where(np.eye(8), 1e38, 0))
     widget = open_denoise()
     click(widget.controls.main)
+    wait_until(lambda: widget.controls.run.done)
     assert [n.severity.value for n in notifications] == ["error"]
-    assert "finite" in notifications[0].message
+    assert "beyond 1e+37" in notifications[0].message
     assert "Traceback" not in notifications[0].message
     assert widget.controls.main.text() == "Denoise"
     assert widget.controls.main.isEnabled()
@@ -180,6 +181,21 @@ def test_a_wrong_setting_is_told_in_a_sentence_and_the_button_is_ready_again(
     click(widget.controls.main)
     wait_until(lambda: widget.controls.run.done)
     assert widget.controls.run.result.iterations == 2
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [(np.full((8, 8), np.nan), "None of the pixels is a finite number"), (np.ones((1, 1)), "has one pixel")],
+)
+def test_an_image_with_nothing_to_restore_is_told_before_the_button_is_pressed(
+    viewer, noisy, open_denoise, image, words
+):
+    viewer.add_image(image)
+    widget = open_denoise()
+    assert not widget.controls.main.isEnabled() and words in widget.controls.status.text()
+    assert not widget.what.text()
+    viewer.add_image(noisy)
+    assert widget.controls.main.isEnabled() and words not in widget.controls.status.text()
 
 
 def test_too_little_memory_is_told_and_the_button_is_ready_again(

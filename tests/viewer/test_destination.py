@@ -90,15 +90,40 @@ def test_a_file_is_chosen_in_the_widget_and_what_was_stopped_goes_on(
     run.updated.connect(lambda: any(run.planes.done) and not run.stopping and run.stop())
     wait_until(lambda: run.done)
     assert run.result.stopped_by == "user" and not (tmp_path / "b.ome.zarr").exists()
+    done = sum(run.planes.done)
+    assert run.layer.name == f"cells [denoised {done} of 3]" and 0 < done < 3
     assert widget.what.text().endswith("continuing where an earlier run ended")
-    run = widget.start()
+    before, run = run, widget.start()
     wait_until(lambda: run.done)
-    assert np.array_equal(np.asarray(run.result.image), dip.denoise(stack, **SHORT).image)
+    expected = dip.denoise(stack, **SHORT).image
+    assert np.array_equal(np.asarray(run.result.image), expected)
+    # The layer of what was stopped goes on too.
+    assert run.layer is before.layer and [one.name for one in viewer.layers] == ["cells", "cells [denoised]"]
+    np.testing.assert_array_equal(np.asarray(run.layer.data), expected)
+    assert run.layer.metadata["napari_dip"]["stopped_by"] == "iteration limit"
     assert (tmp_path / "b.ome.zarr").exists()
     assert widget.start() is None
     assert "exists already" in widget.controls.status.text()
     widget.destination.choose(None)
     assert widget.destination.currentText() == MEMORY
+
+
+def test_a_stack_that_was_stopped_says_how_far_it_is_and_keeps_the_users_name(
+    viewer, layer, wait_until, tmp_path
+):
+    def stop_after_one(**settings):
+        run = denoise(viewer, layer, **SHORT, **settings)
+        run.updated.connect(lambda: any(run.planes.done) and not run.stopping and run.stop())
+        wait_until(lambda: run.done)
+        return run
+
+    run = stop_after_one()
+    assert run.layer.name == f"cells [denoised {sum(run.planes.done)} of 3]"
+    shown = stop_after_one(out=tmp_path / "f.ome.zarr").layer
+    shown.name = "mine"
+    run = denoise(viewer, layer, out=tmp_path / "f.ome.zarr", **SHORT)
+    wait_until(lambda: run.done)
+    assert run.layer is shown and shown.name == "mine" and all(run.planes.done)
 
 
 def test_a_file_that_exists_is_told_and_nothing_is_overwritten(

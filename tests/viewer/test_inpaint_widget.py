@@ -452,12 +452,13 @@ def test_a_closed_widget_watches_nothing(scratched, viewer, open_inpaint, wait_u
 def test_a_wrong_setting_is_told_and_the_button_is_ready_again(
     viewer, open_inpaint, click, notifications, wait_until
 ):
-    viewer.add_image(np.full((16, 16), np.nan))
+    viewer.add_image(np.where(np.tri(16), 1e38, 0))
     viewer.add_labels(np.eye(16, dtype=int))
     widget = open_inpaint()
     click(widget.controls.main)
+    wait_until(lambda: widget.controls.run is None or widget.controls.run.done)
     assert [n.severity.value for n in notifications] == ["error"]
-    assert "finite" in notifications[0].message
+    assert "beyond 1e+37" in notifications[0].message
     assert widget.controls.main.isEnabled()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image
@@ -29,6 +31,8 @@ GONE = (
     "The run of '{name}' goes on without its layer, which comes back with the result at the end. "
     "To end it now, press 'Stop and keep'."
 )
+# Layers of results in files, with the file and what the layer was called last.
+IN_FILES: WeakKeyDictionary[Image, tuple[Path, str]] = WeakKeyDictionary()
 # Drawing takes at most this part of the time: it and torch fight for the processor's cores.
 DRAWING_PART = 0.05
 
@@ -70,6 +74,7 @@ class Growing:
         self._made = made
         self._job: Job | None = job
         self._task = job.task.name
+        self._file = job.file
         self.layer: Image | None = None
         self._due = 0.0
         self._copy_due = time.monotonic() + EVERY
@@ -104,21 +109,40 @@ class Growing:
         self._due = now + max(PICTURE_EVERY, (now - began) / DRAWING_PART)
 
     def _show(self, picture: np.ndarray, progress: str) -> None:
-        """Put a picture into a layer of its own."""
+        """Put a picture into a layer of its own, or into that of the run whose file this one goes on with."""
         assert self._job is not None
-        self.layer = result_layer(self._region.layer, picture, self._job)
-        self._called = self.layer.name = self._what_it_is(progress)
-        show_before_on_key(self.layer, self._source)
+        earlier = self._earlier()
+        if earlier is None:
+            self.layer = result_layer(self._region.layer, picture, self._job)
+            self._called = self.layer.name = self._what_it_is(progress)
+            show_before_on_key(self.layer, self._source)
+        else:
+            self.layer, self._name = earlier, IN_FILES[earlier][1]
+            earlier.data = picture
         self._made(self.layer)
-        self._viewer.add_layer(self.layer)
-        self._name = self.layer.name  # napari makes it unique
+        if earlier is None:
+            self._viewer.add_layer(self.layer)
+            self._is_called()
+        self.rename(progress)
+
+    def _earlier(self) -> Image | None:
+        """Return the layer that shows what an earlier run has made of the file that this one writes."""
+        layers = self._viewer.layers if self._file is not None else ()
+        return next((layer for layer in layers if IN_FILES.get(layer, ("", ""))[0] == self._file), None)
+
+    def _is_called(self) -> None:
+        """Remember what napari, which makes names unique, made of the layer's."""
+        assert self.layer is not None
+        self._name = self.layer.name
+        if self._file is not None:
+            IN_FILES[self.layer] = self._file, self._name
 
     def rename(self, progress: str) -> None:
         """Say on the layer how far it is, unless the user has given it a name."""
         called = self._what_it_is(progress)
         if self.layer is not None and called != self._called and self.layer.name == self._name:
             self._called = self.layer.name = called
-            self._name = self.layer.name
+            self._is_called()
 
     def _what_it_is(self, progress: str) -> str:
         return result_name(self._source.name, self._task, progress, self._region.said)
@@ -129,16 +153,19 @@ class Growing:
             self._copy_due = time.monotonic() + EVERY
             keep(self.layer)
 
-    def finish(self, result: Restoration) -> Image:
-        """Show the result in the end, also where the layer was removed meanwhile; return the layer."""
+    def finish(self, result: Restoration, progress: str = "") -> Image:
+        """Show the result in the end, also where the layer was removed meanwhile; return the layer.
+
+        The `progress` is what there is of it, where the run has ended early.
+        """
         if self.layer is None:
-            self._show(result.image, "")
+            self._show(result.image, progress)
         assert self.layer is not None
         if self.layer.data is not result.image:
             self.layer.data = result.image
         if self.layer not in self._viewer.layers:
             self._viewer.add_layer(self.layer)
-        self.rename("")
+        self.rename(progress)
         self._note(result)
         keep(self.layer)
         self.layer.refresh()

@@ -335,8 +335,10 @@ class Run:
 
     @property
     def _progress(self) -> str:
-        """How many planes of several are done, for the result's name."""
-        return f"{sum(self.planes.done)}/{len(self.planes)}" if len(self.planes) > 1 else ""
+        """How many planes of several are done, for the result's name; nothing when all are."""
+        done, of = sum(self.planes.done), len(self.planes)
+        between = " of " if self.done else "/"  # a name that stays may become a file's
+        return f"{done}{between}{of}" if done < of > 1 else ""
 
     def _on_finished(self) -> None:
         job = self._walk.job
@@ -366,7 +368,7 @@ class Run:
         # There may be no step where another run to the same file has done all; or it was stopped before one.
         if self.result is not None and (job.last is not None or job.finished):
             if self.of is None:
-                layer = self._growing.finish(self.result)
+                layer = self._growing.finish(self.result, self._progress)
                 self._then(self._viewer, self.source, layer)
             self._tell_uncertainty(self.result)
 

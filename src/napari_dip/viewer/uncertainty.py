@@ -59,7 +59,7 @@ def show_uncertainty(viewer: Any, run: Run, result: Restoration) -> Image:
             "values": "standard deviation of the error, in the image's units",
             "runs": result.settings.get("uncertainty", USUAL),
         }
-        return Image(
+        layer = Image(
             found,
             name=f"{run.source.name} [uncertainty]",
             colormap="viridis",
@@ -67,23 +67,25 @@ def show_uncertainty(viewer: Any, run: Run, result: Restoration) -> Image:
             metadata={KEY: record},
             **same_place(run.layer),
         )
+        _hide_when_adjusted(run, layer)
+        return layer
 
     layer = over_result(viewer, run, SHOWS, made)
-    _hide_when_adjusted(run, layer)
     show_info(f"{how_sure(middle, most)} {SEE_BELOW}")
     return layer
 
 
 def _hide_when_adjusted(run: Run, layer: Image) -> None:
     # The run's handle may outlive the layer, and must not keep it.
-    chosen, its_layer = run.detail, weakref.ref(layer)
+    detail, away, its_layer = run.detail, False, weakref.ref(layer)
 
     def hide() -> None:
-        layer = its_layer()
-        if layer is None or run.detail != chosen:
+        nonlocal away
+        layer, before, away = its_layer(), away, run.detail != detail
+        if layer is None:
             run.updated.disconnect(hide)
-            if layer is not None:
-                layer.visible = False
+        elif away and not before:  # from then on it is as the user will have it
+            layer.visible = False
 
     run.updated.connect(hide)
 

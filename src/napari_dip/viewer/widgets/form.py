@@ -19,7 +19,7 @@ from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.widgets.preset_choice import PresetChoice
 from napari_dip.viewer.widgets.stack_choice import StackChoice
-from napari_dip.viewer.words import capital
+from napari_dip.viewer.words import capital, sentence
 
 if TYPE_CHECKING:
     from napari_dip.viewer.regions import Region
@@ -33,6 +33,10 @@ AFTERWARDS: Entries = {
     ),
     "hide the original": ("Hide original", "Only the result stays visible. Nothing is deleted."),
 }
+
+NOTHING_SEEN = (
+    "None of the pixels is a finite number (all are NaN or infinite): choose another image, or other planes."
+)
 
 
 class TaskForm(QWidget):
@@ -145,13 +149,16 @@ class TaskForm(QWidget):
 
     @property
     def problem(self) -> str:
-        """What is wrong with the axes or the guide, in a sentence, or nothing."""
+        """What is wrong with the image, its axes or the guide, in a sentence, or nothing."""
         if self.stacks.problem:
             return self.stacks.problem
         try:
-            return self.guide.problem(self.stacks.region())
-        except ValueError:  # the planes or axes make no sense, which is told
-            return ""
+            region = self.stacks.region()
+        except ValueError as error:
+            return sentence(error)
+        if self.missing is not None and self.missing.all():
+            return NOTHING_SEEN
+        return self.guide.problem(region)
 
     @property
     def out(self) -> dict[str, Any]:
@@ -159,11 +166,11 @@ class TaskForm(QWidget):
         return {"out": self.destination.path}
 
     def describe(self, details: Callable[[], str]) -> str:
-        """Return what will be restored, in words, or nothing where the axes make no sense.
+        """Return what will be restored, in words, or nothing where there is a `problem`.
 
         The `details` are what a task says of it besides.
         """
-        if self.layer.layer is None or self.stacks.problem:
+        if self.layer.layer is None or self.problem:
             return ""
         try:
             parts = (self.stacks.describe(), details(), self.destination.details)
