@@ -220,8 +220,12 @@ def test_overwriting_keeps_the_old_until_the_new_is_finished(capsys, monkeypatch
     assert np.array_equal(pixels("d.tif"), before)
     with monkeypatch.context() as patch:
         patch.setattr("napari_dip.cli.restoring.Bar.follow", press_ctrl_c)
-        assert run("denoise d.png -o d.tif --overwrite --seed 1", QUICK) == 130
-    assert "the old d.tif stays" in capsys.readouterr().err
+        capsys.readouterr()
+        assert run("denoise d.png -o d.tif --overwrite --seed 1 --json", QUICK) == 130
+    told = capsys.readouterr()
+    assert "the old d.tif stays" in told.err
+    facts = json.loads(told.out)
+    assert facts["output"] is None and facts["error"] == "not made: ended by user"
     assert np.array_equal(pixels("d.tif"), before)
     assert run("denoise d.png -o d.tif --overwrite --seed 1", QUICK) == 0
     assert not np.array_equal(pixels("d.tif"), before)

@@ -305,9 +305,11 @@ def _remove(image: Path) -> None:
 
 
 def _facts(work: Work, result: Restoration, made: bool) -> dict[str, Any]:
+    failed = {} if made else {"error": f"not made: ended by {result.stopped_by}"}
     return {
         "input": str(work.image),
         "output": str(work.out) if made else None,
+        **failed,
         "iterations": result.iterations,
         "stopped_by": result.stopped_by,
         "residual": plain(result.residual),
