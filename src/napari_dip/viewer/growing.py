@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image
@@ -31,10 +32,32 @@ GONE = (
     "The run of '{name}' goes on without its layer, which comes back with the result at the end. "
     "To end it now, press 'Stop and keep'."
 )
-# Layers of results in files, with the file and what the layer was called last.
-IN_FILES: WeakKeyDictionary[Image, tuple[Path, str]] = WeakKeyDictionary()
 # Drawing takes at most this part of the time: it and torch fight for the processor's cores.
 DRAWING_PART = 0.05
+
+
+@dataclass(frozen=True)
+class InFile:
+    """What a layer of a result in a file shows.
+
+    Parameters
+    ----------
+    file
+        The file.
+    source, where
+        The layer that was restored, and which part of it.
+    shape
+        The result's.
+    """
+
+    file: Path
+    source: weakref.ref[Image]
+    where: tuple[slice, ...]
+    shape: tuple[int, ...]
+
+
+# Layers of results in files, with what they show, and what they were called last.
+IN_FILES: weakref.WeakKeyDictionary[Image, tuple[InFile, str]] = weakref.WeakKeyDictionary()
 
 
 class Growing:
@@ -74,7 +97,8 @@ class Growing:
         self._made = made
         self._job: Job | None = job
         self._task = job.task.name
-        self._file = job.file
+        shown = (weakref.ref(source), region.where, job.shape)
+        self._in_file = None if job.file is None else InFile(job.file, *shown)
         self.layer: Image | None = None
         self._due = 0.0
         self._copy_due = time.monotonic() + EVERY
@@ -127,15 +151,15 @@ class Growing:
 
     def _earlier(self) -> Image | None:
         """Return the layer that shows what an earlier run has made of the file that this one writes."""
-        layers = self._viewer.layers if self._file is not None else ()
-        return next((layer for layer in layers if IN_FILES.get(layer, ("", ""))[0] == self._file), None)
+        layers = self._viewer.layers if self._in_file is not None else ()
+        return next((layer for layer in layers if IN_FILES.get(layer, (None,))[0] == self._in_file), None)
 
     def _is_called(self) -> None:
         """Remember what napari, which makes names unique, made of the layer's."""
         assert self.layer is not None
         self._name = self.layer.name
-        if self._file is not None:
-            IN_FILES[self.layer] = self._file, self._name
+        if self._in_file is not None:
+            IN_FILES[self.layer] = self._in_file, self._name
 
     def rename(self, progress: str) -> None:
         """Say on the layer how far it is, unless the user has given it a name."""
