@@ -257,6 +257,11 @@ def test_noise_given_by_hand_is_taken_as_it_is():
     np.testing.assert_array_equal(by_number.image, by_dict.image)
 
 
+def test_noise_of_an_image_in_other_units_is_refused():
+    with pytest.raises(ValueError, match=r"noise that was given has a standard deviation of 50.*other units"):
+        dip.denoise(noisy() / 1000, noise=50, **QUICK)
+
+
 def test_what_is_masked_is_missing():
     image = np.random.default_rng(0).normal(100, 10, (24, 24)).astype("float32")
     hot = image.copy()

@@ -85,11 +85,14 @@ class Pace:
         settings = self._settings
         if usual is not None:
             self._took[0] = usual
+        if it.stopped_by is not None:
+            self._took[time] = it.iteration
         # Where a run starts from its neighbour's, not each time may be as short.
-        lengths = [self._usual or self._took.get(i, settings.expected) for i in range(self._times)]
+        most = settings.iterations + settings.finish
+        lengths = [self._usual or self._took.get(i, min(settings.expected, most)) for i in range(self._times)]
         to_come = waiting * self._times + self._times - 1 - time
         later = waiting * sum(lengths) + sum(lengths[time + 1 :])
-        expected = min(max(it.last_iteration, lengths[time]), settings.iterations + settings.finish)
+        expected = min(max(it.last_iteration, lengths[time]), most)
         expected = it.iteration if it.stopped_by is not None else max(expected, it.iteration)
         part = it.iteration / expected
         # The first iteration also waits for the weights, the memory and the threads to be there.
@@ -100,8 +103,6 @@ class Pace:
         if settings.seconds is not None:
             left = min(left, settings.seconds - it.seconds + to_come * settings.seconds)
             part = max(part, min(1.0, it.seconds / settings.seconds))
-        if it.stopped_by is not None:
-            self._took[time] = it.iteration
         done = self._runs - waiting - 1
         progress = (done + (time + part) / self._times) / self._runs
         return Step(run, self._runs, done, index, it, progress, max(0.0, left))

@@ -44,6 +44,7 @@ def test_what_is_chosen_from_the_sheet_is_shown_and_applied_to_the_whole(
 
     qtbot.keyClick(sheet.pictures[1], Qt.Key.Key_Space)
     assert fast.layer.visible and not best.layer.visible
+    assert viewer.layers.selection.active is fast.layer  # which B and the layer's controls are of
     assert fast.detail == -0.5
     assert controls.run is fast and widget.preset.currentData() == "fast"
     assert widget.form.isEnabled()
@@ -51,6 +52,7 @@ def test_what_is_chosen_from_the_sheet_is_shown_and_applied_to_the_whole(
     rest = controls.run
     wait_until(lambda: rest.done)
     assert rest.result.image.shape == noisy.shape
+    assert not fast.layer.visible  # below the whole one it would be seen in place of the original
     assert rest.result.settings == fast.result.settings
     assert rest.result.settings["detail"] == -0.5
     assert sheet.comparison is comparison

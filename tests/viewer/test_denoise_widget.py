@@ -126,7 +126,30 @@ def test_what_is_shown_below_is_of_the_image_that_is_chosen(viewer, noisy, open_
     viewer.layers.remove(two)
     assert controls.run is second and widget.layer.layer is second.layer
     viewer.layers.remove(second.layer)
+    assert controls.run is first and widget.layer.layer is first.layer
+    viewer.layers.remove(first.layer)
     assert controls.run is None
+
+
+def test_what_is_shown_below_is_of_the_result_that_is_selected(viewer, noisy, open_denoise, wait_until):
+    viewer.add_image(noisy, name="one")
+    widget = open_denoise()
+    runs = []
+    for seed in (1, 2):
+        set_advanced(widget, iterations=3, seed=seed)
+        runs.append(widget.start())
+        wait_until(lambda: runs[-1].done)
+    assert widget.controls.run is runs[1]
+    viewer.layers.selection.active = runs[0].layer
+    assert widget.controls.run is widget.controls.detail.run is runs[0]
+    viewer.layers.selection.active = runs[1].layer
+    assert widget.controls.run is runs[1]
+    set_advanced(widget, iterations=100_000, stopping="fixed")
+    live = widget.start()
+    viewer.layers.selection.active = runs[0].layer
+    assert widget.controls.run is live  # until that has ended
+    live.stop()
+    wait_until(lambda: live.done)
 
 
 def test_pixels_that_are_nan_are_told(viewer, noisy, open_denoise):

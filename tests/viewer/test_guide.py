@@ -26,6 +26,24 @@ def same_image(one, other):
     np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
 
 
+def test_a_guide_of_a_part_is_refused_but_for_that_part(viewer, noisy, open_denoise, wait_until):
+    cell = viewer.add_image(noisy, name="cell")
+    viewer.add_image(pixels(32, 20), name="half")
+    widget = open_denoise()
+    widget.layer.layer = cell
+    for layer, shift, refused in (("half", 0, "covers 62% of the image layer"), ("shifted", 2, "")):
+        if layer == "shifted":
+            viewer.add_image(pixels(32, 32), name=layer, translate=(0, shift))
+        widget.layer.layer = cell
+        widget.guide.layer = viewer.layers[layer]
+        assert refused in widget.controls.status.text()
+        assert widget.controls.main.isEnabled() is not bool(refused)
+    with pytest.raises(ValueError, match="guide layer 'half' covers"):
+        dip.denoise(cell, guide=viewer.layers["half"], **SHORT)
+    part = Image(noisy[:, :20])
+    assert dip.denoise(part, guide=viewer.layers["half"], **SHORT).image.shape == (32, 20)
+
+
 def test_a_guide_is_asked_for_where_there_is_another_image_and_chosen_by_keys(
     viewer, noisy, open_denoise, qtbot, click, wait_until
 ):

@@ -87,6 +87,24 @@ def test_what_is_nan_is_filled_in_without_a_mask_and_beside_one(viewer, noisy, o
     assert np.isfinite(console.wait().image).all()
 
 
+def test_what_is_painted_after_a_run_lies_above_its_result(viewer, noisy, open_inpaint, wait_until):
+    image = viewer.add_image(noisy, name="cell")
+    widget = open_inpaint()
+    widget.paint.click()
+    mask = widget.mask_layer.layer
+    for paint in (lambda: None, widget.paint.click):
+        mask.data_setitem((np.arange(9), np.arange(9)), 1)
+        wait_until(widget.controls.main.isEnabled)
+        run = _start(widget, wait_until, iterations=3)
+        run.wait()
+        assert viewer.layers.index(run.layer) > viewer.layers.index(mask)  # it is whole now
+        paint()
+        viewer.layers.selection.active, mask.mode = mask, "paint"
+        mask.data_setitem((np.arange(9), np.arange(9)[::-1]), 2)
+        wait_until(lambda: viewer.layers[-1] is mask)
+    assert viewer.layers[0] is image
+
+
 def test_the_mask_follows_the_newest_one_and_is_never_an_image(viewer, noisy, open_inpaint):
     viewer.add_image(noisy, name="cell")
     widget = open_inpaint()

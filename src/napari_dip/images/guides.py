@@ -26,6 +26,10 @@ Floats = NDArray[np.floating[Any]]
 SIMPLE = 8
 # Parts of a pixel by which two layers may differ and still lie on one another.
 CLOSE = 1e-5
+# Of the image a guide covers this part at least: beyond it there is nothing that could guide.
+COVERED = 0.9
+# Points along an axis by which that is told.
+POINTS = 33
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +209,13 @@ def layer_guide(guide: Any, image: Any, axes: Axes, factors: Sequence[int]) -> G
             f"the guide layer {name_of(guide)} doesn't meet the image layer {name_of(image)}. Check the "
             "scale and the translation of both layers."
         )
+    covered = _covered(turn, shape, sides)
+    if covered < COVERED:
+        raise ValueError(
+            f"the guide layer {name_of(guide)} covers {100 * covered:.0f}% of the image layer "
+            f"{name_of(image)}, but {100 * COVERED:.0f}% are needed. Give a guide that covers it, or restore "
+            "the part of the image that both show."
+        )
     stack = tuple(range(image.ndim - count - len(stacked), image.ndim - count))
     return Guide(pixels, stack, -1 if rgb else None, axes, shape, turn)
 
@@ -221,6 +232,13 @@ def _across(guide: Any, image: Any) -> Floats:
     """Return where a pixel of a layer lies in the pixels of another, along the axes that both have."""
     both = min(guide.ndim, image.ndim)
     return np.asarray(np.linalg.solve(to_world(guide, both), to_world(image, both)))
+
+
+def _covered(turn: Floats, shape: Sequence[int], sides: Floats) -> float:
+    """Return which part of a result's pixels lies within a guide, as `Guide.turn` says where they lie."""
+    lines = [np.linspace(0, size - 1, min(size, POINTS)) for size in shape]
+    points = np.stack(np.meshgrid(*lines, indexing="ij"), -1) @ turn[:-1, :-1].T + turn[:-1, -1]
+    return float(((points >= -0.5) & (points <= sides - 0.5)).all(-1).mean())
 
 
 def _layouts(

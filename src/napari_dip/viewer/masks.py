@@ -27,6 +27,7 @@ __all__ = [
     "new_mask",
     "not_finite",
     "paint_on",
+    "raise_up",
     "read_mask",
 ]
 
@@ -90,12 +91,20 @@ def mask_over(viewer: Any, image: Image, preferred: Layer | None = None) -> Labe
 
 
 def paint_on(viewer: Any, layer: Labels) -> None:
-    """Select `layer` and take the brush in hand."""
+    """Select `layer`, above what would hide what is painted, and take the brush in hand."""
+    raise_up(viewer, layer)
     layer.visible = True
     viewer.layers.selection.active = layer
     if layer.selected_label == 0:
         layer.selected_label = 1
     layer.mode = "paint"
+
+
+def raise_up(viewer: Any, layer: Layer) -> None:
+    """Put a layer above all visible images."""
+    at = viewer.layers.index(layer)
+    if any(isinstance(above, Image) and above.visible for above in viewer.layers[at + 1 :]):
+        viewer.layers.move(at, len(viewer.layers))
 
 
 # ------------------------------------------------------------------------------------------ what a mask says

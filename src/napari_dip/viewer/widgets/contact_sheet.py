@@ -145,6 +145,8 @@ class ContactSheet(QWidget):
         for other in comparison.runs:
             if other is not None and other.layer is not None and other.layer in self._viewer.layers:
                 other.layer.visible = other is run or not other.done
+        if run.layer is not None and run.layer in self._viewer.layers:  # which B and its controls are of
+            self._viewer.layers.selection.active = run.layer
         if run.adjustable and run.detail != self.alternatives[number].detail:
             run.adjust(self.alternatives[number].detail)
         self.pictures[number].setChecked(True)

@@ -19,6 +19,7 @@ from napari_dip.viewer.masks import (
     mask_over,
     new_mask,
     paint_on,
+    raise_up,
     read_mask,
 )
 from napari_dip.viewer.suggested_masks import Suggestion, found, suggestion_layer, when_suggested
@@ -229,7 +230,15 @@ class InpaintWidget(TaskWidget):
         image, mask = self.layer.layer, self.mask_layer.layer
         if image is not None and mask is not None:
             self._watch = MaskWatch(mask, image)
-            self._watch.changed.connect(self.refresh)
+            self._watch.changed.connect(self._on_edited)
+
+    def _on_edited(self) -> None:
+        """Have what is painted be seen: when a run has ended its result lies above the mask."""
+        mask = self.mask_layer.layer
+        painted = mask is self.viewer.layers.selection.active and str(mask.mode) != "pan_zoom"
+        if painted and self.form.isEnabled():
+            raise_up(self.viewer, mask)
+        self.refresh()
 
     def _watch_no_more(self) -> None:
         if self._watch is not None:

@@ -116,8 +116,10 @@ class MoreMenu(QPushButton):
         if run.result is None:
             return
         planes = f" ({run.region.said})" if run.region.said else ""
-        what = with_what(run.task, run.result.settings)
-        label = f"{run.source.name}{planes}, {what}, {time.strftime('%H:%M')}"
+        what = [with_what(run.task, run.result.settings)]
+        what += [run.result.settings["damage"]] if "damage" in run.result.settings else []
+        what += [] if run.guide is None else [f"guided by {run.guide.name}"]
+        label = f"{run.source.name}{planes}, {', '.join(what)}, {time.strftime('%H:%M')}"
         new = Recent(label, run.source, run.region, settings)
         others = [one for one in self.recent if replace(one, label=label) != new]
         self.recent = [new, *others][:MOST_RECENT]

@@ -1,4 +1,4 @@
-"""The runs that a widget has seen the end of: of each image the newest."""
+"""The runs that a widget has seen the end of."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 8
 
 
 class RunsDone:
-    """Of each image the newest run that is done, for as long as a layer of that run is in the viewer.
+    """The newest runs that are done, each for as long as a layer of it is in the viewer.
 
     Parameters
     ----------
@@ -35,17 +35,20 @@ class RunsDone:
         self._runs.clear()
 
     def keep(self, run: Run) -> None:
-        """Keep a run that is done, in place of the one of this image before it."""
-        others = [other for other in self._runs if other.source is not run.source]
-        self._runs = [*others, run][-MOST:]
+        """Keep a run that is done."""
+        self._runs = [*(other for other in self._runs if other is not run), run][-MOST:]
 
     def of(self, layer: Layer | None) -> Run | None:
         """Return the newest run that has restored this layer, else the one that has made it, or None."""
         if layer is None:
             return None
-        runs = self._runs[::-1]
-        of_it = [run for run in runs if run.source is layer] + [run for run in runs if run.layer is layer]
-        return next(iter(of_it), None)
+        return next((run for run in self._runs[::-1] if run.source is layer), self.that_made(layer))
+
+    def that_made(self, layer: Layer | None) -> Run | None:
+        """Return the newest run whose result this layer shows, or None."""
+        if layer is None:
+            return None
+        return next((run for run in self._runs[::-1] if run.layer is layer), None)
 
     def _on_removed(self, event: Any = None) -> None:
         there = self._viewer.layers

@@ -150,6 +150,7 @@ class TaskWidget(QWidget):
         self.sheet.chosen.connect(self._on_chosen)
         self.viewer.events.theme.connect(self._on_theme)
         self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
+        self.viewer.layers.selection.events.active.connect(self._on_selected)
         RUNS.begun.connect(self._on_begun)
         self.tie(self.left_behind.let_go)
         self.tie(self.form.let_go)
@@ -158,6 +159,7 @@ class TaskWidget(QWidget):
         self.tie(self.sheet.forget)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
+        self.tie(lambda: self.viewer.layers.selection.events.active.disconnect(self._on_selected))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
 
     def tie(self, cut: Callable[[], object]) -> None:
@@ -274,9 +276,12 @@ class TaskWidget(QWidget):
         if run is None or run.result is None:
             return None
         axes = run.region.axes
-        return self._begin(
+        begun = self._begin(
             run.source, lambda: self.settings_of(run) | self.form.out, lambda: Region.of(run.source, axes)
         )
+        if begun is not None and run.layer is not None:  # else B would show it, and not the original
+            run.layer.visible = False
+        return begun
 
     def run_again(self, recent: Recent) -> Run | None:
         """Begin a run that does once more what another did."""
@@ -405,6 +410,12 @@ class TaskWidget(QWidget):
             self.controls.tell("")  # of what was in the way of another
             if run is not last:
                 self.controls.follow(last)
+
+    def _on_selected(self, event: object = None) -> None:
+        """Go over to the run whose result is selected, if it is one of the image that is chosen."""
+        run, now = self.done.that_made(self.viewer.layers.selection.active), self.controls.run
+        if run is not None and run is not now and run.source is self.layer.layer and (not now or now.done):
+            self.controls.follow(run)
 
     def _on_guide(self) -> None:
         self.controls.tell("")  # of what was in the way before
