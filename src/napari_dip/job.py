@@ -113,7 +113,7 @@ class Job:
         """Cut the image into parts whose runs fit in memory; return the largest side of a tile, if any."""
         free = SPARE * available_memory(torch.device(self.engine.device)) - self._outcome.memory
         memory = functools.cache(lambda *size: self._plan.memory(self.engine, size))
-        cutting = Cutting(self.axes, tuple(self.image.shape), self.factors)
+        cutting = Cutting(self.axes, tuple(self.image.shape), self.factors, self.task.slabs)
         if tile is None:
             tile = cutting.largest_tile(lambda size: memory(*size) <= free)
         self.memory = memory(*cutting.size(tile)) + self._outcome.memory

@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from napari_dip.images.axes import Axes
 from napari_dip.images.tiles import Tile, tiles
 
-__all__ = ["Cutting", "Index", "Part", "Place", "place"]
+__all__ = ["AT_ONCE", "DEEPEST", "Cutting", "Index", "Part", "Place", "place"]
 
 Index = tuple[int | slice, ...]
 Place = tuple[int, ...]  # of a plane or volume in its stack
 
 # Tiles overlap by this many pixels of the result at least.
 OVERLAP = 48
+AT_ONCE = 1 << 20
+"""Voxels of a volume, 16 planes of 256 x 256, beyond which its pictures come slowly."""
+
+# Planes of a slab at most, and how many of them the next one has as well at least.
+DEEPEST, SHARED = 16, 4
 
 
 def place(index: Index) -> Place:
@@ -53,19 +58,33 @@ class Cutting:
         The image's.
     factors
         How much finer the result is along each axis of the image.
+    slabs
+        Whether large volumes of many planes are cut into slabs of a few.
     """
 
     axes: Axes
     shape: tuple[int, ...]
     factors: tuple[int, ...]
+    slabs: bool = False
 
     @property
     def _whole(self) -> list[int]:
         return [self.shape[axis] for axis in self.axes.spatial]
 
     @property
+    def _deep(self) -> bool:
+        large = len(self._whole) == 3 and math.prod(self._whole) > AT_ONCE
+        return self.slabs and large and self._whole[0] > DEEPEST
+
+    @property
+    def _side(self) -> int:
+        """The side of a tile that is not cut any further."""
+        return max(self._whole[1:] if self._deep else self._whole)
+
+    @property
     def _overlaps(self) -> list[int]:
-        return [math.ceil(OVERLAP / self.factors[axis]) for axis in self.axes.spatial]
+        overlaps = [math.ceil(OVERLAP / self.factors[axis]) for axis in self.axes.spatial]
+        return [SHARED, *overlaps[1:]] if self._deep else overlaps
 
     @property
     def _least(self) -> int:
@@ -74,21 +93,22 @@ class Cutting:
 
     def size(self, tile: int | None) -> list[int]:
         """Return the shape of the largest part, for tiles of this side."""
-        return [size if tile is None else min(size, tile) for size in self._whole]
+        sides = [size if tile is None else min(size, tile) for size in self._whole]
+        return [DEEPEST, *sides[1:]] if self._deep else sides
 
     def largest_tile(self, fits: Callable[[Sequence[int]], bool]) -> int | None:
-        """Return the side of the largest tiles whose shape `fits`; None if nothing need be cut.
+        """Return the side of the largest tiles whose shape `fits`; None if no plane need be cut.
 
         When nothing fits, the smallest tiles there can be.
         """
-        if fits(self._whole):
+        if fits(self.size(None)):
             return None
-        side = max(self._whole)
+        side = self._side
         while side > self._least:
             side = max(self._least, math.ceil(side / 1.25))
             if fits(self.size(side)):
                 break
-        return side if side < max(self._whole) else None
+        return side if side < self._side else None
 
     def parts(self, tile: int | None) -> list[Part]:
         """Return the parts of the image in C order, in tiles of at most this side.
@@ -99,13 +119,15 @@ class Cutting:
             If tiles that small could not overlap.
         """
         indices: list[Index] = self.axes.runs(self.shape)
-        if tile is None or tile >= max(self._whole):
+        if tile is not None and tile >= self._side:
+            tile = None
+        if tile is None and not self._deep:
             return [Part(index, index, index) for index in indices]
-        if tile < self._least:
+        if tile is not None and tile < self._least:
             raise ValueError(
                 f"tile must be at least {self._least} pixels, for tiles to overlap by a third, but is {tile}."
             )
-        pieces = tiles(self._whole, tile, self._overlaps)
+        pieces = tiles(self._whole, self.size(tile), self._overlaps)
         return [self._part(index, piece) for index in indices for piece in pieces]
 
     def _part(self, index: Index, tile: Tile) -> Part:

@@ -61,6 +61,9 @@ class Task(ABC):
     # Whether pixels that are held out tell of the result's own pixels, and so of how sure it is.
     assessable: ClassVar[bool] = False
 
+    # Whether a large volume can be restored in slabs: what is far away in depth tells nothing.
+    slabs: ClassVar[bool] = False
+
     def suit(self, settings: Settings) -> Settings:
         """Return the engine's settings with what the task decides filled in."""
         if settings.correction is None:
@@ -116,6 +119,7 @@ class Denoise(Task):
     correction: ClassVar[str] = "patches"
     adjustable: ClassVar[bool] = True
     assessable: ClassVar[bool] = True
+    slabs: ClassVar[bool] = True
 
     @property
     def settings(self) -> dict[str, Any]:

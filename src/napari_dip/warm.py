@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import replace
 
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.images.axes import Axes
@@ -25,12 +26,14 @@ class Warm:
     def __init__(self, axes: Axes, wanted: bool) -> None:
         self._axes, self._wanted = axes, wanted
         self._starts: dict[str, Neighbour] = {}
+        self._newest: dict[str, Part] = {}  # of the slabs at a place in the plane
         self._others: dict[str, dict[str, Neighbour]] = {}
 
-    def _kin(self, part: Part) -> str:
+    def _kin(self, part: Part, first: int = 0) -> str:
+        """Return what like parts have in common; of a tile its place along the axes from the `first` on."""
         stain = None if self._axes.joint_channels else self._axes.channel
         channel = "" if stain is None else f"channel {part.index[stain]} "
-        tile = [] if part.tile is None else [where.start for where in part.tile.where]
+        tile = [] if part.tile is None else [where.start for where in part.tile.where[first:]]
         return f"{channel}tile {tile}"
 
     def take_up(self, starts: Mapping[str, Neighbour]) -> None:
@@ -44,14 +47,40 @@ class Warm:
         return {kin: self._starts[kin] for kin in kins if kin in self._starts}
 
     def before(self, part: Part) -> Neighbour | None:
-        """Return what the run of a part may start from, if anything."""
-        return self._starts.get(self._kin(part))
+        """Return what the run of a part may start from, if anything; of a slab, another one of its volume."""
+        kin, beside = self._kin(part), self._beside(part)
+        if kin in self._starts or beside is None:
+            return self._starts.get(kin)
+        left = self._starts[self._kin(beside)]
+        return replace(left, planes=_start(part) - _start(beside))
 
     def note(self, part: Part, left: Neighbour) -> None:
-        """Keep what the run of a part has left behind."""
-        if self._wanted:
-            self._starts[self._kin(part)] = left
+        """Keep what the run of a part has left behind; of a volume's slabs that of the newest one alone."""
+        if not self._wanted:
+            return
+        if (beside := self._beside(part)) is not None:
+            del self._starts[self._kin(beside)]
+        self._starts[self._kin(part)] = left
+        if _is_slab(part):
+            self._newest[self._kin(part, 1)] = part
+
+    def _beside(self, part: Part) -> Part | None:
+        """Return the newest other slab of the part's volume, at the same place in the plane."""
+        newest = self._newest.get(self._kin(part, 1)) if _is_slab(part) else None
+        if newest is None or newest == part or newest.index != part.index:
+            return None
+        return newest if self._kin(newest) in self._starts else None
 
     def others(self, part: Part) -> MutableMapping[str, Neighbour]:
         """Return the same of the further runs of a part, by their number; it may be added to."""
         return self._others.setdefault(self._kin(part), {}) if self._wanted else {}
+
+
+def _is_slab(part: Part) -> bool:
+    return part.tile is not None and len(part.tile.where) == 3
+
+
+def _start(part: Part) -> int:
+    """Return a slab's first plane."""
+    assert part.tile is not None
+    return int(part.tile.where[0].start)

@@ -33,12 +33,15 @@ class Neighbour:
         channels, or one for each.
     age
         Runs since that was found out.
+    planes
+        How many planes of a volume farther on the next run's part begins, which shares the others.
     """
 
     weights: Mapping[str, Tensor]
     prediction: Tensor
     parts: tuple[tuple[float, ...], ...] = ()
     age: int = 0
+    planes: int = 0
 
     def resembles(self, problem: Problem) -> bool:
         """Whether a problem's measurement shows much the same.
@@ -47,7 +50,17 @@ class Neighbour:
         """
         if self.prediction.shape != problem.filled.shape:
             return False
-        seen = problem.weights > 0
-        before = self.prediction.to(problem.filled.device)
-        pair = [gaussian_blur(image, BLUR)[seen] for image in (before, problem.filled)]
+        before, filled, weights = self.prediction.to(problem.filled.device), problem.filled, problem.weights
+        if self.planes:
+            before = _some(before, self.planes)
+            filled, weights = (_some(image, -self.planes) for image in (filled, weights))
+        if not filled.numel():
+            return False
+        seen = weights > 0
+        pair = [gaussian_blur(image, BLUR)[seen] for image in (before, filled)]
         return bool(torch.corrcoef(torch.stack(pair))[0, 1] > SAME)
+
+
+def _some(image: Tensor, plane: int) -> Tensor:
+    """Return a volume from one of its planes on, or without as many at its end as the number is below 0."""
+    return image[..., plane:, :, :] if plane > 0 else image[..., :plane, :, :]

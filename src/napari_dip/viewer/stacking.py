@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from napari.layers import Image
 
 from napari_dip.images.axes import Axes
+from napari_dip.parts import AT_ONCE, DEEPEST
 from napari_dip.viewer.layers import axes_of, with_depth
 from napari_dip.viewer.regions import Planes, at_once, kind_of
 
@@ -23,10 +24,6 @@ FIXED = "YXS"
 BESIDE = 2
 """Planes on each side that say nearly as much of a plane as a volume does, by ``benchmarks/volumes.py``."""
 
-# Voxels of a volume that is restored at once unless the user chooses otherwise: 16 slices of 256 x 256. The
-# first picture of a larger one would be long in coming.
-AT_ONCE = 1 << 20
-
 
 @dataclass
 class Stacking:
@@ -41,8 +38,8 @@ class Stacking:
     neighbours
         How many planes on each side are restored along with each plane; None to restore volumes.
     usual
-        The same, where an axis is depth and nothing else is said: if with neighbours, then large volumes
-        alone, and others as such.
+        The same, where an axis is depth and nothing else is said: if with neighbours, then volumes of large
+        slices alone, and others as such.
     corrected
         Whether the user has named an axis.
     planes
@@ -88,7 +85,9 @@ class Stacking:
         """How it is restored where nothing else is said."""
         if "Z" not in self.named:
             return 0
-        voxels = math.prod(n for letter, n in zip(self.named, self.shape, strict=True) if letter in "ZYX")
+        sizes = dict(zip(self.named, self.shape, strict=True))
+        # Of a deep one a slab at a time is restored.
+        voxels = min(sizes["Z"], DEEPEST) * sizes["Y"] * sizes["X"]
         return None if self.usual and voxels <= AT_ONCE else self.usual
 
     @property
