@@ -256,3 +256,12 @@ def test_a_kind_of_damage_that_does_not_exist_and_a_label_that_is_not_there_are_
         dip.inpaint(picture(), scratch(), damage="coffee")
     with pytest.raises(ValueError, match="label"):
         dip.inpaint(picture(), scratch().astype(int), labels=7)
+
+
+def test_shapes_take_a_layer_to_lie_on():
+    shapes = pytest.importorskip("napari.layers").Shapes([[[2, 2], [9, 9]]], shape_type="rectangle")
+    image = np.random.default_rng(0).random((16, 16))
+    with pytest.raises(TypeError, match="shapes lie on an image layer"):
+        dip.inpaint(image, shapes, **SHORT)
+    filled = dip.inpaint(image, shapes.to_labels(image.shape), **SHORT).image
+    assert np.array_equal(filled[11:], image[11:]) and not np.array_equal(filled, image)

@@ -166,9 +166,11 @@ def denoise(
     tile : int
         Restore planes and volumes in overlapping tiles of at most this many pixels along each axis. By
         default they are restored whole, or in the largest tiles that fit in memory where that is too small.
+        Whatever it is, volumes of more than 16 planes and 2**20 voxels are denoised in slabs of at most 16
+        planes.
     warm : bool
-        Whether a plane or volume of a stack starts from the network of the one before, where the two show
-        much the same. It does by default, and takes a small part of the time then.
+        Whether a plane, volume or slab of a stack starts from the network of the one before, where the two
+        show much the same. It does by default, and takes a small part of the time then.
     neighbours : int
         Restore a stack plane by plane, also along Z, each with this many planes on each side by one
         generator, of which the plane itself is kept. 2 make a plane of a finely stepped focus nearly as good

@@ -25,6 +25,10 @@ BESIDE = 2
 """Planes on each side that say nearly as much of a plane as a volume does, by ``benchmarks/volumes.py``."""
 
 
+# Voxels of a volume that is restored as such unless the user chooses otherwise.
+MOST = 1 << 25
+
+
 @dataclass
 class Stacking:
     """What is said of an image; it begins as the layer's labels say.
@@ -86,9 +90,10 @@ class Stacking:
         if "Z" not in self.named:
             return 0
         sizes = dict(zip(self.named, self.shape, strict=True))
-        # Of a deep one a slab at a time is restored.
-        voxels = min(sizes["Z"], DEEPEST) * sizes["Y"] * sizes["X"]
-        return None if self.usual and voxels <= AT_ONCE else self.usual
+        # Of a deep one a slab at a time is restored, but all of it is in memory.
+        slice_ = sizes["Y"] * sizes["X"]
+        large = min(sizes["Z"], DEEPEST) * slice_ > AT_ONCE or sizes["Z"] * slice_ > MOST
+        return None if self.usual and not large else self.usual
 
     @property
     def letters(self) -> str:

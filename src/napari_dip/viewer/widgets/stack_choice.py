@@ -36,12 +36,12 @@ STACKS: Entries = {
     BESIDE: (
         "With 2 neighbours",
         "Each plane is restored along with the two before and the two after it, which say more about it: for "
-        "large volumes. In a movie what is there for a moment alone fades.",
+        "volumes of large slices. In a movie what is there for a moment alone fades.",
     ),
     None: (
         "Volumes (3-D)",
-        "Along the axis that is depth whole volumes are restored at once, in 3-D, which is best. A large one "
-        "takes much memory, and its pictures come slowly.",
+        "Along the axis that is depth whole volumes are restored at once, in 3-D, which is best. Of large "
+        "slices the pictures come slowly.",
     ),
 }
 # What an axis of a stack can be, what is said of it after its length, and what it is.
