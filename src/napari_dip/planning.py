@@ -141,8 +141,8 @@ def _to_fill_in(given: Given, mask: Any, labels: Any, axes: Axes) -> Any:
             return layer_mask(mask, given.layer, labels)
         if hasattr(mask, "to_labels"):  # a napari layer of shapes
             raise TypeError(
-                "shapes lie on an image layer, but the image is none: give that layer as the image, or as the "
-                "mask an array, such as shapes.to_labels(image.shape)."
+                "shapes lie on an image layer, but the image is none: give that layer as the image, or as "
+                "the mask an array, such as shapes.to_labels(image.shape)."
             )
         return array_mask(array_of(mask), given.array.shape, axes, labels)
     except EmptyMask:
