@@ -257,8 +257,10 @@ def test_noise_given_by_hand_is_taken_as_it_is():
     np.testing.assert_array_equal(by_number.image, by_dict.image)
 
 
-def test_noise_of_an_image_in_other_units_is_refused():
-    with pytest.raises(ValueError, match=r"noise that was given has a standard deviation of 50.*other units"):
+def test_noise_of_an_image_in_other_units_is_told():
+    with pytest.warns(
+        UserWarning, match=r"noise that was given has a standard deviation of 50, but the image"
+    ):
         dip.denoise(noisy() / 1000, noise=50, **QUICK)
 
 

@@ -25,7 +25,7 @@ from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate, iterate, resolve
 from napari_dip.history import History, root_mean_square
-from napari_dip.images.intensities import cast, check_image
+from napari_dip.images.intensities import Intensities, cast, check_image
 from napari_dip.order import Order
 from napari_dip.outcome import Outcome
 from napari_dip.parts import Cutting, Index, Place, place
@@ -374,6 +374,7 @@ class Job:
         if self._measured is None or self._measured.of != (part.index, self.task):
             self._measured = self._source.measure(part.index, self.task, self._plan.noise)
             self._warn_of_shift(self._measured)
+            self._warn_of_units(self._measured)
         under = under.copy() if part.tile is not None else under
         self._piece = Piece(
             self._source, part, block, self.task, self._measured, self.guide, self.factors, self.dtype, under
@@ -403,6 +404,21 @@ class Job:
                 f"The repeat does not lie on the image, and their mean is blurred: move it by {away} pixels "
                 "first (scipy.ndimage.shift)."
             )
+
+    def _warn_of_units(self, measured: Measured) -> None:
+        """Warn where noise was given that is of an image in other units."""
+        own = measured.intensities
+        if (
+            self._plan.noise is None
+            or not isinstance(own, Intensities)
+            or measured.level <= own.high - own.low
+        ):
+            return
+        self.warning = (
+            f"The noise that was given has a standard deviation of {measured.level:.3g}, but the image lies "
+            f"between {own.low:.3g} and {own.high:.3g}, and the result is of no use: leave noise out, or the "
+            "preset that brings it, or scale the image as it was when that noise was measured."
+        )
 
     def _made_from(self, index: Index) -> tuple[str, str]:
         """Return a text that changes with the image at a plane, and one that changes with what is known."""

@@ -40,12 +40,15 @@ class Part:
         Where the part lies in the image, and in the result.
     tile
         Its place in the plane or volume; None for all of it.
+    slab
+        Whether it is a slab of a large volume, or a tile of one.
     """
 
     index: Index
     where: Index
     goes: Index
     tile: Tile | None = None
+    slab: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,4 +138,4 @@ class Cutting:
         where, goes = dict(enumerate(index)), dict(enumerate(index))
         where.update(zip(self.axes.spatial, tile.where, strict=True))
         goes.update(zip(self.axes.spatial, fine, strict=True))
-        return Part(index, tuple(where.values()), tuple(goes.values()), tile)
+        return Part(index, tuple(where.values()), tuple(goes.values()), tile, self._deep)

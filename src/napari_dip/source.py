@@ -169,8 +169,6 @@ class Source:
             stains = Stains.of(block, levels)
             return Measured((index, task), stains, Noises(each), mean_level, shift)
         of_all = noise_in(middle)
-        if noise is not None:
-            _check_noise(_level(of_all, block), block)
         return Measured((index, task), intensities, of_all, _level(of_all, block), shift)
 
     def name(self, index: Index) -> str:
@@ -179,18 +177,6 @@ class Source:
         place = [f"{name} {i}" for name, i in zip(self.axes.names, index, strict=True) if isinstance(i, int)]
         place = [text.removeprefix("Q ") for text in place]
         return f"{kind} {', '.join(place)} of the image" if place else "the image"
-
-
-def _check_noise(level: float, pixels: NDArray[Any]) -> None:
-    """Refuse noise that was given for an image of other units."""
-    known = pixels[np.isfinite(pixels)]
-    low, high = float(known.min()), float(known.max())
-    if level > high - low:
-        raise ValueError(
-            f"the noise that was given has a standard deviation of {level:.3g}, but the whole image lies "
-            f"between {low:.3g} and {high:.3g}: it is of an image in other units. Leave noise out, and "
-            "with it a preset that brings it, to have it measured; or scale the image as it was then."
-        )
 
 
 def _level(noise: Noise, pixels: NDArray[Any]) -> float:

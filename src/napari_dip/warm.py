@@ -48,9 +48,9 @@ class Warm:
 
     def before(self, part: Part) -> Neighbour | None:
         """Return what the run of a part may start from, if anything; of a slab, another one of its volume."""
-        kin, beside = self._kin(part), self._beside(part)
-        if kin in self._starts or beside is None:
-            return self._starts.get(kin)
+        beside = self._beside(part)
+        if beside is None:
+            return self._starts.get(self._kin(part))
         left = self._starts[self._kin(beside)]
         return replace(left, planes=_start(part) - _start(beside))
 
@@ -61,12 +61,12 @@ class Warm:
         if (beside := self._beside(part)) is not None:
             del self._starts[self._kin(beside)]
         self._starts[self._kin(part)] = left
-        if _is_slab(part):
+        if part.slab:
             self._newest[self._kin(part, 1)] = part
 
     def _beside(self, part: Part) -> Part | None:
         """Return the newest other slab of the part's volume, at the same place in the plane."""
-        newest = self._newest.get(self._kin(part, 1)) if _is_slab(part) else None
+        newest = self._newest.get(self._kin(part, 1)) if part.slab else None
         if newest is None or newest == part or newest.index != part.index:
             return None
         return newest if self._kin(newest) in self._starts else None
@@ -74,10 +74,6 @@ class Warm:
     def others(self, part: Part) -> MutableMapping[str, Neighbour]:
         """Return the same of the further runs of a part, by their number; it may be added to."""
         return self._others.setdefault(self._kin(part), {}) if self._wanted else {}
-
-
-def _is_slab(part: Part) -> bool:
-    return part.tile is not None and len(part.tile.where) == 3
 
 
 def _start(part: Part) -> int:
