@@ -43,8 +43,12 @@ def test_every_field_explains_itself():
 
 def test_an_untouched_form_leaves_everything_to_the_preset(form):
     assert form.settings() == {}
+    noise = form.inputs["noise"]
+    assert noise.text() == "measured"
     form.show_preset(preset("best").to_dict() | {"noise": {"gain": 1.0, "read_noise": 2.0}})
-    assert form.settings() == {}
+    assert form.settings() == {} and noise.text() == "as in the preset"
+    form.show_preset(preset("best").to_dict())
+    assert noise.text() == "measured"
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)

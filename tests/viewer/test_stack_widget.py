@@ -348,6 +348,11 @@ def test_the_window_says_how_many_planes_are_done_and_a_cell_moves_the_slider(
 
     qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(strip.width() - 2, 4))
     assert viewer.dims.current_step[0] == 4
+    qtbot.mousePress(strip, Qt.MouseButton.LeftButton, pos=QPoint(strip.width() - 2, 4))
+    for x, there in ((strip.width() // 2, 2), (-20, 0), (strip.width() + 20, 4)):  # dragged, also beyond it
+        qtbot.mouseMove(strip, QPoint(x, 4))
+        wait_until(lambda there=there: viewer.dims.current_step[0] == there)
+    qtbot.mouseRelease(strip, Qt.MouseButton.LeftButton, pos=QPoint(strip.width() - 2, 4))
     for key, there in (("Left", 3), ("Home", 0), ("Left", 0), ("Right", 1), ("End", 4)):
         qtbot.keyClick(strip, getattr(Qt.Key, f"Key_{key}"))
         assert viewer.dims.current_step[0] == there

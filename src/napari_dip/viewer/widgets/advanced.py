@@ -266,7 +266,7 @@ class AdvancedForm(QWidget):
         """Show beside each untouched field what the preset, in plain JSON, decides."""
         for name, field in self.inputs.items():
             value = settings.get(name)
-            field.show_default(value.get("name") if isinstance(value, Mapping) else value)
+            field.show_default(value.get("name", value) if isinstance(value, Mapping) else value)
 
     def show_devices(self, devices: Mapping[str, str]) -> None:
         """Offer the graphics processors that this machine has, each with what it is called."""
@@ -329,7 +329,11 @@ class _Number(QDoubleSpinBox):
         return round(value) if self._whole else value
 
     def show_default(self, value: object) -> None:
-        if not self._field.default and isinstance(value, int | float):
+        if self._field.default:  # what it is where a preset says nothing, as of the noise
+            self.setSpecialValueText(
+                "as in the preset" if isinstance(value, Mapping) else self._field.default
+            )
+        elif isinstance(value, int | float):
             self._default = value
             self.setSpecialValueText(f"{value:g} (preset)")
 

@@ -114,6 +114,12 @@ class PlaneStrip(QWidget):
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
             self._show(self.plane_at(event.position().x()))
 
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        if event is not None and event.buttons() & Qt.MouseButton.LeftButton and self.planes is not None:
+            number = self.plane_at(event.position().x())
+            if number != self.planes.looked_at(self._viewer):
+                self._show(number)
+
     def keyPressEvent(self, event: Any) -> None:
         planes = self.planes
         if planes is None:

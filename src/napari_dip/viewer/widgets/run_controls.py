@@ -333,9 +333,9 @@ class RunControls(QWidget):
 
     def _sentence(self) -> str:
         run = self.run
-        if run is None or (not self._live and (self._news or self._obstacle)):
+        if run is None or (not self._live and self._news):
             return self._news or self._obstacle
-        return status(run)
+        return f"{status(run)}\n{self._obstacle}" if self._obstacle and not self._live else status(run)
 
     def _show_curves(self) -> None:
         run = self.run
