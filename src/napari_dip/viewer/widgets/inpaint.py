@@ -38,6 +38,8 @@ __all__ = ["InpaintWidget"]
 NOT_HERE = "Nothing is masked on the planes that are chosen."
 NOT_IN_PART = "Nothing is masked in the part that is to be tried. Bring something that is into view."
 NO_MASK = "Paint a mask over what is damaged, or let one be suggested."
+# What labels emit when they are painted on, and not when a run changes how they look.
+STROKES = ("paint", "labels_update")
 
 PRESETS: Entries = {
     "fast": ("Fast", "The quickest that suits the kind of damage."),
@@ -100,6 +102,7 @@ class InpaintWidget(TaskWidget):
         self._why_not = ""
         self._seen: str | None = None  # the kind of damage
         self._watch: MaskWatch | None = None
+        self._strokes: list[Any] = []  # events
         self._search: Any = None
         self.layer.currentIndexChanged.connect(self._on_image)
         self.mask_layer.currentIndexChanged.connect(self._on_mask)
@@ -230,17 +233,20 @@ class InpaintWidget(TaskWidget):
         image, mask = self.layer.layer, self.mask_layer.layer
         if image is not None and mask is not None:
             self._watch = MaskWatch(mask, image)
-            self._watch.changed.connect(self._on_edited)
+            self._watch.changed.connect(self.refresh)
+            self._strokes = [getattr(mask.events, name) for name in STROKES if hasattr(mask.events, name)]
+            for event in self._strokes:
+                event.connect(self._on_stroke)
 
-    def _on_edited(self) -> None:
+    def _on_stroke(self, event: object = None) -> None:
         """Have what is painted be seen: when a run has ended its result lies above the mask."""
         mask = self.mask_layer.layer
-        painted = mask is self.viewer.layers.selection.active and str(mask.mode) != "pan_zoom"
-        if painted and self.form.isEnabled():
+        if self.form.isEnabled() and mask in self.viewer.layers:
             raise_up(self.viewer, mask)
-        self.refresh()
 
     def _watch_no_more(self) -> None:
+        while self._strokes:
+            self._strokes.pop().disconnect(self._on_stroke)
         if self._watch is not None:
             self._watch.let_go()
             self._watch = None
