@@ -69,7 +69,7 @@ class Warm:
         newest = self._newest.get(self._kin(part, 1)) if part.slab else None
         if newest is None or newest == part or newest.index != part.index:
             return None
-        return newest if self._kin(newest) in self._starts else None
+        return newest
 
     def others(self, part: Part) -> MutableMapping[str, Neighbour]:
         """Return the same of the further runs of a part, by their number; it may be added to."""

@@ -156,7 +156,7 @@ class TaskForm(QWidget):
             region = self.stacks.region()
         except ValueError as error:
             return sentence(error)
-        if self.missing is not None and self.missing.all():
+        if (missing := self.missing) is not None and missing.all():
             return NOTHING_SEEN
         return self.guide.problem(region)
 
