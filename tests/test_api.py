@@ -207,6 +207,16 @@ def test_history_and_settings_are_plain_json_of_the_runs_length():
     assert "fast" in repr(result)
 
 
+def test_a_stack_tells_of_a_limit_that_one_of_its_planes_reached():
+    y, x = np.mgrid[:32, :32]
+    truth = 200 + 80 * np.sin(x / 5) * np.cos(y / 6)
+    stack = np.stack([truth, truth]) + np.random.default_rng(0).normal(0, 20, (2, 32, 32))
+    result = dip.denoise(stack, axes="TYX", iterations=70)
+    ends = dict(zip(result.history["run"], result.history["iteration"], strict=True))
+    assert ends[0] == 70 > ends[1]  # the second, which starts from the first, ended by itself
+    assert result.stopped_by == "iteration limit"
+
+
 def test_the_progress_bar_ends_full(capsys):
     dip.denoise(noisy(), progress=True, **QUICK)
     assert "100%" in capsys.readouterr().err

@@ -421,7 +421,7 @@ def test_what_is_in_a_file_and_how_it_was_made(capsys):
         "shape:      3 x 24 x 24\n",
         "type:       uint16\n",
         "pixel size: T 2 second, Y 0.1 micrometer, X 0.1 micrometer\n",
-        "denoise, preset fast, 9 iterations, stopped by iteration limit, residual ",
+        "denoise, preset fast (network, correction, … changed), 9 iterations, stopped by iteration limit, ",
         "pixel size: not known",
     ):
         assert part in text

@@ -23,6 +23,7 @@ from napari_dip.engine.components import Component, check
 from napari_dip.engine.presets import PRESETS
 from napari_dip.images.files import Description, read, write
 from napari_dip.images.noise import Noise
+from napari_dip.restoration import RECORDED
 from napari_dip.unfinished import Unfinished
 
 NOISY = np.random.default_rng(0).poisson(30, (3, 16, 16)).astype("uint16")
@@ -373,6 +374,9 @@ def journal_of(out: Path) -> tuple[Path, list[dict]]:
     return path, [json.loads(line) for line in path.read_text().splitlines()]
 
 
+ROW = dict.fromkeys(RECORDED, 1)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -381,10 +385,11 @@ def journal_of(out: Path) -> tuple[Path, list[dict]]:
         {"starts": {"0": 3}},
         {"place": ["../x"]},
         {"place": [-1]},
-        {"past": {"0": {"rows": [{"iteration": {}}], "residual": None, "noise": None}}},
-        {"past": {"0": {"rows": 3, "residual": None, "noise": None}}},
-        {"past": {"0": {"rows": [], "residual": "x", "noise": None}}},
-        {"past": {"0": {"rows": [], "residual": 1.0, "noise": None}}},
+        {"past": {"0": {"rows": [{"iteration": {}}], "residual": None, "noise": None, "ended": None}}},
+        {"past": {"0": {"rows": 3, "residual": None, "noise": None, "ended": None}}},
+        {"past": {"0": {"rows": [], "residual": "x", "noise": None, "ended": None}}},
+        {"past": {"0": {"rows": [], "residual": 1.0, "noise": None, "ended": None}}},
+        {"past": {"0": {"rows": [ROW], "residual": 1.0, "noise": None, "ended": 3}}},
     ],
     ids=str,
 )

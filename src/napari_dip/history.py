@@ -15,6 +15,9 @@ from napari_dip.step import Step
 
 __all__ = ["History", "Past", "root_mean_square"]
 
+# Ways in which a run ends before its stopping rule ends it, the worst first.
+CUT_OFF = ("divergence", "time limit", "iteration limit")
+
 
 @dataclass
 class Past:
@@ -26,11 +29,14 @@ class Past:
         What is taken down of each iteration.
     residual, noise
         How far the result is from the measurement, and the noise; None before the run has come to its end.
+    ended
+        What ended the run, as `napari_dip.Restoration.stopped_by` says it; None before.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     residual: float | None = None
     noise: float | None = None
+    ended: str | None = None
 
     @property
     def length(self) -> int:
@@ -45,6 +51,7 @@ class Past:
         if row["data_term"].device.type == "cpu":
             row["data_term"] = float(row["data_term"])
         self.rows.append(row)
+        self.ended = iterate.stopped_by
 
     def read(self) -> list[dict[str, Any]]:
         """Return the rows as plain JSON; what lies on a GPU is waited for, all of it at once."""
@@ -106,6 +113,12 @@ class History:
     def noise(self) -> float | None:
         """Root mean square of the noise."""
         return root_mean_square([past.noise for past in self._judged])
+
+    @property
+    def ended(self) -> str | None:
+        """What ended the runs; of several ways that which a user would want to know of."""
+        ways = [past.ended for past in self.of.values() if past.ended is not None]
+        return next((way for way in CUT_OFF if way in ways), ways[-1] if ways else None)
 
     def columns(self) -> dict[str, list[Any]]:
         """Return it all as `napari_dip.Restoration.history` has it; on a GPU this is a wait."""

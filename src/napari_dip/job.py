@@ -471,7 +471,7 @@ class Job:
                 self.warning = f"{self.warning or ''} {missing}".lstrip()
         ended = "stopping rule"  # nothing had to be done
         if self.last is not None:
-            ended = self.last.iterate.stopped_by or "user"
+            ended = self._history.ended or "user"
             if self._open:
                 self._write()
                 self._judge(self.last.run)

@@ -177,8 +177,11 @@ def _past(said: Any) -> Past:
             raise ValueError("no record of an iteration")
     if not rows or any(type(row["iteration"]) is not int or row["seconds"] is None for row in rows):
         raise ValueError("no record of a run")
-    numbers = [None if said[name] is None else float(said[name]) for name in ("residual", "noise")]
-    return Past(list(rows), *numbers)
+    residual, noise = (None if said[name] is None else float(said[name]) for name in ("residual", "noise"))
+    ended = said["ended"]
+    if not isinstance(ended, str | None):
+        raise ValueError("no way in which a run ends")
+    return Past(list(rows), residual, noise, ended)
 
 
 def _starts(said: Any) -> dict[str, str]:
@@ -189,4 +192,4 @@ def _starts(said: Any) -> dict[str, str]:
 
 
 def _as_json(past: Past) -> dict[str, Any]:
-    return {"rows": past.read(), "residual": past.residual, "noise": past.noise}
+    return {"rows": past.read(), "residual": past.residual, "noise": past.noise, "ended": past.ended}

@@ -23,7 +23,7 @@ from napari_dip.detail import check_detail
 from napari_dip.engine.components import shown
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.presets import preset as built_in
-from napari_dip.engine.settings import Settings
+from napari_dip.engine.settings import MACHINE, Settings
 from napari_dip.restoration import origin, read_json
 
 __all__ = ["KINDS", "Chosen", "check_name", "choose_preset", "delete", "folder", "load", "names", "save"]
@@ -40,7 +40,6 @@ KINDS = {
 ENGINE = tuple(field.name for field in fields(Settings))
 # What a preset has besides, and what it leaves out: what belongs to one image, one question or one machine.
 KEPT = ("preset", *ENGINE, "warm", "detail")
-MACHINE = ("device", "precision")
 LEFT_OUT = (
     "image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise", "uncertainty", "guide",
     "guided_by", "repeat", "repeated", "mask", "labels", "damage", "denoise", "factor", "kernel", "psf",

@@ -48,9 +48,9 @@ class Restoration:
     iterations
         Iterations in all, over all planes; 0 where nothing is computed yet.
     stopped_by
-        What ended the last run: ``"stopping rule"``, ``"iteration limit"``, ``"time limit"``, ``"user"``,
-        ``"out of memory"``, ``"unreadable image"``, ``"device failure"`` or ``"divergence"``;
-        ``"not computed"`` of a lazy image.
+        What ended the run: ``"stopping rule"``, ``"iteration limit"``, ``"time limit"``, ``"user"``,
+        ``"out of memory"``, ``"unreadable image"``, ``"device failure"`` or ``"divergence"``; of a stack, a
+        limit that one of its planes reached. ``"not computed"`` of a lazy image.
     history
         Lists of equal length, an entry for each iteration: ``"run"`` (which plane, from 0),
         ``"iteration"``, ``"data_term"``, ``"figure"`` (the stopping rule's, or None where it did not

@@ -17,7 +17,7 @@ import numpy as np
 from napari_dip.engine.components import choose
 from napari_dip.engine.operators import Lanczos
 from napari_dip.engine.presets import PRESETS, guided, preset
-from napari_dip.engine.settings import Settings
+from napari_dip.engine.settings import MACHINE, Settings
 from napari_dip.images.damage import Damage
 from napari_dip.images.jpeg import quantisation_of
 from napari_dip.images.psf import PSFS, Optics
@@ -29,6 +29,7 @@ __all__ = [
     "as_code",
     "as_command",
     "as_python",
+    "changed",
     "command_line",
     "said_with_preset",
 ]
@@ -121,6 +122,21 @@ def said_with_preset(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             said[name] = value
     return said
+
+
+def changed(task: str, settings: Mapping[str, Any]) -> str:
+    """Return in a few words what is not as the preset has it, as ``"seed, penalty"``; none if all is.
+
+    Parameters
+    ----------
+    task, settings
+        As `said_with_preset` takes them.
+    """
+    said, engine = said_with_preset(task, settings), {field.name for field in fields(Settings)}
+    names = [key for key in said if key in engine and key not in MACHINE]
+    if task == "inpaint" and isinstance(said.get("stopping"), dict) and said["stopping"].keys() == {"guard"}:
+        names.remove("stopping")  # which the mask decides
+    return ", ".join(names[:2]) + (", …" if len(names) > 2 else "")
 
 
 def _kind(task: str, settings: Mapping[str, Any]) -> str:

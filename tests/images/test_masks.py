@@ -246,6 +246,27 @@ def test_a_shape_covers_what_napari_makes_of_it_and_its_edge(kind):
     assert not (mask & ~binary_dilation(theirs, box)).any()
 
 
+@pytest.mark.parametrize("offset", [0, 0.3, 0.4, 0.5, 0.7])
+@pytest.mark.parametrize("width", [0, 1, 2, 3])
+def test_an_upright_rectangle_covers_a_rectangle(offset, width):
+    mask = layer_mask(
+        layers.Shapes([RECTANGLE + offset], shape_type="rectangle", edge_width=width), image(48, 64)
+    )
+    rows, columns = np.where(mask.any(axis=1))[0], np.where(mask.any(axis=0))[0]
+    box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert box.all()
+    assert abs(len(rows) - 20 - max(width, 1)) <= 1 and abs(len(columns) - 20 - max(width, 1)) <= 1
+
+
+def test_a_lasso_of_many_corners_covers_what_lies_within():
+    angle = np.linspace(0, 2 * np.pi, 2000, endpoint=False)
+    ring = 100 + np.stack([80 * np.sin(angle), 90 * np.cos(angle)], axis=1)
+    mask = layer_mask(layers.Shapes([ring], shape_type="polygon", edge_width=1), image(200, 190))
+    y, x = np.mgrid[:200, :190]
+    off = np.hypot((y - 100) / 80, (x - 100) / 90)
+    assert mask[off < 1].all() and not mask[off > 1.02].any()
+
+
 @pytest.mark.parametrize("kind", ["line", "path"])
 @pytest.mark.parametrize("width", [0.01, 1, 5, 10])
 def test_lines_are_as_wide_as_they_look_and_at_least_a_pixel(kind, width):

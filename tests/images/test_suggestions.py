@@ -77,6 +77,16 @@ def test_clipped_areas_are_saturated(top, rng):
     assert set(np.unique(labels)) == {0, 2}
 
 
+def test_where_areas_are_saturated_so_are_specks_of_the_same_value(rng):
+    image = fluorescence(peak=30)[0]
+    image = np.minimum(image, 3000).astype(np.uint16)
+    image[100:120, 100:120] = 4095
+    image[200:202, 50:52] = image[300, 80:84] = image[122, 118] = 4095
+    labels = found(image).labels
+    assert (labels[image == 4095] > 0).all() and (labels[image < 4095] == 0).all()
+    assert (labels[200:202, 50:52] == 2).all()
+
+
 def test_single_pixels_that_noise_clips_are_not_an_area(rng):
     image = np.clip(data.camera() + rng.normal(0, 25, (512, 512)), 0, 255).astype(np.uint8)
     assert (image == 255).sum() > 1000 and sum(found(image).counts.values()) < 30

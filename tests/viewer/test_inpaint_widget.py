@@ -286,6 +286,12 @@ def test_a_suggested_mask_is_put_on_a_layer_and_told(viewer, open_inpaint, click
     assert (widget.suggest.text(), mask.mode) == ("Suggest", "paint")
     click(widget.paint)  # goes on with the suggestion
     assert len(viewer.layers) == 2
+    for edited in (False, True):  # once more: what was corrected stays as it is
+        mask.data[20, 30] = 0 if edited else mask.data[20, 30]
+        click(widget.suggest)
+        wait_until(lambda: widget.suggest.text() == "Suggest")
+        assert len(viewer.layers) == 2 + edited
+        assert (widget.mask_layer.layer is mask) is not edited
 
 
 def test_nothing_found_is_told_too(viewer, open_inpaint, click, wait_until):
@@ -417,6 +423,27 @@ def test_the_mask_stays_in_sight_and_in_hand_and_at_the_end_the_result_is_on_top
     assert [layer.name for layer in viewer.layers] == ["cell", "scratch", "cell [inpainted]"]
     assert mask.contour == 0
     assert mask.mode == "erase"
+
+
+def test_of_shapes_no_more_than_the_outline_is_seen_during_a_run(viewer, noisy, open_inpaint, wait_until):
+    viewer.add_image(noisy, name="cell")
+    mask = viewer.add_shapes([SQUARE], face_color="red", edge_color="yellow", opacity=0.5)
+    mask.add_rectangles(SQUARE + 15, face_color=[0, 0, 1, 0])
+    mask.current_face_color = "red"
+    run = _start(open_inpaint(), wait_until, **LONG)
+    wait_until(lambda: run.layer is not None)
+    assert (mask.face_color[:, 3] == 0).all()
+    assert (mask.edge_color[0] == [1, 1, 0, 1]).all()
+    mask.add_rectangles(SQUARE + 8)
+    assert mask.face_color[2, 3] == 0  # what is filled in there is seen as well
+    wait_until(lambda: _mask_of(run)[12, 12])
+    run.stop()
+    run.wait()
+    assert mask.face_color.tolist() == [[1, 0, 0, 1], [0, 0, 1, 0], [1, 0, 0, 1]]
+    assert viewer.layers[-1] is run.layer
+    viewer.layers.selection.active = mask
+    mask.add_rectangles(SQUARE + 11)
+    assert viewer.layers[-1] is mask  # what is drawn after a run is not hidden by the result
 
 
 def test_a_mask_out_of_hand_leaves_the_result_selected(scratched, viewer, open_inpaint, wait_until):

@@ -342,6 +342,7 @@ def test_the_window_says_how_many_planes_are_done_and_a_cell_moves_the_slider(
     words = controls.status.text().replace("\xa0", " ")
     assert f" · {done} of 5 done · iteration " in words
     assert run.layer.name == f"cells [denoised {done}/5]"
+    assert strip.legend().count("color:#") == 3
     assert strip.say(1) == "Time 1: done.\nClick to look at it."
     assert strip.say(run.planes.under_way).startswith(f"Time {run.planes.under_way}: under way.")
     assert strip.say(4) == "Time 4: to do.\nClick to look at it, and it is next."

@@ -69,10 +69,8 @@ def _origin(record: dict[str, Any] | None) -> str:
     if record is None:
         return ""
     known = {"version": "?", "task": "?", "iterations": "?", "stopped_by": "?"} | record
-    settings = record.get("settings")
-    preset = settings.get("preset", "?") if isinstance(settings, dict) else "?"
     said = (
-        f"napari-dip {known['version']}, {known['task']}, preset {preset}, "
+        f"napari-dip {known['version']}, {known['task']}, preset {_preset(record)}, "
         f"{known['iterations']} iterations, stopped by {known['stopped_by']}"
     )
     figures = [
@@ -81,6 +79,21 @@ def _origin(record: dict[str, Any] | None) -> str:
         if isinstance(value := record.get(what), int | float)
     ]
     return ", ".join([said, *figures]) + " (its settings: --json)"
+
+
+def _preset(record: dict[str, Any]) -> str:
+    """Return which preset of the package a result was made with, and what was changed of it."""
+    from napari_dip.script import changed
+
+    settings = record.get("settings")
+    if not isinstance(settings, dict):
+        return "?"
+    name = str(settings.get("preset", "?"))
+    try:
+        few = changed(str(record.get("task")), settings)
+    except (KeyError, ValueError, TypeError, AttributeError):  # a record of another version, or of nobody's
+        return name
+    return f"{name} ({few} changed)" if few else name
 
 
 def show_presets(command: str | None, speaker: Speaker) -> int:

@@ -18,9 +18,12 @@ from napari_dip.engine.penalties import PENALTIES, NoPenalty, Penalty
 from napari_dip.engine.rounding import Rounding
 from napari_dip.engine.stopping import RULES
 
-__all__ = ["CORRECTIONS", "Settings"]
+__all__ = ["CORRECTIONS", "MACHINE", "Settings"]
 
 CORRECTIONS = ("none", "interpolation", "patches")
+MACHINE = ("device", "precision")
+"""Settings that are a machine's, not a preset's."""
+
 LARGEST_SEED = 2**61  # each makes several seeds of torch's, which end at 2**63
 
 _KINDS: dict[str, Mapping[str, Any]] = {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.draw import line, polygon
 
 from napari_dip.images.layers import name_of
 
@@ -20,6 +19,9 @@ Labels = int | Sequence[int] | None
 
 # A centre this close to the border of two pixels, in pixels, lies on it, and belongs to the pixel after it.
 CLOSE = 1e-5
+
+# Kinds of shapes that have no inside.
+OPEN = ("line", "path")
 
 
 def nearest(points: Floats) -> NDArray[np.intp]:
@@ -59,16 +61,15 @@ def covered(layer: Any, to_image: Floats, shape: tuple[int, ...], labels: Labels
         plane = _plane(corners)
         size = [shape[a] for a in plane]
         flat = np.zeros(size, dtype=bool)
-        for outline in _outlines(corners, str(kind), float(width), plane):
-            mapped = (outline @ to_image[:-1, :-1].T + to_image[:-1, -1])[:, plane]
-            flat[polygon(*mapped.T, shape=size)] = True
-            pixels = nearest(mapped)
-            for a, b in itertools.pairwise(pixels):
-                rows, columns = line(*a, *b)
-                inside = (rows >= 0) & (rows < size[0]) & (columns >= 0) & (columns < size[1])
-                flat[rows[inside], columns[inside]] = True
+        outline = _outline(corners, str(kind))
+        seen = [outline] if str(kind) not in OPEN else []
+        seen += _strokes(outline, float(width), plane)
+        in_pixels = [_mapped(part, to_image) for part in seen]
+        in_pixels += _strokes(_mapped(outline, to_image), 1.0, plane)
+        for part in in_pixels:
+            _fill(flat, part[:, plane] + CLOSE)
         # Along the other axes a shape lies on one slice, or reaches over several.
-        reach = corners @ to_image[:-1, :-1].T + to_image[:-1, -1]
+        reach = _mapped(corners, to_image)
         first, last = nearest(reach.min(axis=0)), nearest(reach.max(axis=0))
         index = tuple(
             slice(None) if a in plane else slice(max(first[a], 0), max(last[a] + 1, 0)) for a in range(axes)
@@ -97,22 +98,49 @@ def _plane(corners: Floats) -> list[int]:
     return sorted([*extended, *rest[: 2 - len(extended)]])
 
 
-def _outlines(corners: Floats, kind: str, width: float, plane: list[int]) -> Iterator[Floats]:
-    """Polygons that cover what a shape covers, in the shape's own coordinates."""
+def _outline(corners: Floats, kind: str) -> Floats:
+    """The points from one to the next of which a shape's edge is drawn."""
     if kind == "ellipse":
         angle = np.linspace(0, 2 * np.pi, 128, endpoint=False)[:, np.newaxis]
         across, along = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
         corners = corners.mean(axis=0) + np.cos(angle) * across + np.sin(angle) * along
-    if kind not in ("line", "path"):
-        corners = np.concatenate([corners, corners[:1]])
-        yield corners
-    angle = np.linspace(-np.pi / 2, np.pi / 2, 12)
-    for a, b in itertools.pairwise(corners):
-        direction = np.arctan2(*(b - a)[plane])
-        ends = []
-        for end, turn in ((b, direction), (a, direction + np.pi)):
-            points = np.repeat(end[np.newaxis], len(angle), axis=0)
-            points[:, plane] += width / 2 * np.stack([np.sin(angle + turn), np.cos(angle + turn)], axis=1)
-            ends.append(points)
-        yield np.array([a, b])
-        yield np.concatenate(ends)
+    return corners if kind in OPEN else np.concatenate([corners, corners[:1]])
+
+
+def _strokes(points: Floats, width: float, plane: list[int]) -> list[Floats]:
+    """Rectangles that cover a line from each point to the next, and half of its width beyond."""
+    strokes = []
+    for a, b in itertools.pairwise(points):
+        angle = np.arctan2(*(b - a)[plane])
+        along, across = np.zeros((2, points.shape[1]))
+        along[plane] = width / 2 * np.array([np.sin(angle), np.cos(angle)])
+        across[plane] = width / 2 * np.array([np.cos(angle), -np.sin(angle)])
+        strokes.append(
+            np.stack([b + along + across, b + along - across, a - along - across, a - along + across])
+        )
+    return strokes
+
+
+def _fill(mask: Mask, corners: Floats) -> None:
+    """Mark the pixels of a plane whose centres lie in a polygon.
+
+    Row by row, in a time that hardly grows with the number of corners, of which a lasso has thousands.
+    """
+    first = np.clip(np.ceil(corners.min(axis=0)), 0, mask.shape).astype(int)
+    after = np.clip(np.floor(corners.max(axis=0)) + 1, first, mask.shape).astype(int)
+    rows, columns = (corners - first).T
+    number, length = after - first
+    top, bottom = np.minimum(rows, np.roll(rows, -1)), np.maximum(rows, np.roll(rows, -1))
+    starts, ends = (np.clip(np.ceil(r), 0, number).astype(int) for r in (top, bottom))
+    edge = np.repeat(np.arange(len(rows)), ends - starts)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(ends - starts) - ends, ends - starts)
+    along = (row - rows[edge]) / (np.roll(rows, -1) - rows)[edge]
+    crossed = columns[edge] + along * (np.roll(columns, -1) - columns)[edge]
+    turns = np.zeros((number, length + 1), dtype=np.uint8)
+    np.add.at(turns, (row, np.clip(np.ceil(crossed), 0, length).astype(int)), 1)
+    inside = np.cumsum(turns[:, :-1] & 1, axis=1, dtype=np.uint8) & 1
+    mask[first[0] : after[0], first[1] : after[1]] |= inside.astype(bool)
+
+
+def _mapped(points: Floats, to_image: Floats) -> Floats:
+    return np.asarray(points @ to_image[:-1, :-1].T + to_image[:-1, -1])

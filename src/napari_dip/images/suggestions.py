@@ -73,9 +73,9 @@ def suggest_mask(image: Any, axes: Axes) -> Suggestion:
 
     A hot or dead pixel stands out of its neighbours by many standard deviations of the noise, which grow with
     the light, and of the texture around it, and doesn't share its rise with them, as the image of a point
-    would. Saturated areas have the highest value that the image can hold, or one at which the histogram ends
-    in a spike. Dropouts are whole rows or columns that are constant or whose level departs from those beside
-    them.
+    would. Saturated pixels have the highest value that the image can hold, or one at which the histogram ends
+    in a spike, and most of them lie in areas. Dropouts are whole rows or columns that are constant or whose
+    level departs from those beside them.
 
     Parameters
     ----------
@@ -173,7 +173,10 @@ def _lonely(level: Floats) -> Mask:
 
 
 def _saturated(plane: NDArray[Any], usable: Mask) -> Mask:
-    """Areas, of 3 x 3 pixels at least, at the value where the plane is clipped."""
+    """Areas, of 3 x 3 pixels at least, at the value where the plane is clipped.
+
+    Where most of what is clipped lies in such areas, all of it; else it is the noise that clipped the rest.
+    """
     none = np.zeros(plane.shape, dtype=bool)
     if not usable.any():
         return none
@@ -183,8 +186,9 @@ def _saturated(plane: NDArray[Any], usable: Mask) -> Mask:
     if len(values) < LEVELS or not (full or spike) or counts[-1] > MOST * usable.sum():
         return none
     top = (plane == values[-1]) & usable
-    areas = ndimage.binary_erosion(top, np.ones((3, 3)))
-    return np.asarray(ndimage.binary_propagation(areas, np.ones((3, 3)), mask=top) if areas.any() else none)
+    seeds = ndimage.binary_erosion(top, np.ones((3, 3)))
+    areas = ndimage.binary_propagation(seeds, np.ones((3, 3)), mask=top) if seeds.any() else none
+    return np.asarray(top if 2 * areas.sum() > top.sum() else areas)
 
 
 def _dropouts(plane: NDArray[Any], level: Floats) -> Mask:

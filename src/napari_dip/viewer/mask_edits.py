@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils.colormaps.standardize_color import transform_color
 from napari.utils.notifications import show_warning
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_dip.viewer.layers import unwrap
-from napari_dip.viewer.masks import read_mask
+from napari_dip.viewer.masks import raise_up, read_mask
 
 if TYPE_CHECKING:
     from napari_dip.viewer.runs import Run
@@ -92,7 +94,7 @@ class _Follower:
         self._run, self._mask, self._labels = run, unwrap(mask), labels
         self._usable = True
         self._now, _ = read_mask(self._mask, run.region.layer, labels)
-        self._sight = _InSight(self._mask, run._viewer.layers)
+        self._sight = _InSight(self._mask, run._viewer)
         self._watch = MaskWatch(self._mask, run.source)
         self._watch.changed.connect(self._on_changed)
         run.updated.connect(self._on_updated)
@@ -121,35 +123,69 @@ class _Follower:
 class _InSight:
     """Keeps a mask in sight and in hand while its run goes on, and lets the result be seen under it."""
 
-    def __init__(self, mask: Layer, layers: Any) -> None:
-        self._mask, self._layers = mask, layers
+    def __init__(self, mask: Layer, viewer: Any) -> None:
+        self._mask, self._viewer = mask, viewer
         self._result: Image | None = None
-        self._outlined = False
+        self._look_back: Callable[[], None] = _nothing
 
     def keep(self, result: Image) -> None:
         """A result comes on top and is selected: put the mask's outline above it, and select it again."""
-        if self._result is not None or not {self._mask, result} <= set(self._layers):
+        if self._result is not None or not {self._mask, result} <= set(self._viewer.layers):
             return
         self._result = result
-        self._raise(self._mask, result)
+        raise_up(self._viewer, self._mask, result)
         if str(self._mask.mode) != "pan_zoom":
-            self._layers.selection.active = self._mask
-        if isinstance(self._mask, Labels) and self._mask.contour == 0:
-            self._mask.contour, self._outlined = OUTLINE, True
+            self._viewer.layers.selection.active = self._mask
+        self._look_back = _outlined(self._mask)
 
     def give_back(self) -> None:
         """Put the result, which is whole now, on top, and the mask as it was."""
-        if self._result is None:
-            return
-        if {self._mask, self._result} <= set(self._layers):
-            self._raise(self._result, self._mask)
-        if self._outlined and self._mask.contour == OUTLINE:  # else the user wanted it so
-            self._mask.contour = 0
+        if self._result is not None and {self._mask, self._result} <= set(self._viewer.layers):
+            raise_up(self._viewer, self._result, self._mask)
+        self._look_back()
 
-    def _raise(self, layer: Layer, above: Layer) -> None:
-        here, there = self._layers.index(layer), self._layers.index(above)
-        if here < there:
-            self._layers.move(here, there + 1)
+
+def _outlined(mask: Layer) -> Callable[[], None]:
+    """Show no more of a mask than its outline; return what shows the rest again, as far as it is still so."""
+    if isinstance(mask, Labels):
+        return _labels_outlined(mask)
+    return _shapes_outlined(mask)
+
+
+def _labels_outlined(mask: Labels) -> Callable[[], None]:
+    if mask.contour != 0:
+        return _nothing
+
+    def back() -> None:
+        if mask.contour == OUTLINE:
+            mask.contour = 0
+
+    mask.contour = OUTLINE
+    return back
+
+
+def _shapes_outlined(mask: Shapes) -> Callable[[], None]:
+    """Shapes keep their colours, and lose what makes them opaque; so do those that are drawn meanwhile."""
+    drawn_with = transform_color(mask.current_face_color)[0]
+    opacities = {tuple(colour[:3]): colour[3] for colour in (drawn_with, *mask.face_color)}
+
+    def show(opacity: Callable[[tuple[float, ...], float], float]) -> None:
+        faces = [[*colour[:3], opacity(tuple(colour[:3]), colour[3])] for colour in mask.face_color]
+        to_draw = transform_color(mask.current_face_color)[0]
+        to_draw[3] = opacity(tuple(to_draw[:3]), to_draw[3])
+        mask.current_face_color = to_draw
+        if faces:
+            mask.face_color = np.array(faces)
+
+    def back() -> None:
+        show(lambda colour, now: now or opacities.get(colour, 1.0))
+
+    show(lambda colour, now: 0.0)
+    return back
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 # An event holds no strong reference to whom it tells.

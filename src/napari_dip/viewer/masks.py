@@ -23,6 +23,7 @@ __all__ = [
     "damage_in",
     "filled_in",
     "label_entries",
+    "lies_over",
     "mask_over",
     "new_mask",
     "not_finite",
@@ -86,7 +87,7 @@ def mask_over(viewer: Any, image: Image, preferred: Layer | None = None) -> Labe
     masks = [
         layer for layer in reversed(viewer.layers) if isinstance(layer, Labels) and KEY in layer.metadata
     ]
-    masks = [mask for mask in masks if _lies_over(mask, image)]
+    masks = [mask for mask in masks if lies_over(mask, image)]
     return next((mask for mask in masks if mask is preferred), next(iter(masks), None))
 
 
@@ -100,11 +101,17 @@ def paint_on(viewer: Any, layer: Labels) -> None:
     layer.mode = "paint"
 
 
-def raise_up(viewer: Any, layer: Layer) -> None:
-    """Put a layer above all visible images."""
-    at = viewer.layers.index(layer)
-    if any(isinstance(above, Image) and above.visible for above in viewer.layers[at + 1 :]):
-        viewer.layers.move(at, len(viewer.layers))
+def raise_up(viewer: Any, layer: Layer, above: Layer | None = None) -> None:
+    """Put a layer above another, or above all visible images, unless it is."""
+    layers = viewer.layers
+    here = layers.index(layer)
+    hiding = [
+        place
+        for place, other in enumerate(layers)
+        if place > here and (other is above if above else isinstance(other, Image) and other.visible)
+    ]
+    if hiding:
+        layers.move(here, hiding[-1] + 1)
 
 
 # ------------------------------------------------------------------------------------------ what a mask says
@@ -197,7 +204,8 @@ def _grid(image: Image) -> tuple[int, ...]:
     return tuple(data.shape[: image.ndim])
 
 
-def _lies_over(mask: Labels, image: Image) -> bool:
+def lies_over(mask: Labels, image: Image) -> bool:
+    """Return whether a mask has a pixel for each pixel of an image, and lies where the image does."""
     return tuple(mask.data.shape) == _grid(image) and all(
         np.allclose(getattr(mask, name), getattr(image, name)) for name in ("scale", "translate")
     )

@@ -13,9 +13,9 @@ from napari_dip.given import pixels_of
 from napari_dip.images.suggestions import FINDINGS, Suggestion, suggest_mask
 from napari_dip.viewer.background import Work, in_background
 from napari_dip.viewer.layers import axes_of
-from napari_dip.viewer.masks import KEY, new_mask
+from napari_dip.viewer.masks import KEY, lies_over, new_mask
 
-__all__ = ["Suggestion", "found", "suggestion_layer", "when_suggested"]
+__all__ = ["Suggestion", "found", "suggested_before", "suggestion_layer", "when_suggested"]
 
 # Which findings are counted by areas, not by pixels, and what one of each is called.
 AREAS = (2, 4)
@@ -49,6 +49,15 @@ def suggestion_layer(image: Image, suggestion: Suggestion) -> Labels:
     )
     layer.selected_label = BY_HAND
     return layer
+
+
+def suggested_before(viewer: Any, image: Image, suggestion: Suggestion) -> Labels | None:
+    """Return a layer of `viewer` that holds the same suggestion for `image`, unedited; None without one."""
+    for mask in viewer.layers:
+        suggested = isinstance(mask, Labels) and "findings" in mask.metadata.get(KEY, {})
+        if suggested and lies_over(mask, image) and np.array_equal(mask.data, suggestion.labels):
+            return mask
+    return None
 
 
 def found(suggestion: Suggestion) -> str:

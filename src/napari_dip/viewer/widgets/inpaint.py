@@ -22,7 +22,13 @@ from napari_dip.viewer.masks import (
     raise_up,
     read_mask,
 )
-from napari_dip.viewer.suggested_masks import Suggestion, found, suggestion_layer, when_suggested
+from napari_dip.viewer.suggested_masks import (
+    Suggestion,
+    found,
+    suggested_before,
+    suggestion_layer,
+    when_suggested,
+)
 from napari_dip.viewer.widgets.layer_choice import LayerChoice
 from napari_dip.viewer.widgets.narrow import Entries, choice, keep_narrow, silently
 from napari_dip.viewer.widgets.preset_choice import TO_COMPARE_WITH
@@ -38,8 +44,8 @@ __all__ = ["InpaintWidget"]
 NOT_HERE = "Nothing is masked on the planes that are chosen."
 NOT_IN_PART = "Nothing is masked in the part that is to be tried. Bring something that is into view."
 NO_MASK = "Paint a mask over what is damaged, or let one be suggested."
-# What labels emit when they are painted on, and not when a run changes how they look.
-STROKES = ("paint", "labels_update")
+# What a mask emits when it is painted or drawn on, and not when a run changes how it looks.
+STROKES = ("paint", "labels_update", "data")
 
 PRESETS: Entries = {
     "fast": ("Fast", "The quickest that suits the kind of damage."),
@@ -256,8 +262,11 @@ class InpaintWidget(TaskWidget):
         if self._searched not in self.viewer.layers:
             return
         if suggestion.counts:
-            layer = suggestion_layer(self._searched, suggestion)
-            self.viewer.add_layer(layer)
+            layer = suggested_before(self.viewer, self._searched, suggestion)
+            if layer is None:
+                layer = suggestion_layer(self._searched, suggestion)
+                self.viewer.add_layer(layer)
+            self.mask_layer.layer = layer
             paint_on(self.viewer, layer)
         self.controls.tell(found(suggestion))
 

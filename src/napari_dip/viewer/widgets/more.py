@@ -245,15 +245,10 @@ def _try(do: Callable[[], object]) -> None:
 
 def with_what(task: str, settings: Mapping[str, Any]) -> str:
     """Return in a few words what a run was done with, as ``"fast with seed"``."""
-    from napari_dip.presets import ENGINE, MACHINE
-    from napari_dip.script import said_with_preset
+    from napari_dip.script import changed
 
-    said = said_with_preset(task, settings)
-    changed = [key for key in said if key in ENGINE and key not in MACHINE]
-    if task == "inpaint" and isinstance(said.get("stopping"), dict) and said["stopping"].keys() == {"guard"}:
-        changed.remove("stopping")  # which the mask decides
-    few = ", ".join(changed[:2]) + (", …" if len(changed) > 2 else "")
-    return f"{settings['preset']} with {few}" if changed else str(settings["preset"])
+    few = changed(task, settings)
+    return f"{settings['preset']} with {few}" if few else str(settings["preset"])
 
 
 def _copy_script(text: str) -> None:

@@ -75,6 +75,18 @@ class PlaneStrip(QWidget):
             click = click if planes.over else "Click to look at it, and it is next."
         return f"{capital(where)}: {how}.\n{click}"
 
+    def legend(self) -> str:
+        """Return what the colours mean, and the arrow, as rich text."""
+        colours = self._colours
+        signs = {
+            "done": (colours.accent_bright, "\N{BLACK SQUARE}"),
+            "under way": (colours.signal, "\N{BLACK SQUARE}"),
+            "looked at": (colours.text, "\N{BLACK UP-POINTING TRIANGLE}"),
+        }
+        return "&nbsp; ".join(
+            f'<span style="color:{colour}">{sign}</span> {what}' for what, (colour, sign) in signs.items()
+        )
+
     def plane_at(self, x: float) -> int:
         """Return the number of the plane whose cell is at `x`."""
         assert self.planes is not None
@@ -145,7 +157,8 @@ class PlaneStrip(QWidget):
     def event(self, event: Any) -> bool:
         """Tell of the plane under the pointer."""
         if event.type() == QEvent.Type.ToolTip and self.planes is not None:
-            QToolTip.showText(event.globalPos(), self.say(self.plane_at(event.pos().x())), self)
+            said = self.say(self.plane_at(event.pos().x())).replace("\n", "<br>")
+            QToolTip.showText(event.globalPos(), f"{said}<hr>{self.legend()}", self)
             return True
         return bool(super().event(event))
 
