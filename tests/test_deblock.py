@@ -85,7 +85,9 @@ def test_the_settings_of_a_result_make_it_again(tmp_path, face):
     ("image", "given", "words"),
     [
         (np.eye(16, dtype="uint8"), {"table": [[1, 2], [3, 4]]}, "8 rows of 8"),
-        (np.eye(16), {"table": np.ones((8, 8), int)}, "grey pictures of 8 bits"),
+        (np.eye(16, dtype="uint8"), {"table": np.full((8, 8), 1.5)}, "8 rows of 8 whole numbers"),
+        (np.eye(16, dtype="uint8"), {"table": np.full((8, 8), np.inf)}, "8 rows of 8 whole numbers"),
+        (np.eye(16), {"table": np.ones((8, 8))}, "grey pictures of 8 bits"),
         (np.ones((4, 16, 16), "uint8"), {"axes": "ZYX"}, "JPEG compresses planes"),
         (np.eye(16), {"preset": "best"}, "preset 'best' does not exist"),
     ],

@@ -51,6 +51,14 @@ def test_a_width_that_no_blur_has_is_refused(psf, words):
         plan_deconvolve(np.eye(24), psf)
 
 
+def test_a_bead_that_is_not_in_the_middle_is_warned_of():
+    image = np.random.default_rng(0).poisson(20, (24, 24))
+    bead = np.zeros((9, 9))
+    bead[4, 6] = 1.0
+    with pytest.warns(UserWarning, match="lies 0 x 2 pixels beside its middle"):
+        dip.deconvolve(image, bead, iterations=2)
+
+
 def test_few_planes_that_share_their_noise_are_measured_without_a_warning(recwarn):
     plane = np.random.default_rng(0).poisson(20, (24, 24)).astype("uint16")
     dip.deconvolve(np.stack([plane] * 2), np.ones((3, 3, 3)), axes="ZYX", **SHORT | {"iterations": 2})

@@ -116,7 +116,8 @@ def steps_of(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...
         return None
     refuse_uneven(table, "table")
     steps = np.asarray(table)
-    if steps.shape != (BLOCK, BLOCK) or steps.dtype.kind not in "iu" or not (steps > 0).all():
+    numbers = steps.shape == (BLOCK, BLOCK) and steps.dtype.kind in "iuf"
+    if not numbers or not (np.isfinite(steps) & (steps > 0) & (steps == np.round(steps))).all():
         raise ValueError(
             "table must be 8 rows of 8 whole numbers above 0, a JPEG file's quantisation, but is "
             f"{shown(table)}."

@@ -107,7 +107,7 @@ class Job:
         self._finished = False
         self.last: Step | None = None
         self.stopped_by: str | None = None
-        self.warning: str | None = None
+        self.warning: str | None = self.task.doubt or None
 
     def _cut(self, tile: int | None) -> int | None:
         """Cut the image into parts whose runs fit in memory; return the largest side of a tile, if any."""

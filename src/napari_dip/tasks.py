@@ -54,6 +54,11 @@ class Task(ABC):
     def settings(self) -> dict[str, Any]:
         """What the task adds to the complete settings, plain JSON."""
 
+    @property
+    def doubt(self) -> str:
+        """What makes it likely that something else is meant, in a sentence, or nothing."""
+        return ""
+
     # The explicit prior beside the generator.
     correction: ClassVar[str] = "none"
     # Whether the result lies between a smoother picture and the image itself.
@@ -280,6 +285,10 @@ class Deconvolve(Task):
     @property
     def settings(self) -> dict[str, Any]:
         return {"psf": self.psf.to_dict()}
+
+    @property
+    def doubt(self) -> str:
+        return self.psf.doubt
 
     def suit(self, settings: Settings) -> Settings:
         settings = super().suit(settings)

@@ -77,6 +77,44 @@ def test_json_makes_the_same_psf_again(spread):
     np.testing.assert_array_equal(again.array(2), spread.array(2))
 
 
+def spot(*centre, size=21):
+    y, x = np.mgrid[:size, :size]
+    return 200 * np.exp(-((y - centre[0]) ** 2 + (x - centre[1]) ** 2) / 8)
+
+
+@pytest.mark.parametrize(
+    ("light", "words"),
+    [
+        (spot(10, 14), "lies 0 x 4 pixels beside its middle"),
+        (spot(10, 10) + 10, "47% of the point spread's light is as strong everywhere"),
+        (spot(5, 5) + spot(15, 15), "2 bright spots"),
+        (np.random.default_rng(0).normal(size=(31, 31)), "bright spots, as of"),
+    ],
+)
+def test_what_is_hardly_the_image_of_one_point_is_told(light, words):
+    assert words in MeasuredPSF.of(light, 2).doubt
+
+
+@pytest.mark.parametrize("noise", [0, 30, 1000])
+def test_beads_optics_and_plain_kernels_are_not_doubted(noise):
+    rng = np.random.default_rng(0)
+    likely = [
+        *(spot(10 + half, 10) for half in (0, 0.5)),
+        *(
+            np.pad(optics.array(axes), 4)
+            for optics in (Optics(pixel_size=0.1), Optics(0.5, pixel_size=0.3))
+            for axes in (2, 3)
+        ),
+    ]
+    if noise:
+        likely = [rng.poisson(noise * one / one.max() + 5) - 5.0 for one in likely]
+    else:
+        y, x = np.mgrid[:21, :21] - 10
+        disc, ring = y**2 + x**2 < 36, abs(np.hypot(y, x) - 6) < 1
+        likely += [np.ones((3, 3)), np.ones((1, 7)), np.eye(5), np.ones((1, 1)), disc, ring]
+    assert [MeasuredPSF.of(one, one.ndim).doubt for one in likely] == [""] * len(likely)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

@@ -98,3 +98,4 @@ def test_what_no_file_says_is_chosen_by_hand_and_of_colours_not_at_all(
     assert widget.plan(stack.data[0], widget.settings() | {"axes": None}).task.table is None
     viewer.add_image(noisy, name="16 bits")
     assert choices(widget) == ["unknown"]
+    assert widget.what.text().endswith("compression not known; more than the 8 bits of a JPEG file")

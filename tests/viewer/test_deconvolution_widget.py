@@ -161,6 +161,17 @@ def test_a_click_sharpens_by_the_bead_and_the_result_lies_over_the_image(
     assert "Blurred again, the result differs from the image by " in widget.controls.status.text()
 
 
+def test_a_doubtful_bead_is_told_before_the_click(viewer, noisy, open_deconvolution, wait_until):
+    image = viewer.add_image(noisy[:20, :24], name="cell")
+    viewer.add_image(np.pad(GaussianPSF(2.0).array(2), ((0, 0), (0, 8))), name="bead")
+    widget = open_deconvolution()
+    widget.layer.layer = image
+    choose(widget.blur.how, "layer")
+    wait_until(lambda: widget.what.text().endswith("with its brightest pixel in the middle."))
+    assert "of memory. The point spread lies 0 x 4 pixels beside its middle" in widget.what.text()
+    assert widget.controls.main.isEnabled()
+
+
 def test_the_console_begins_a_live_run_which_an_open_widget_follows(viewer, stack, open_deconvolution):
     viewer.add_image(GaussianPSF(2.0).array(3), name="bead")
     widget = open_deconvolution()

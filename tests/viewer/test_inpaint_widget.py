@@ -392,7 +392,7 @@ def test_a_removed_mask_stays_in_force(scratched, viewer, open_inpaint, wait_unt
     assert _mask_of(run)[10].all()
     run.stop()
     run.wait()
-    ended, missing = widget.controls.status.text().split("\n")
+    missing, ended = widget.controls.status.text().split("\n")
     assert ended.startswith("Stopped: the best result so far is kept") and missing == NO_MASK
 
 

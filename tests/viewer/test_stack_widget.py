@@ -243,6 +243,8 @@ def test_channels_that_one_run_restores_are_tried_together(viewer, open_denoise,
     click(widget.controls.rest)
     wait_until(lambda: widget.controls.run is not run and widget.controls.run.done)
     assert widget.controls.run.result.image.shape == movie.shape
+    viewer.add_image(movie[:, 0], name="one colour")
+    assert widget.controls.main.isEnabled() and "channels" not in widget.settings()
 
 
 def test_a_part_of_a_stack_is_filled_in_under_its_part_of_the_mask(

@@ -75,7 +75,7 @@ def test_the_z_factor_and_the_widths_are_proposed_from_the_scale(stack, open_sup
 def test_a_factor_is_whole_and_in_range(viewer, open_super_resolution):
     layer = viewer.add_image(np.zeros((4, 16, 16)))
     widget = open_super_resolution()
-    for step, factor in [(1, 2), (2.6, 3), (3.4, 3), (40, 16), (-5, 5)]:
+    for step, factor in [(1, 2), (2.6, 3), (3.4, 3), (40, 8), (-5, 5)]:
         layer.scale = (step, 1, 1)
         assert widget.finer.currentData() == "YX"  # nothing says that the stack is one in depth
         choose(widget.finer, "Z")

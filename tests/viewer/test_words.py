@@ -127,6 +127,8 @@ def test_memory_is_told_beforehand(memory, tiles, words):
 def test_how_the_z_step_compares_with_the_pixel_size():
     assert steps(4.0).replace("\xa0", " ") == "Z step is 4 × the pixel size."
     assert steps(3.704).replace("\xa0", " ") == "Z step is 3.7 × the pixel size."
+    assert steps(8.4).count(".") == 2
+    assert steps(250.0).endswith("Beyond 8 times finer most is invention.")
     assert "No larger Z step" in steps(1.0000001)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import center_of_mass, gaussian_filter, label
 from scipy.special import j0
 
 from napari_dip.engine.components import Component, Entries, Range, shown
@@ -28,6 +29,11 @@ FAINT = 0.002
 RINGS, DEPTHS = 4.0, 1.5
 # Points within a pixel, along each axis in the plane, at which the light is looked at.
 POINTS = 3
+# Of a point's image this part of the pixels, at least, is as good as dark; more than so much of its light in
+# all of them is a background. (Of optics' 0.04 in focus, 0.0 in three dimensions.)
+DARK, MOST_EVEN = 0.1, 0.15
+# Pixels: noise is smoothed by so much before bright spots are looked for, and one may lie so far off.
+SPECK, FAR = 1.0, 1.0
 # At more points than this no point spread function is worth its memory.
 MOST_POINTS = 2**25
 
@@ -38,6 +44,11 @@ class PointSpread(Component, ABC):
     @abstractmethod
     def array(self, axes: int) -> Floats:
         """Return it over the last 2 or all 3 spatial axes: odd sizes, the point in the middle, sum 1."""
+
+    @property
+    def doubt(self) -> str:
+        """Why it is not likely to be the image of one point, in a sentence, or nothing."""
+        return ""
 
 
 @dataclass(frozen=True)
@@ -183,6 +194,32 @@ class MeasuredPSF(PointSpread):
                 "the psf itself again, an array or a file."
             )
 
+    @property
+    def doubt(self) -> str:
+        light = self._numbers().reshape(self.shape)
+        dark = float(np.quantile(light, DARK))
+        even = dark * light.size / float(light.sum())
+        if even > MOST_EVEN and dark < light.max() / 2:  # else it is a box, or a disc
+            return (
+                f"{even:.0%} of the point spread's light is as strong everywhere, as a background is: "
+                "subtract that first."
+            )
+        smooth = gaussian_filter(light, SPECK, mode="constant")
+        spots, number = label(smooth > smooth.max() / 2)
+        if number > 1:
+            return (
+                f"The point spread has {number} bright spots, as of {number} beads: cut out a single one, "
+                "unless one point of light makes them all."
+            )
+        away = np.array(center_of_mass(smooth, spots, 1)) - [size // 2 for size in self.shape]
+        if np.abs(away).max() > FAR:
+            beside = " x ".join(f"{abs(one):.0f}" for one in away)
+            return (
+                f"The point spread lies {beside} pixels beside its middle, and the result will lie as far "
+                "from the image: cut the bead out with its brightest pixel in the middle."
+            )
+        return ""
+
     def _numbers(self) -> Floats:
         return np.frombuffer(base64.b64decode(self.float32, validate=True), "<f4").astype(np.float64)
 
@@ -203,7 +240,8 @@ class MeasuredPSF(PointSpread):
             light = array.astype(np.float64).clip(0).sum()
         if not np.isfinite(array).all() or not 0 < light < math.inf:
             raise ValueError(
-                "the psf must be of finite numbers, and have light in it: check how it was loaded."
+                "the point spread must be of finite numbers, and have light in it: check how the bead, or "
+                "psf, was loaded."
             )
         # What lies below 0 is a background that was taken away.
         light = np.pad(array.astype(np.float64).clip(0), [(0, 1 - size % 2) for size in array.shape])

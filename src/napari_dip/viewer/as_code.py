@@ -109,7 +109,7 @@ def _from(layer: Any, what: str, region: Region | None = None) -> Pixels:
     path = layer.source.path
     if not is_path(path):  # or several, which napari has stacked
         return Pixels(what)
-    path = os.fspath(path)
+    path = os.path.abspath(path)  # it may be run in another folder
     try:
         array, said = read(path)
         data = pixels_of(layer)

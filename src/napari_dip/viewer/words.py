@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_dip.viewer.runs import Run
 
 __all__ = [
+    "MOST_FINER",
     "becomes",
     "capital",
     "duration",
@@ -53,6 +54,9 @@ PLACES = {"T": "time", "P": "position", "C": "channel", "Z": "slice"}
 
 # A number and its unit stay in one line.
 NARROW = "\N{NO-BREAK SPACE}"
+
+# Planes that are more times finer than this hold more invention than image.
+MOST_FINER = 8
 
 # From here on what was removed has structure in it: where no more than noise is, it stays below 0.
 STRUCTURE = 0.05
@@ -192,7 +196,8 @@ def steps(ratio: float) -> str:
     """Return how the Z step compares with the pixel size."""
     if math.isclose(ratio, 1, rel_tol=1e-3):
         return "No larger Z step in the layer's scale."
-    return f"Z step is {ratio:.3g}{NARROW}×{NARROW}the pixel size."
+    said = f"Z step is {ratio:.3g}{NARROW}×{NARROW}the pixel size."
+    return said if ratio < MOST_FINER + 0.5 else f"{said} Beyond {MOST_FINER} times finer most is invention."
 
 
 def how_detailed(detail: float) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import QFormLayout, QSpinBox
 
+from napari_dip.given import pixels_of
 from napari_dip.images.jpeg import quality_of, quantisation_at
 from napari_dip.viewer.jpegs import file_table, is_grey, on_blocks
 from napari_dip.viewer.widgets.narrow import Entries, choice, let_shrink, offer
@@ -80,7 +82,11 @@ class DeblockWidget(TaskWidget):
         chosen = self.compression.currentData()
         if chosen == FILE:
             return "" if self._quality is None else f"compressed at quality {self._quality}"
-        return "compression not known" if chosen == UNKNOWN else ""
+        if chosen != UNKNOWN:
+            return ""
+        layer = self.layer.layer
+        few = layer is None or pixels_of(layer).dtype == np.uint8
+        return "compression not known" + ("" if few else "; more than the 8 bits of a JPEG file")
 
     def refresh(self) -> None:
         self._offer_compressions()

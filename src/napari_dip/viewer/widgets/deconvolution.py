@@ -102,4 +102,5 @@ def _look(layer: Image, settings: dict[str, Any]) -> str:
             "this point spread is narrower than a pixel, and there is no blur to be taken away: check the "
             "pixel size, or denoise the image instead."
         )
-    return f"{sharpened(spread)}, {takes(job)}"
+    told = f"{sharpened(spread)}, {takes(job)}"
+    return f"{told}. {job.task.doubt}" if job.task.doubt else told

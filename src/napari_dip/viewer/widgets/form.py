@@ -128,6 +128,15 @@ class TaskForm(QWidget):
         chosen, (own, _) = self.stacks.axes(), axes_of(layer)
         return None if chosen.names == own.names else chosen.names
 
+    @property
+    def has_channels(self) -> bool:
+        """Whether an axis of the image is its channels, other than those of a colour picture."""
+        layer = self.layer.layer
+        try:
+            return layer is not None and not layer.rgb and self.stacks.axes().channel is not None
+        except ValueError:  # the axes make no sense, which is told
+            return False
+
     def volumes(self) -> bool | None:
         """Return whether a stack is taken as volumes; None where there is no stack."""
         chosen = self.stacks.chosen

@@ -335,7 +335,7 @@ class RunControls(QWidget):
         run = self.run
         if run is None or (not self._live and self._news):
             return self._news or self._obstacle
-        return f"{status(run)}\n{self._obstacle}" if self._obstacle and not self._live else status(run)
+        return f"{self._obstacle}\n{status(run)}" if self._obstacle and not self._live else status(run)
 
     def _show_curves(self) -> None:
         run = self.run

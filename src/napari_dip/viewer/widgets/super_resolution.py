@@ -15,7 +15,7 @@ from napari_dip.viewer.widgets.lengths import length, show_length
 from napari_dip.viewer.widgets.look_ahead import LookAhead, takes
 from napari_dip.viewer.widgets.narrow import Entries, choice
 from napari_dip.viewer.widgets.task import TaskWidget
-from napari_dip.viewer.words import becomes, steps
+from napari_dip.viewer.words import MOST_FINER, becomes, steps
 
 if TYPE_CHECKING:
     from napari_dip.job import Job
@@ -168,7 +168,8 @@ class SuperResolutionWidget(TaskWidget):
         """Fill in what suits the axes that are made finer."""
         coarser = 1.0 if self._voxels is None else self._voxels.step / self._voxels.pixel
         only_z = self.finer.currentData() == "Z"
-        self.factor.setValue(max(USUAL_FACTOR, round(coarser)) if only_z else USUAL_FACTOR)
+        finer = min(max(USUAL_FACTOR, round(coarser)), MOST_FINER)
+        self.factor.setValue(finer if only_z else USUAL_FACTOR)
         self.hint.setText(steps(coarser))
         if self._kernel_is_proposed:
             # A slice is seen through optics; nothing resampled it.

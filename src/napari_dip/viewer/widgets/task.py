@@ -173,7 +173,10 @@ class TaskWidget(QWidget):
 
     def settings(self) -> dict[str, Any]:
         """Return what is chosen, as keywords of the task's call; a task adds what it asks besides."""
-        return self.form.settings() | self.advanced.settings()
+        said = self.form.settings() | self.advanced.settings()
+        if not self.form.has_channels:  # of an image that was chosen before
+            said.pop("channels", None)
+        return said
 
     def settings_of(self, run: Run) -> dict[str, Any]:
         """Return the keywords of the task's call that make what `run`, which is done, has made."""
