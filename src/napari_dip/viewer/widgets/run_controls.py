@@ -275,7 +275,7 @@ class RunControls(QWidget):
         self.main.setText("Stop and keep" if live else self._verb)
         self.main.setEnabled(not stopping if live else not self._obstacle)
         self.main.setToolTip(
-            with_keys("End the run and keep the best result so far.", STOP)
+            with_keys("End the run and keep the best result so far. To go on later, pause it instead.", STOP)
             if live
             else self._obstacle or with_keys(self._explanation, START)
         )
