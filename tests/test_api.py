@@ -217,6 +217,12 @@ def test_a_stack_tells_of_a_limit_that_one_of_its_planes_reached():
     assert result.stopped_by == "iteration limit"
 
 
+def test_how_an_image_lies_in_memory_does_not_matter():
+    image = noisy()
+    results = [dip.denoise(one, **QUICK).image for one in (image, np.asfortranarray(image))]
+    np.testing.assert_array_equal(*results)
+
+
 def test_the_progress_bar_ends_full(capsys):
     dip.denoise(noisy(), progress=True, **QUICK)
     assert "100%" in capsys.readouterr().err

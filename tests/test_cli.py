@@ -210,6 +210,15 @@ def test_how_sure_a_result_is_is_no_image_to_be_restored():
     assert not [name for name in there("slices") if name.startswith("a.denoised.new")]
 
 
+def test_what_an_image_is_made_from_is_not_overwritten_by_its_uncertainty(capsys):
+    image = Path("b-uncertainty.ome.tif")
+    write(image, np.full((24, 24), 7.0, "float32"), Description.plain("YX"))
+    before = image.read_bytes()
+    assert run(f"denoise {image} -o b.ome.tif --uncertainty 2 --overwrite", QUICK) == 1
+    assert f"{image}, which it is made from" in capsys.readouterr().err
+    assert image.read_bytes() == before
+
+
 def test_overwriting_keeps_the_old_until_the_new_is_finished(capsys, monkeypatch):
     imsave("d.png", imread("slices/a.png")[:, :20], check_contrast=False)
     assert run("denoise d.png -o d.tif", QUICK) == 0
@@ -360,6 +369,10 @@ def test_what_is_wrong_with_one_image_is_said_and_the_others_go_on(capsys):
         ("denoise stack.ome.zarr -o stack.png", "can't be written to PNG, which has one plane"),
         ("denoise slices/a.png -o none/a.tif", "there is no folder none"),
         ("denoise slices/a.png -o slices/a.png --overwrite", "the result can't be slices/a.png"),
+        (
+            "denoise slices/a.png --guide mask.png -o mask.png --overwrite",
+            "the result can't be mask.png, its guide",
+        ),
     ],
 )
 def test_what_cannot_be_done_with_an_image_is_one_sentence(words, sentence, capsys):

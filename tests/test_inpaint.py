@@ -208,6 +208,39 @@ def test_a_plane_whose_mask_changes_after_its_turn_is_done_again():
     assert (result[0, 30:33] != stack[0, 30:33]).any()
 
 
+def test_an_edit_in_a_run_s_last_iteration_counts():
+    image = np.tile(np.linspace(0, 100, 24), (24, 1))
+    image[10:16, 10:16] = 500.0
+    mask, edited = np.zeros((2, 24, 24), bool)
+    mask[2:4, 2:4] = edited[2:4, 2:4] = edited[10:16, 10:16] = True
+    job = plan_inpaint(image, mask, iterations=20, device="cpu")
+    for steps, step in enumerate(job, 1):
+        if step.iterate.stopped_by is not None and steps == 20:
+            job.change_mask(edited)
+    assert steps == 40
+    assert job.result().image[10:16, 10:16].max() < 150
+
+
+def test_a_tile_that_is_done_again_leaves_no_seam():
+    image = np.tile(np.linspace(0, 200, 260), (40, 1)) + np.random.default_rng(0).normal(0, 2, (40, 260))
+    mask = np.zeros(image.shape, bool)
+    mask[10:14] = True
+    edited = mask.copy()
+    edited[0, 0] = True
+    job = plan_inpaint(image, mask, tile=160, iterations=12, device="cpu")
+    before = None
+    for step in job:
+        if step.run == 1 and step.iterate.iteration == 1:
+            job.change_mask(edited)
+        if step.run == 0 and job.finished == (1,) and before is None:
+            before = job._result.array.copy()
+    assert job.finished == (1, 0)
+    change = np.abs(job.result().image - before)[10:14].mean(axis=0)
+    end = job.parts[0].where[1].stop
+    assert change[:60].max() > 1  # it has been done again
+    assert change[end - 5 : end].max() < 0.2 * change[:60].max()  # ... and fades into what lies beside it
+
+
 def test_a_plane_that_is_masked_as_a_whole_while_it_is_filled_in_goes_on_with_its_mask():
     stack = np.stack([picture(), picture()[::-1]])
     mask = np.broadcast_to(scratch(), stack.shape).copy()

@@ -1,6 +1,7 @@
 """Results that grow in a file: as good as in memory, and never lost."""
 
 import errno
+import itertools
 import json
 import os
 import signal
@@ -16,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_dip as dip
+from napari_dip.planning import plan_inpaint
 from napari_dip.results import Growing
+from napari_dip.unfinished import Unfinished
 
 # The quicker precision is measured in each process, and may be another one there.
 QUICK = {"iterations": 2, "device": "cpu", "precision": "float32"}
@@ -231,6 +234,80 @@ def test_two_runs_do_not_write_to_one_file(stack, tmp_path):
         dip.denoise(stack, out=out, **QUICK)
     first.close()
     dip.denoise(stack, out=out, **QUICK)
+
+
+def test_an_edit_shows_in_the_plane_that_is_under_way_alone(tmp_path):
+    stack = np.stack([np.random.default_rng(i).normal(1000 * i, 5, (16, 20)) for i in range(3)])
+    mask = np.zeros(stack.shape, bool)
+    mask[0, 3:6, 3:6] = True
+    edited = mask.copy()
+    edited[0, 10:12, 10:12] = True
+    job = plan_inpaint(stack, mask, out=tmp_path / "a.ome.zarr", **QUICK)
+    made_from, shown = job._outcome.result._made_from, []
+
+    def edit(index):  # at plane 1, of which no run is made: the last one was of plane 0
+        if index[0] == 1:
+            shown.append(job.change_mask(edited))
+        return made_from(index)
+
+    job._outcome.result._made_from = edit
+    for _ in job:
+        pass
+    assert shown and not any(shown)
+    assert np.array_equal(job.result().image.compute()[1:], stack[1:])
+
+
+@pytest.mark.parametrize("ending", [".ome.zarr", ".ome.tif"])
+def test_where_how_sure_it_is_can_not_be_written_the_result_waits(stack, tmp_path, monkeypatch, ending):
+    asked = {"out": tmp_path / f"a{ending}", "uncertainty": 2} | QUICK
+    ready = Unfinished.make_ready
+
+    def full(self, record):
+        if "uncertainty" in self.path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        ready(self, record)
+
+    monkeypatch.setattr(Unfinished, "make_ready", full)
+    with pytest.raises(OSError, match="No space left"):
+        dip.denoise(stack, **asked)
+    assert sorted(os.listdir(tmp_path)) == [f"a-uncertainty{ending}.unfinished", f"a{ending}.unfinished"]
+    monkeypatch.setattr(Unfinished, "make_ready", ready)
+    assert dip.denoise(stack, **asked).image.shape == stack.shape
+    assert sorted(os.listdir(tmp_path)) == [f"a-uncertainty{ending}", f"a{ending}"]
+
+
+def test_a_crash_just_before_the_end_forbids_nothing(stack, in_memory, tmp_path, monkeypatch):
+    path = tmp_path / "a.ome.zarr"
+    with monkeypatch.context() as patch:
+        patch.setattr(Unfinished, "_clear", lambda self: None)
+        dip.denoise(stack, out=path, **QUICK)
+    assert len(os.listdir(tmp_path)) == 2
+    path.rename(tmp_path / "elsewhere.ome.zarr")
+    assert np.array_equal(dip.denoise(stack, out=path, **QUICK).image.compute(), in_memory.image)
+
+
+def test_what_others_put_into_the_folder_stays(stack, tmp_path):
+    folder = tmp_path / "a.ome.zarr.unfinished"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    dip.denoise(stack, out=tmp_path / "a.ome.zarr", **QUICK)
+    assert os.listdir(folder) == ["notes.txt"]
+
+
+def test_the_disk_keeps_a_plane_before_its_line_in_the_journal(stack, tmp_path, monkeypatch):
+    kept, sync = [], os.fsync
+
+    def note(number):
+        kept.append(Path(os.readlink(f"/proc/self/fd/{number}")))
+        sync(number)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("what a number of a file means is found out in /proc alone")
+    monkeypatch.setattr(os, "fsync", note)
+    dip.denoise(stack, out=tmp_path / "a.ome.zarr", **QUICK)
+    lines = [at for at, path in enumerate(kept) if path.name == "journal.jsonl"]
+    for plane, (before, after) in enumerate(itertools.pairwise(lines)):
+        assert any(f"/c/{plane}/" in str(path) for path in kept[before:after])
 
 
 def test_a_full_disk_is_said_and_what_is_done_is_kept(stack, in_memory, tmp_path, monkeypatch):

@@ -192,14 +192,17 @@ class Job:
         if self.last is None or asked.denoise:
             return False
         piece = self._piece  # the thread of the run may go over to another one at any moment
-        piece.show_mask(asked, self._result[piece.part.goes])
-        return True
+        shown = self._result.shown(piece.part.goes)
+        if shown is not None:
+            piece.show_mask(asked, shown)
+        return shown is not None
 
     def __iter__(self) -> Generator[Step]:
         try:
             self._take_up()
             while self._order.waiting and not self.stopped_by:
                 yield from self._restore(self._order.take_next())
+                self._take_task()
             # A stack that was stopped goes on another time; of a single plane the best estimate is kept.
             self._finished = not self.stopped_by or (len(self.parts) == 1 and self.last is not None)
             if self._finished:
@@ -222,7 +225,7 @@ class Job:
         self._take_task()
         given = None if self._doubt is None else self._doubt.given
         try:
-            problem = self._prepare()
+            problem = self._prepare(run)
             if problem is not None and given is None:
                 self._open = True
                 yield from self._run(run, problem)
@@ -325,7 +328,8 @@ class Job:
             while it is None or it.stopped_by is None:
                 it = next(run) if changed is None else run.send(changed)
                 yield it
-                changed = self._changed() if self._take_task() else None
+                if it.stopped_by is None:  # else the part is done again, as one that is done
+                    changed = self._changed() if self._take_task() else None
         except (RuntimeError, MemoryError) as error:
             told = explained(error, self.engine.device)
             if told is None or (it is None and isinstance(error, MemoryError)):
@@ -352,7 +356,7 @@ class Job:
         self._order.again(lambda part: not asked.same(before, part.where))
         return not asked.same(before, self._part.where)
 
-    def _prepare(self) -> Problem | None:
+    def _prepare(self, run: int) -> Problem | None:
         """Get the part at hand ready, and return its problem; None where there is nothing to restore."""
         part = self._part
         self._outcome.begin(part.index)
@@ -377,7 +381,16 @@ class Job:
             self._warn_of_units(self._measured)
         under = under.copy() if part.tile is not None else under
         self._piece = Piece(
-            self._source, part, block, self.task, self._measured, self.guide, self.factors, self.dtype, under
+            self._source,
+            part,
+            block,
+            self.task,
+            self._measured,
+            self.guide,
+            self.factors,
+            self.dtype,
+            under,
+            again=run in self._history.of,
         )
         return self._piece.problem()
 

@@ -130,6 +130,22 @@ class Journal:
         past = {run: _as_json(one) for run, one in entry.past.items()}
         self._append({"place": place, "source": entry.source, "past": past, "starts": dict(starts)})
 
+    def save_since(self, folder: Path) -> None:
+        """Have the disk keep what was written to a folder since the last line.
+
+        A line that says that something is done must not outlive it when the power fails.
+        """
+        since = self.path.stat().st_mtime_ns
+        folders = [folder]
+        while folders:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    elif entry.stat().st_mtime_ns >= since:
+                        with open(entry.path, "rb+") as file:
+                            os.fsync(file.fileno())
+
     def _append(self, line: Mapping[str, Any]) -> None:
         with open(self.path, "ab") as journal:
             journal.write(json.dumps(line).encode() + b"\n")

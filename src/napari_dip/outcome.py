@@ -119,9 +119,11 @@ class Outcome:
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """All is done, and `record` says how it came about."""
-        self.result.finish(record)
+        self.result.make_ready(record)
         if self.doubt is not None:
-            self.doubt.result.finish({**record, "shows": "uncertainty"})
+            self.doubt.result.make_ready({**record, "shows": "uncertainty"})
+        for result in self._all:
+            result.finish()
 
     def close(self) -> None:
         """The job has ended, wherever it was."""

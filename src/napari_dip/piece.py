@@ -65,10 +65,11 @@ class Piece:
         factors: Sequence[int],
         dtype: np.dtype[Any],
         under: NDArray[Any],
+        again: bool = False,
     ) -> None:
         self.source, self.axes, self.part, self.block, self.task = source, source.axes, part, block, task
         self.measured, self.guide, self.factors, self.dtype = measured, guide, factors, dtype
-        self._under = under
+        self._under, self._again = under, again
         self.known = task.known(self.block, part.where)
         planes = self.axes.to_engine(self.known)
         self._known = planes.reshape(len(planes), -1).any(1)
@@ -88,6 +89,7 @@ class Piece:
             self.factors,
             self.dtype,
             self._under,
+            self._again,
         )
 
     def problem(self) -> Problem:
@@ -106,8 +108,9 @@ class Piece:
             each = zip(noise.each * len(blocks), there, strict=True)
             noise = Noises(tuple(one for one, is_there in each if is_there))
         return Problem(
-            torch.from_numpy(np.where(known, planes, 0).astype(np.float32)),
-            None if known.all() else torch.from_numpy(known),
+            # In C order, however the image lies in memory: sums in another order are others.
+            torch.from_numpy(np.ascontiguousarray(np.where(known, planes, 0), np.float32)),
+            None if known.all() else torch.from_numpy(np.ascontiguousarray(known)),
             self.task.operator(self.axes),
             None if self.guide is None else torch.from_numpy(self.guide[self.part.goes].copy()),
             noise=noise,
@@ -198,7 +201,9 @@ class Piece:
         """Return pixels laid over what is there already: of a tile, its rim is let through."""
         if self.part.tile is None:
             return pixels
-        opacity = self.part.tile.opacity([self.factors[axis] for axis in self.axes.spatial])
+        factors = [self.factors[axis] for axis in self.axes.spatial]
+        # What is done again lies over its later neighbours too.
+        opacity = self.part.tile.weight(factors) if self._again else self.part.tile.opacity(factors)
         shape = self.axes.to_engine(pixels).shape
         opacity = self.axes.from_engine(np.broadcast_to(opacity, shape))
         under = np.where(np.isfinite(under), under, pixels).astype(np.float64)

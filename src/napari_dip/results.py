@@ -140,6 +140,10 @@ class Result:
         part: NDArray[Any] = self.array[index]
         return part
 
+    def shown(self, index: Index) -> NDArray[Any] | None:
+        """Return the same for another thread; None where another plane or volume is under way by now."""
+        return self[index]
+
     def __setitem__(self, index: Index, value: NDArray[Any]) -> None:
         self[index][...] = value
 
@@ -164,8 +168,11 @@ class Result:
     def complete(self, index: Index, past: Pasts, starts: Starts) -> None:
         """The plane or volume at `index` is done; its runs' past, and what the next runs may start from."""
 
-    def finish(self, record: Mapping[str, Any]) -> None:
-        """All is done, and `record` says how it came about."""
+    def make_ready(self, record: Mapping[str, Any]) -> None:
+        """All is done, and `record` says how it came about; what can fail of making it last is done here."""
+
+    def finish(self) -> None:
+        """Let what was made ready be the result."""
 
     def close(self) -> None:
         """The job has ended, wherever it was."""
@@ -229,6 +236,11 @@ class OnDisk(Result):
     def __getitem__(self, index: Index) -> NDArray[Any]:
         return self._plane[inside(index)]
 
+    def shown(self, index: Index) -> NDArray[Any] | None:
+        plane = self._plane  # first: what another thread takes in place of it comes before its index
+        here = self._index is not None and place(self._index) == place(index)
+        return plane[inside(index)] if here else None
+
     def take_up(self, indices: Sequence[Index], settings: Mapping[str, Any]) -> dict[Place, Pasts]:
         original = self._original
         self._unfinished.begin(original.shape, original.dtype, original.factors, settings)
@@ -263,9 +275,12 @@ class OnDisk(Result):
         self.keep()
         self._unfinished.enter(place(index), f"{seen} {known}", past, starts)
 
-    def finish(self, record: Mapping[str, Any]) -> None:
+    def make_ready(self, record: Mapping[str, Any]) -> None:
         self._index = None
-        self._file = self._unfinished.finish(record)
+        self._unfinished.make_ready(record)
+
+    def finish(self) -> None:
+        self._file = self._unfinished.finish()
 
     def close(self) -> None:
         self._unfinished.close()

@@ -14,10 +14,11 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ from napari_dip.parts import Index, Place
 __all__ = ["Unfinished", "fingerprint", "is_begun"]
 
 JOURNAL = "journal.jsonl"
+# The files in a folder that no one but a run has put there.
+OURS = re.compile(r"journal\.jsonl|lock|start-\d+\.npz|\..*\.part")
 
 
 class Unfinished:
@@ -88,7 +91,8 @@ class Unfinished:
         """Read the journal, if there is one."""
         self._refuse_links()
         said = self._journal.read()
-        if said is None or not said.done:  # nothing is lost by beginning anew
+        # Nothing is lost by beginning anew; so it is when the image became the file, and that is elsewhere.
+        if said is None or not said.done or not self._image.exists():
             return
         asked = said.asked
         if asked != self._asked:
@@ -183,6 +187,7 @@ class Unfinished:
         """Take down that a plane or volume is done, and from what the next ones of its kin start."""
         entry, named = Entry(source, dict(past)), {}
         with self._room():
+            self._journal.save_since(self._image)
             for kin, start in starts.items():
                 self._named += 1
                 named[kin] = f"start-{self._named}.npz"
@@ -199,20 +204,30 @@ class Unfinished:
         there = {kin: self.folder / name for kin, name in self._newest.items()}
         return {kin: _load(path) for kin, path in there.items() if path.exists()}
 
-    def finish(self, record: Mapping[str, Any]) -> da.Array:
-        """Let the image become the file; return it."""
+    def make_ready(self, record: Mapping[str, Any]) -> None:
+        """Make the file, in the folder: it only has to be moved to its place."""
         assert self._file is not None
         with self._room():
             self._file.finish(record)
-            if kind_of(self.path) == "zarr":
-                self._image.rename(self.path)
-            else:
+            if self._ready != self._image:
+                self._ready.unlink(missing_ok=True)  # of a run that was killed
                 image, description = read(self._image)
-                write(self.path, image, replace(description, record=record))
+                write(self._ready, image, replace(description, record=record))
+
+    def finish(self) -> da.Array:
+        """Let what was made ready become the file; return it."""
+        with self._room():
+            self._refuse_existing()
+            self._ready.rename(self.path)
         self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._clear()
         done: da.Array = read(self.path)[0]
         return done
+
+    @property
+    def _ready(self) -> Path:
+        """Where the file is made: under the name that it will have."""
+        return self._image if kind_of(self.path) == "zarr" else self.folder / self.path.name
 
     def close(self) -> None:
         """Let others write to it; a folder in which nothing is done goes."""
@@ -221,7 +236,17 @@ class Unfinished:
             # The journal of others, or of another image, is left alone.
             nothing = self._file is not None and not self._journal.has_entries
             if nothing or not self._journal.is_there:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                self._clear()
+
+    def _clear(self) -> None:
+        """Remove what is ours in the folder, and the folder unless somebody else has put something there."""
+        for path in self.folder.glob("*"):
+            if path.is_dir() and not path.is_symlink() and path.name == self._image.name:
+                shutil.rmtree(path, ignore_errors=True)
+            elif OURS.fullmatch(path.name) or path == self._ready:
+                path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
 
     # ---------------------------------------------------------------------------------------------- its parts
 

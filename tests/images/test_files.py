@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import struct
+import zlib
 from dataclasses import replace
 
 import dask.array as da
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 import zarr
@@ -314,6 +317,30 @@ def test_pictures_are_read(ending, shape, tmp_path):
 
 
 # ------------------------------------------------------------------------------------------ what can't be
+
+
+def test_pictures_of_any_colours_are_read_as_they_look(tmp_path):
+    colours = PIL.Image.new("RGB", (16, 16), (200, 150, 0))
+    colours.convert("CMYK").save(tmp_path / "a.jpg", quality=100)
+    array = np.asarray(read(tmp_path / "a.jpg")[0])
+    assert array.shape == (16, 16, 3) and np.abs(array[8, 8] - [200.0, 150, 0]).max() < 8
+    palette = colours.quantize(4)
+    palette.info["transparency"] = palette.getpixel((0, 0))
+    palette.save(tmp_path / "a.png", transparency=palette.getpixel((0, 0)))
+    assert np.asarray(read(tmp_path / "a.png")[0])[0, 0].tolist() == [200, 150, 0, 0]
+
+
+def test_a_picture_that_would_lose_half_of_its_bits_is_refused(tmp_path):
+    rows = b"".join(b"\0" + b"\1\2" * 12 for _ in range(4))
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    chunks = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in parts]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    with pytest.raises(OSError, match="has 16 bits for each colour, of which half would be lost"):
+        read(tmp_path / "a.png")
 
 
 def test_a_damaged_plane_is_named_and_the_others_are_read(tmp_path):

@@ -74,6 +74,13 @@ def test_tiles_of_different_levels_leave_no_seam_even_where_four_meet(shape, ove
     assert steps <= 1.05 * np.ptp(levels) / (overlap * factor)
 
 
+def test_weights_come_to_1_wherever_tiles_lie():
+    total = np.zeros((40, 190))
+    for tile in tiles((40, 190), 80, 20):
+        total[tile.where] += tile.weight()
+    np.testing.assert_allclose(total, 1, rtol=1e-6)
+
+
 def test_the_order_does_not_favour_later_tiles():
     left, right = tiles((8, 28), 16, 4)
     image = laid((8, 28), [left, right], lambda _, number: float(number))

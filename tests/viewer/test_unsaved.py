@@ -109,6 +109,16 @@ def test_a_result_is_copied_and_what_is_being_used_is_not_offered(state, viewer,
     assert unsaved.left_behind() == []
 
 
+def test_a_copy_takes_the_place_of_one_under_another_name(state, viewer, noisy):
+    layer, other = (viewer.add_image(noisy, name=name) for name in ("cell", "other"))
+    unsaved.keep(other).join()
+    for name in ("cell [denoised 1/4]", "cell [denoised 2/4]", "cell [denoised]"):
+        layer.name = name
+        unsaved.keep(layer).join()
+    names = sorted(copy.name.rpartition(" ")[0] for copy in state.rglob("*.ome.tif"))
+    assert names == ["cell [denoised]", "other"]
+
+
 def test_what_cannot_be_copied_does_no_harm(state, viewer):
     turned = viewer.add_image(np.zeros((8, 8)), rotate=30)
     assert unsaved.keep(turned) is None

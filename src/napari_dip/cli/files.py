@@ -159,6 +159,11 @@ def assign(
             wrong[image] = (
                 f"the result can't be {work.out}, which it is made from. Choose another name with -o"
             )
+        elif beside(result, "uncertainty") in (image.resolve(), work.mask and work.mask.resolve()):
+            wrong[image] = (
+                f"{beside(work.out, 'uncertainty').name}, which it is made from, is the name of the "
+                f"uncertainty of {work.out.name}. Choose another name with -o"
+            )
         elif result in sound:
             wrong[image] = (
                 f"its result would be {work.out}, and so would that of {sound[result].image}. Restore one of "

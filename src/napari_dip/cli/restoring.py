@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from napari_dip.cli.files import Failure, Work
 from napari_dip.cli.told import DONE, FAILED, INTERRUPTED, Speaker, UsageError, printable, sentence_of
-from napari_dip.images.files import beside, read, readable, stem_of
+from napari_dip.images.files import beside, is_path, read, readable, stem_of
 from napari_dip.restoration import Restoration, plain
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["restore"]
 
 # By what a run ends that is not as good as it should be.
+# What an image may be restored by, beside its mask.
+OTHERS = ("guide", "repeat", "psf")
 CUT_SHORT = ("out of memory", "unreadable image", "device failure", "divergence")
 EXISTS = (
     "exists already. Take --skip-existing to leave it, --overwrite to make it anew, or another name after -o"
@@ -250,6 +252,12 @@ def _restore(
         bar.follow(step)
         return ctrl_c.asked
 
+    for name in OTHERS:
+        other = settings.get(name)
+        if is_path(other) and Path(other).resolve() in [
+            told.resolve() for told in _files(work.out, settings)
+        ]:
+            raise ValueError(f"the result can't be {other}, its {name}. Choose another name with -o")
     new = _new_name(work.out, settings)
     given = {} if work.mask is None else {"mask": work.mask}
     with warnings.catch_warnings(record=True) as warned:

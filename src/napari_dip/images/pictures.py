@@ -60,6 +60,8 @@ def read_picture(path: Path) -> tuple[dask.array.Array, Description]:
         picture, record = _decoded(path)
     except MemoryError:
         raise
+    except NotImplementedError as error:
+        raise OSError(f"the image {path} can't be read: it has {error}") from error
     except Exception as error:  # decoders raise whatever comes to their mind
         raise OSError(
             f"the image {path} can't be read: it is damaged or cut off ({describe_error(error)}). Copy the "
@@ -74,6 +76,10 @@ def _decoded(path: Path) -> tuple[NDArray[Any], dict[str, Any] | None]:
     """Return a picture's pixels and its record, by no other decoders than those of PNG and JPEG."""
     from PIL import Image
 
+    with open(path, "rb") as file:
+        header = file.read(26)
+    if header.startswith(b"\x89PNG") and header[24] == 16 and header[25] != 0:
+        raise NotImplementedError("16 bits for each colour, of which half would be lost: convert it to TIFF")
     with Image.open(path, formats=("PNG", "JPEG")) as image:
         try:
             record = json.loads(image.info.get(KEYWORD, ""))
@@ -81,6 +87,8 @@ def _decoded(path: Path) -> tuple[NDArray[Any], dict[str, Any] | None]:
             record = None
         # A palette's pixels are its colours; 16 bits are 32 for some versions of Pillow.
         mode = image.palette.mode if image.mode == "P" and image.palette else image.mode
-        mode = "I;16" if mode == "I" else mode
+        if image.mode == "P" and "transparency" in image.info:
+            mode = "RGBA"
+        mode = {"I": "I;16", "CMYK": "RGB"}.get(mode, mode)
         pixels = np.asarray(image if mode == image.mode else image.convert(mode))
     return pixels, record if isinstance(record, dict) else None

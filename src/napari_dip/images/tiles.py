@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,17 +62,36 @@ class Tile:
         order, and with weights that are products, the sum is nested: along the first axis all of the tiles
         before are laid, and along the next those before in the same row.
         """
-        factors = (1,) * len(self.where) if factors is None else factors
         weight = laid = np.ones((1,) * len(self.where))
+        for before, own in self._ramps_of(factors):
+            weight = own * weight
+            laid = (1 - before) + own * laid
+        return np.asarray(weight / laid, dtype=np.float32)
+
+    def weight(self, factors: Sequence[int] | None = None) -> NDArray[np.float32]:
+        """How much of the tile shows in the end, when all of them are laid: together they come to 1.
+
+        Parameters
+        ----------
+        factors : sequence of int, optional
+            As `opacity` takes them.
+        """
+        weight = np.ones((1,) * len(self.where))
+        for _, own in self._ramps_of(factors):
+            weight = own * weight
+        return np.asarray(weight, dtype=np.float32)
+
+    def _ramps_of(
+        self, factors: Sequence[int] | None
+    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield, along each axis from the last, the ramp from the tile before, and the weight."""
+        factors = (1,) * len(self.where) if factors is None else factors
         for axis in reversed(range(len(self.where))):
             part, factor = self.where[axis], factors[axis]
             size = (part.stop - part.start) * factor
             before, after = (_ramp(size, shared * factor) for shared in self.ramps[axis])
             line = [1 if a != axis else size for a in range(len(self.where))]
-            own = (before * after[::-1]).reshape(line)
-            weight = own * weight
-            laid = (1 - before).reshape(line) + own * laid
-        return np.asarray(weight / laid, dtype=np.float32)
+            yield before.reshape(line), (before * after[::-1]).reshape(line)
 
 
 def tiles(shape: Sequence[int], largest: Sequence[int] | int, overlap: Sequence[int] | int) -> list[Tile]:

@@ -171,6 +171,9 @@ def _copy(path: Path, pixels: np.ndarray, description: Any) -> None:
         newest.unlink(missing_ok=True)
         write(newest, pixels, description)
         os.replace(newest, path)
+        for older in path.parent.glob(f"[!.]*{ENDING}"):  # under a name that the layer had before
+            if older != path and older.name.rpartition(" ")[2] == path.name.rpartition(" ")[2]:
+                older.unlink(missing_ok=True)
 
 
 def _remove(copy: Path) -> None:
