@@ -130,6 +130,19 @@ def test_a_finish_uses_all_pixels_and_ends_by_the_stopping_rule():
     assert mse(iterates[-1].best(), truth) < 1.2 * mse(plain.best(), truth)
 
 
+def test_a_problem_that_changes_when_a_run_is_nearly_over_is_given_time():
+    noisy, _ = picture()
+    end = list(iterate(Problem(noisy), QUICK))[-1].iteration
+    run = iterate(Problem(noisy), replace(QUICK, iterations=end + 1, finish=15))
+    for it in run:
+        if it.iteration == end + 5:
+            break
+    known = torch.ones_like(noisy, dtype=torch.bool)
+    known[:, 10:14, 10:14] = False
+    run.send(Problem(noisy, known))
+    assert len(list(run)) > 20
+
+
 @pytest.mark.parametrize("correction", ["interpolation", "patches"])
 def test_the_explicit_estimate_in_the_input_knows_nothing_of_pixels_that_are_not_seen(correction):
     noisy, _ = picture()

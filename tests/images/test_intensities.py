@@ -145,3 +145,11 @@ def test_lazy_arrays_are_checked_without_being_computed():
     check_image(da.full((3, 3), np.nan))
     with pytest.raises(TypeError, match="complex"):
         check_image(da.zeros((3, 3), dtype=complex))
+
+
+@pytest.mark.parametrize(("source", "target"), [("int64", "uint64"), ("uint64", "int64"), ("int64", "int8")])
+def test_whole_numbers_stay_what_they_are_where_there_is_room(source, target):
+    own, other = np.iinfo(source), np.iinfo(target)
+    numbers = np.array([own.min, -1 if own.min else 1, 0, 2**53 + 1, own.max], source)
+    expected = [min(max(int(number), other.min), other.max) for number in numbers]
+    assert cast(numbers, target).tolist() == expected and cast(numbers, target).dtype == target

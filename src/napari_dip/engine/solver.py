@@ -147,7 +147,7 @@ def iterate(
         warm = True
     finish = settings.finish // 2 if warm else settings.finish
     footing = Footing(fit, spikes=not settings.penalty.sought)
-    iteration, stopped_by = 0, None
+    iteration, limit, finished, stopped_by = 0, settings.iterations, None, None
     changed: Problem | None = problem
 
     with kept(fit.device):
@@ -156,6 +156,8 @@ def iterate(
                 if iteration:
                     fit.take(changed)
                     footing.renew()
+                    if finished is not None:  # it was nearly over, perhaps beyond the limit
+                        limit = iteration + settings.iterations
                 # The same random numbers: what is watched stays the same, as far as it is still known.
                 judge = settings.stopping.begin(fit.problem, stream(settings.seed, WATCHED))
                 if warm:
@@ -175,8 +177,8 @@ def iterate(
                     figure = fit.judged(judge, iteration)
                 if figure is not None and patience.better(iteration, figure):
                     fit.keep(judge.unseen)
-                stopped_by = _why_stop(settings, iteration, clock.seconds)
-                last = int(min(settings.iterations, patience.end)) + finish
+                stopped_by = _why_stop(settings, iteration, limit, clock.seconds)
+                last = int(min(limit, patience.end)) + finish
                 if patience.exhausted:
                     # What the held-out pixels know is not wasted: go on from the best, with all of them.
                     finished = iteration + finish
@@ -203,8 +205,8 @@ def iterate(
                 )
 
 
-def _why_stop(settings: Settings, iteration: int, seconds: float) -> str | None:
-    if iteration >= settings.iterations:
+def _why_stop(settings: Settings, iteration: int, limit: int, seconds: float) -> str | None:
+    if iteration >= limit:
         return "iteration limit"
     if settings.seconds is not None and seconds >= settings.seconds:
         return "time limit"

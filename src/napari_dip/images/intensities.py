@@ -157,6 +157,9 @@ def cast(pixels: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
             return numbers.astype(kind)
         finite = np.clip(numbers, float(limits.min), float(limits.max))
         return np.where(np.isfinite(numbers), finite, numbers).astype(kind)
+    if numbers.dtype.kind in "iu" and kind.kind in "iu":
+        own, other = np.iinfo(numbers.dtype), np.iinfo(kind)
+        return numbers.clip(max(own.min, other.min), min(own.max, other.max)).astype(kind)
     # Of small integers numpy would make float16, which does not reach to the limits of larger ones.
     wide = numbers.dtype.kind == "f" and numbers.dtype.itemsize > 2
     whole = np.rint(np.nan_to_num(numbers, nan=0.0), dtype=None if wide else np.float64)
