@@ -286,9 +286,10 @@ def test_a_crash_just_before_the_end_forbids_nothing(stack, in_memory, tmp_path,
     assert np.array_equal(dip.denoise(stack, out=path, **QUICK).image.compute(), in_memory.image)
 
 
-def test_what_others_put_into_the_folder_stays(stack, tmp_path):
+def test_what_others_put_into_the_folder_stays_and_what_a_killed_run_left_goes(stack, tmp_path):
     folder = tmp_path / "a.ome.zarr.unfinished"
-    folder.mkdir()
+    (folder / ".image.ome.zarr.0123abcd.part").mkdir(parents=True)
+    (folder / "start-7.npz").write_bytes(b"")
     (folder / "notes.txt").write_text("mine")
     dip.denoise(stack, out=tmp_path / "a.ome.zarr", **QUICK)
     assert os.listdir(folder) == ["notes.txt"]

@@ -241,10 +241,13 @@ class Unfinished:
     def _clear(self) -> None:
         """Remove what is ours in the folder, and the folder unless somebody else has put something there."""
         for path in self.folder.glob("*"):
-            if path.is_dir() and not path.is_symlink() and path.name == self._image.name:
+            if path not in (self._image, self._ready) and not OURS.fullmatch(path.name):
+                continue
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
-            elif OURS.fullmatch(path.name) or path == self._ready:
-                path.unlink(missing_ok=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
         with suppress(OSError):
             self.folder.rmdir()
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["restore"]
 
-# By what a run ends that is not as good as it should be.
 # What an image may be restored by, beside its mask.
 OTHERS = ("guide", "repeat", "psf")
+# By what a run ends that is not as good as it should be.
 CUT_SHORT = ("out of memory", "unreadable image", "device failure", "divergence")
 EXISTS = (
     "exists already. Take --skip-existing to leave it, --overwrite to make it anew, or another name after -o"
@@ -254,9 +254,8 @@ def _restore(
 
     for name in OTHERS:
         other = settings.get(name)
-        if is_path(other) and Path(other).resolve() in [
-            told.resolve() for told in _files(work.out, settings)
-        ]:
+        made = {file.resolve() for file in _files(work.out, settings)}
+        if is_path(other) and Path(other).resolve() in made:
             raise ValueError(f"the result can't be {other}, its {name}. Choose another name with -o")
     new = _new_name(work.out, settings)
     given = {} if work.mask is None else {"mask": work.mask}
