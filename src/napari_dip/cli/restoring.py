@@ -254,8 +254,8 @@ def _restore(
 
     for name in OTHERS:
         other = settings.get(name)
-        made = {file.resolve() for file in _files(work.out, settings)}
-        if is_path(other) and Path(other).resolve() in made:
+        files = {file.resolve() for file in _files(work.out, settings)}
+        if is_path(other) and Path(other).resolve() in files:
             raise ValueError(f"the result can't be {other}, its {name}. Choose another name with -o")
     new = _new_name(work.out, settings)
     given = {} if work.mask is None else {"mask": work.mask}
