@@ -150,7 +150,8 @@ class TaskWidget(QWidget):
         self.sheet.chosen.connect(self._on_chosen)
         self.viewer.events.theme.connect(self._on_theme)
         self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
-        self.viewer.layers.selection.events.active.connect(self._on_selected)
+        # A function: napari 0.6 compares a method's widget with others when it is gone already.
+        self.viewer.layers.selection.events.active.connect(on_selected := lambda event: self._on_selected())
         RUNS.begun.connect(self._on_begun)
         self.tie(self.left_behind.let_go)
         self.tie(self.form.let_go)
@@ -159,7 +160,7 @@ class TaskWidget(QWidget):
         self.tie(self.sheet.forget)
         self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
         self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
-        self.tie(lambda: self.viewer.layers.selection.events.active.disconnect(self._on_selected))
+        self.tie(lambda: self.viewer.layers.selection.events.active.disconnect(on_selected))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
 
     def tie(self, cut: Callable[[], object]) -> None:
@@ -414,7 +415,7 @@ class TaskWidget(QWidget):
             if run is not last:
                 self.controls.follow(last)
 
-    def _on_selected(self, event: object = None) -> None:
+    def _on_selected(self) -> None:
         """Go over to the run whose result is selected, if it is one of the image that is chosen."""
         run, now = self.done.that_made(self.viewer.layers.selection.active), self.controls.run
         if run is not None and run is not now and run.source is self.layer.layer and (not now or now.done):
