@@ -73,3 +73,9 @@ def test_a_large_hole_is_filled_to_its_middle():
     weights = torch.zeros(1, 1, 128, 128)
     weights[..., 0, 0] = 1
     assert torch.allclose(smooth_fill(torch.full_like(weights, 0.3), weights), torch.tensor(0.3), atol=1e-3)
+
+
+def test_a_blur_is_as_wide_in_a_volume_of_few_planes():
+    plane = torch.rand(1, 1, 24, 24, generator=torch.Generator().manual_seed(0))
+    volume = plane[:, :, None].expand(-1, -1, 2, -1, -1)
+    torch.testing.assert_close(gaussian_blur(volume, 2.0)[:, :, 0], gaussian_blur(plane, 2.0))

@@ -246,6 +246,15 @@ def test_the_plane_that_is_looked_at_is_next(viewer, noisy, wait_until):
     assert order == [3, 0, 1, 2, 4]
 
 
+def test_planes_with_neighbours_are_counted_though_an_axis_is_depth(viewer, noisy):
+    layer = viewer.add_image(np.stack([noisy] * 4), name="cells", axis_labels=("z", "y", "x"))
+    viewer.dims.set_point(0, 2)
+    for planes in (2, "current"):
+        run = denoise(viewer, layer, planes=planes, neighbours=0, **SHORT)
+        run.wait()
+        assert run.result.image.shape == (1, *noisy.shape) and run.region.said == "slice 2"
+
+
 def test_a_dask_stack_is_denoised_as_its_array_is(viewer, noisy):
     da = pytest.importorskip("dask.array")
     stack = np.stack([noisy, noisy.T])

@@ -71,6 +71,17 @@ def test_of_a_run_that_was_asked_for_it_the_layer_comes_with_the_result(viewer, 
     assert viewer.layers["cell [uncertainty]"].metadata["napari_dip"]["runs"] == 2
 
 
+def test_opacity_tells_nothing_of_colours(viewer, noisy):
+    colours = np.stack([noisy] * 4, axis=-1).astype("uint8")
+    colours[..., 3] = 255
+    run = denoise(viewer, viewer.add_image(colours, rgb=True), uncertainty=2, **SHORT)
+    run.wait()
+    told = viewer.layers["colours [uncertainty]" if "colours [uncertainty]" in viewer.layers else -1].data
+    assert told.shape == noisy.shape and (told > 0).all()
+    removed = show_removed(viewer, run).data
+    np.testing.assert_allclose(removed, run.result.removed[..., :3].mean(axis=-1))
+
+
 def test_what_cannot_be_told_is_said(viewer, noisy):
     run = denoise(viewer, viewer.add_image(noisy), stopping="fixed", **SHORT)
     run.wait()

@@ -16,7 +16,7 @@ __all__ = ["gaussian_blur", "interpolate", "laplacian", "smooth_fill"]
 def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     """Return an image, shape (1, channels, [Z,] Y, X), blurred by a Gaussian of `sigma` pixels."""
     channels, dims = image.shape[1], image.ndim - 2
-    radius = min(math.ceil(3 * sigma), min(image.shape[2:]) - 1)
+    radius = math.ceil(3 * sigma)
     taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
     taps /= taps.sum()
     convolve = F.conv2d if dims == 2 else F.conv3d

@@ -89,6 +89,7 @@ class Region:
         mask: Layer | None = None,
         *,
         together: bool = False,
+        volumes: bool | None = None,
     ) -> Region:
         """Choose planes of a stack in a viewer; ``"current"`` is what its sliders show.
 
@@ -109,8 +110,10 @@ class Region:
             A layer whose shapes are not what is in sight.
         together
             Whether one run restores all channels of a plane: ``"current"`` is all of them then.
+        volumes
+            Whether the last axis before the planes is depth; None to take it as its labels say.
         """
-        axes, _ = axes_of(source, letters=letters)
+        axes, _ = axes_of(source, volumes, letters)
         if planes == "current":
             axes = at_once(axes, together=together)
         region = cls.of(source, axes, planes, position(unwrap(viewer), source))

@@ -77,7 +77,8 @@ def _look(run: Run) -> dict[str, Any]:
     }
     assert run.layer is not None
     return {
-        "data": removed.mean(axis=-1) if run.layer.rgb else removed,  # colours could not be below 0
+        # Colours could not be below 0; and opacity is left as it is.
+        "data": removed[..., :3].mean(axis=-1) if run.layer.rgb else removed,
         "contrast_limits": (-limit, limit),
         "colormap": "gray",
         "metadata": {KEY: record},

@@ -48,7 +48,9 @@ def show_uncertainty(viewer: Any, run: Run, result: Restoration) -> Image:
         The standard deviation of each pixel's error, in the image's units; of colours their root mean square.
     """
     assert run.layer is not None and result.uncertainty is not None
-    found = np.sqrt(np.mean(result.uncertainty**2, axis=-1)) if run.layer.rgb else result.uncertainty
+    found = result.uncertainty
+    if run.layer.rgb:  # of opacity nothing is told
+        found = np.sqrt(np.mean(found[..., :3] ** 2, axis=-1))
     middle, most = typical(found)
 
     def made() -> Image:

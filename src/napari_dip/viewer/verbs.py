@@ -265,7 +265,8 @@ def deblock(
 def _region(viewer: Any, image: napari.layers.Image, settings: Mapping[str, Any], *what: Any) -> Region:
     """Return which planes, and which part of them, are meant, as `Region.in_viewer` takes it."""
     together = settings.get("channels") == "together"
-    return Region.in_viewer(viewer, image, settings.get("axes"), *what, together=together)
+    volumes = None if settings.get("neighbours") is None else False
+    return Region.in_viewer(viewer, image, settings.get("axes"), *what, together=together, volumes=volumes)
 
 
 def _begin(viewer: Any, region: Region, plan: Callable[..., Job], settings: dict[str, Any]) -> Run:

@@ -148,20 +148,26 @@ class TaskWidget(QWidget):
         self.controls.more.presets_changed.connect(self.offer_presets)
         self.sheet.requested.connect(self.compare)
         self.sheet.chosen.connect(self._on_chosen)
-        self.viewer.events.theme.connect(self._on_theme)
-        self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
-        # A function: napari 0.6 compares a method's widget with others when it is gone already.
-        self.viewer.layers.selection.events.active.connect(on_selected := lambda event: self._on_selected())
+        self._hear(self.viewer.events.theme, self._on_theme)
+        self._hear(self.viewer.dims.events.ndisplay, self._on_ndisplay)
+        self._hear(self.viewer.layers.selection.events.active, self._on_selected)
         RUNS.begun.connect(self._on_begun)
         self.tie(self.left_behind.let_go)
         self.tie(self.form.let_go)
         self.tie(self.controls.let_go)
         self.tie(self.done.let_go)
         self.tie(self.sheet.forget)
-        self.tie(lambda: self.viewer.events.theme.disconnect(self._on_theme))
-        self.tie(lambda: self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay))
-        self.tie(lambda: self.viewer.layers.selection.events.active.disconnect(on_selected))
         self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
+
+    def _hear(self, event: Any, react: Callable[[], object]) -> None:
+        """Have `react` called at an event of napari's, for as long as the widget is there."""
+
+        # A function: napari 0.6 compares a method's widget with others when it is gone already.
+        def heard(event: object = None) -> None:
+            react()
+
+        event.connect(heard)
+        self.tie(lambda: event.disconnect(heard))
 
     def tie(self, cut: Callable[[], object]) -> None:
         """Have `cut` called when the widget is gone; its runs go on."""
@@ -457,10 +463,10 @@ class TaskWidget(QWidget):
             self.done.keep(run)
             self.controls.follow(run)
 
-    def _on_ndisplay(self, event: object = None) -> None:
+    def _on_ndisplay(self) -> None:
         self._offer_trial()
 
-    def _on_theme(self, event: object = None) -> None:
+    def _on_theme(self) -> None:
         colours = Colours.of(self.viewer)
         self.controls.set_colours(colours)
         self.sheet.set_colours(colours)
