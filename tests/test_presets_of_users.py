@@ -48,6 +48,20 @@ def test_the_rest_of_a_call_is_kept_too():
     assert ("detail" in settings, settings["warm"]) == (False, True)
 
 
+def test_a_preset_for_filling_in_keeps_nothing_of_the_mask_it_was_made_with(home):
+    image = np.random.default_rng(0).normal(100, 5, (48, 48))
+    hole, specks = np.zeros((2, 48, 48), bool)
+    hole[12:36, 12:36] = True
+    specks[5::9, 5::9] = True
+    made = dip.inpaint(image, hole, iterations=4, stopping={"patience": 123}, device="cpu")
+    presets.save("mine", made.settings, "inpaint")
+    plain = dip.inpaint(image, specks, iterations=4, denoise=True, device="cpu").settings
+    own = dip.inpaint(image, specks, denoise=True, preset="mine", device="cpu").settings
+    assert made.settings["stopping"]["guard"] and not plain["stopping"]["guard"]
+    assert own["stopping"] == plain["stopping"] | {"patience": 123}
+    assert own["iterations"] == 4
+
+
 @pytest.mark.parametrize("name", ["", " a", "a ", "../a", "a/b", "a.b", "-a", "fast", "Best", "x" * 41, 3])
 def test_names_that_can_t_be(name, home):
     with pytest.raises(ValueError, match="Choose a"):

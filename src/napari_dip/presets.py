@@ -25,6 +25,7 @@ from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.presets import preset as built_in
 from napari_dip.engine.settings import MACHINE, Settings
 from napari_dip.restoration import origin, read_json
+from napari_dip.script import said_with_preset
 
 __all__ = ["KINDS", "Chosen", "check_name", "choose_preset", "delete", "folder", "load", "names", "save"]
 
@@ -97,6 +98,15 @@ def choose_preset(name: str, task: str, kind: str) -> Chosen:
         return _based(settings, kind)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{_unusable(name, task)}: {error}") from None
+
+
+def _without_the_mask(kept: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a preset without what the mask, and whether to denoise, decided of the stopping rule."""
+    changed = said_with_preset("inpaint", settings).get("stopping", {})
+    if isinstance(changed, Mapping):
+        changed = {key: value for key, value in changed.items() if key != "guard"}
+    rest = {key: value for key, value in kept.items() if key != "stopping"}
+    return {**rest, "stopping": changed} if changed else rest
 
 
 def _based(settings: Mapping[str, Any], kind: str) -> Chosen:
@@ -209,6 +219,8 @@ def save(
         for key, value in settings.items()
         if key in KEPT and key not in LEFT_OUT and value is not None
     }
+    if task == "inpaint" and "stopping" in kept and "damage" in settings:
+        kept = _without_the_mask(kept, settings)
     if noise is not None:
         kept["noise"] = dict(noise)
     for kind in KINDS[_task(task)]:
