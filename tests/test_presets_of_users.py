@@ -60,6 +60,8 @@ def test_a_preset_for_filling_in_keeps_nothing_of_the_mask_it_was_made_with(home
     assert made.settings["stopping"]["guard"] and not plain["stopping"]["guard"]
     assert own["stopping"] == plain["stopping"] | {"patience": 123}
     assert own["iterations"] == 4
+    presets.save("few", {"damage": "holes", "stopping": {"patience": 123}}, "inpaint")  # of no result
+    assert presets.load("few", "inpaint") == {"stopping": {"patience": 123}}
 
 
 @pytest.mark.parametrize("name", ["", " a", "a ", "../a", "a/b", "a.b", "-a", "fast", "Best", "x" * 41, 3])

@@ -219,7 +219,7 @@ def save(
         for key, value in settings.items()
         if key in KEPT and key not in LEFT_OUT and value is not None
     }
-    if task == "inpaint" and "stopping" in kept and "damage" in settings:
+    if task == "inpaint" and settings.keys() >= {"preset", "damage", "denoise", *ENGINE}:  # a result's
         kept = _without_the_mask(kept, settings)
     if noise is not None:
         kept["noise"] = dict(noise)

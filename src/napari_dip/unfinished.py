@@ -39,7 +39,7 @@ __all__ = ["Unfinished", "fingerprint", "is_begun"]
 
 JOURNAL = "journal.jsonl"
 # The files in a folder that no one but a run has put there.
-OURS = re.compile(r"journal\.jsonl|lock|start-\d+\.npz|\..*\.part")
+OURS = re.compile(rf"{re.escape(JOURNAL)}|lock|start-\d+\.npz|\..*\.part")
 
 
 class Unfinished:

@@ -252,9 +252,9 @@ def _restore(
         bar.follow(step)
         return ctrl_c.asked
 
+    files = {file.resolve() for file in _files(work.out, settings)}
     for name in OTHERS:
         other = settings.get(name)
-        files = {file.resolve() for file in _files(work.out, settings)}
         if is_path(other) and Path(other).resolve() in files:
             raise ValueError(f"the result can't be {other}, its {name}. Choose another name with -o")
     new = _new_name(work.out, settings)
