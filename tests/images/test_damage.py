@@ -92,6 +92,24 @@ def test_width_is_that_of_the_widest_place_within_a_pixel():
         assert damage.kind == ("holes" if width >= 15 else "scratches")
 
 
+@pytest.mark.parametrize("radius", [6, 8, 9.9, 10, 25])
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_the_width_of_a_disc_is_its_diameter_also_beside_a_smaller_square(radius, ndim):
+    mask = sum((axis - 30) ** 2 for axis in np.ogrid[(slice(61),) * ndim]) <= radius**2
+    mask = np.pad(mask, [(0, 0)] * (ndim - 1) + [(0, 40)])
+    side = int(1.3 * radius) - 1
+    mask[..., -side - 2 : -2] |= np.all(np.indices(mask.shape[:-1]) < side, axis=0)[..., None]
+    damage = damage_of(mask)
+    assert abs(damage.width - 2 * radius) <= 2
+    assert damage.kind == ("holes" if radius > 8 else "scratches" if radius < 7 else damage.kind)
+
+
+def test_a_diamond_is_as_wide_as_the_disc_in_it():
+    y, x = np.ogrid[-30:31, -30:31]
+    mask = abs(y) + abs(x) <= 20
+    assert abs(damage_of(mask).width - 2 * 20 / np.sqrt(2)) <= 2
+
+
 def test_a_band_along_the_border_counts_twice():
     assert damage_of(rows(*range(10))).width == 20
     assert damage_of(rows(*range(10))).kind == "holes"
@@ -105,6 +123,7 @@ def test_nothing_and_everything_have_a_kind():
 
 def test_telling_the_kind_takes_no_time(rng):
     mask = rng.random((512, 512)) < 0.5
+    mask[100:160, 200:280] = True
     start = time.process_time()
     damage_of(mask)
     assert time.process_time() - start < 0.3

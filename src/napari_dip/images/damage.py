@@ -37,7 +37,7 @@ class Damage:
         Missing single pixels, as dead ones; lines, text and missing scan lines; or places at least about
         16 pixels wide.
     width : float
-        Of the widest place, in pixels, to within one: twice the distance to the nearest known pixel. Nothing
+        Of the widest place, in pixels, to within one: twice the distance of its deepest pixel to a known one. Nothing
         is known beyond the image, so that a band along its border counts twice.
     """
 
@@ -82,14 +82,25 @@ def damage_of(mask: NDArray[np.bool_]) -> Damage:
 def _reach(missing: Mask) -> float:
     """How far the deepest missing pixel is from a known one.
 
-    The deepest is looked for with a distance that takes a diagonal step for one, which is quick.
+    A distance that takes a diagonal step for one is quick to find, and tells where the deepest can be: it is
+    at most the true distance, and at least that through the square root of the dimensions.
     """
     depth = ndimage.distance_transform_cdt(missing, "chessboard")
-    place = np.unravel_index(np.argmax(depth), depth.shape)
-    far = int(np.ceil(depth[place] * np.sqrt(missing.ndim)))
-    around = tuple(slice(max(p - far, 0), p + far + 1) for p in place)
-    known = np.argwhere(~missing[around]) + [s.start for s in around]
-    return float(np.linalg.norm(known - place, axis=1).min())
+    most, stretch = int(depth.max()), np.sqrt(missing.ndim)
+    far = int(np.ceil(most * stretch))
+    if 2 * far < WIDE:  # places that are narrow all the same, often thousands: the first is as good as any
+        candidates = np.zeros_like(missing)
+        candidates[np.unravel_index(np.argmax(depth), depth.shape)] = True
+    else:
+        candidates = depth >= most / stretch
+    places, _ = ndimage.label(candidates)
+    around = [
+        tuple(slice(max(part.start - far, 0), part.stop + far) for part in place)
+        for place in ndimage.find_objects(places)
+    ]
+    if sum(missing[box].size for box in around) > missing.size:
+        around = [(slice(None),) * missing.ndim]
+    return max(float(ndimage.distance_transform_edt(missing[box])[candidates[box]].max()) for box in around)
 
 
 def worst_damage(mask: NDArray[np.bool_], axes: Axes) -> Damage:
