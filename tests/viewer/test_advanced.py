@@ -80,6 +80,24 @@ def test_the_presets_values_are_shown(form):
     assert form.settings() == {"iterations": preset("fast").iterations}
 
 
+def test_what_only_some_presets_decide_is_shown_and_can_be_undone(form):
+    inputs, usual = form.inputs, form.inputs["warm"].itemText(0)
+    form.show_preset(preset("fast").to_dict() | {"correction": None})
+    assert inputs["correction"].currentText() == "as suits the task"
+    assert inputs["seconds"].text() == "none"
+    form.show_preset({"seconds": 60, "correction": "patches", "warm": False})
+    assert inputs["seconds"].text() == "60 (preset)"
+    assert inputs["correction"].currentText() == "Similar patches (preset)"
+    assert inputs["warm"].currentText() == "Anew (preset)"
+    assert form.settings() == {}
+    inputs["warm"].setCurrentIndex(inputs["warm"].findText(usual))
+    assert form.settings() == {"warm": True}
+    inputs["warm"].setCurrentIndex(0)
+    form.show_preset({"warm": True})
+    assert (inputs["warm"].currentText(), inputs["seconds"].text()) == (usual, "none")
+    assert form.settings() == {}
+
+
 @pytest.mark.parametrize("kind", [DenoiseWidget, InpaintWidget, SuperResolutionWidget, DeconvolutionWidget])
 @pytest.mark.parametrize("name", EXPLICIT)
 def test_every_widget_offers_what_there_is_to_compare_with(kind, name):

@@ -37,8 +37,8 @@ class Damage:
         Missing single pixels, as dead ones; lines, text and missing scan lines; or places at least about
         16 pixels wide.
     width : float
-        Of the widest place, in pixels, to within one: twice the distance of its deepest pixel to a known one. Nothing
-        is known beyond the image, so that a band along its border counts twice.
+        Of the widest place, in pixels, to within one: twice the distance of its deepest pixel to a known one.
+        Nothing is known beyond the image, so that a band along its border counts twice.
     """
 
     kind: str

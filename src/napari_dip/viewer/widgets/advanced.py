@@ -38,6 +38,8 @@ class Field:
         Smallest and largest number, and decimals.
     default
         What the first entry is called where the preset does not decide.
+    usual
+        Of choices, the value that `default` is; None where it can't be asked for.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Field:
     choices: tuple[tuple[str | bool, str], ...] = ()
     numbers: tuple[float, float, int] = (0, 0, 0)
     default: str = ""
+    usual: str | bool | None = None
 
 
 # In the order in which a user may want them.
@@ -197,6 +200,7 @@ FIELDS = (
         "it takes a small part of the time. Or each begins anew.",
         choices=((False, "Anew"),),
         default="Where its neighbour ended",
+        usual=True,
     ),
     Field(
         "channels",
@@ -296,8 +300,13 @@ class _Choice(NarrowChoice):
         return value
 
     def show_default(self, value: object) -> None:
-        if not self._field.default and isinstance(value, str):
-            self.setItemText(0, f"{self._names.get(value, value)} (preset)")
+        default, usual = self._field.default, self._field.usual
+        if value is None or value == usual:  # the preset leaves it to the task, or says the same
+            self.setItemText(0, default or "As the preset")
+            return
+        self.setItemText(0, f"{self._names.get(value, value)} (preset)")
+        if usual is not None and self.findData(usual) < 0:
+            self.addItem(default, usual)
 
     def wheelEvent(self, event: Any) -> None:
         """Scroll the form rather than change a setting by accident."""
@@ -329,13 +338,12 @@ class _Number(QDoubleSpinBox):
         return round(value) if self._whole else value
 
     def show_default(self, value: object) -> None:
-        if self._field.default:  # what it is where a preset says nothing, as of the noise
-            self.setSpecialValueText(
-                "as in the preset" if isinstance(value, Mapping) else self._field.default
-            )
-        elif isinstance(value, int | float):
-            self._default = value
+        self._default = float(value) if isinstance(value, int | float) else None
+        if self._default is not None:
             self.setSpecialValueText(f"{value:g} (preset)")
+        else:
+            default = self._field.default or "as the preset"
+            self.setSpecialValueText("as in the preset" if isinstance(value, Mapping) else default)
 
     def stepBy(self, steps: int) -> None:
         """Step from the preset's number when the first step is taken."""
