@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from napari_dip.api import plan_denoise, plan_super_resolve
+from napari_dip.images.axes import Axes
 from napari_dip.viewer.layers import axes_of, find_image, find_mask, image_layers, is_result
+from napari_dip.viewer.regions import Region
 from napari_dip.viewer.result_layers import AFTERWARDS, result_layer
 
 
@@ -82,6 +84,34 @@ def test_a_finer_result_lies_exactly_over_its_source(factor):
     inside = [pixel * factor + offset for offset in np.ndindex(factor)]
     centre = np.mean([result.data_to_world(fine) for fine in inside], axis=0)
     np.testing.assert_allclose(centre, source.data_to_world(pixel), atol=1e-9)
+
+
+def test_the_plane_that_a_volume_is_cut_by_lies_where_it_did():
+    cut = {"position": (2, 4, 5), "normal": (1, 0, 1), "thickness": 2}
+    half = {"position": (1, 2, 3), "normal": (0, 1, 0)}
+    source = napari.layers.Image(
+        np.random.default_rng(0).random((4, 8, 12)),
+        scale=(2, 0.5, 0.5),
+        depiction="plane",
+        plane=cut,
+        experimental_clipping_planes=[half],
+    )
+    job = plan_super_resolve(source, (4, 1, 1))
+    fine = result_layer(source, np.zeros(job.shape), job)
+    part = Region.of(source, Axes.of((4, 8, 12), "ZYX")).within({0: slice(1, 4), 2: slice(3, 9)}).layer
+    for other in (fine, part):
+        assert other.depiction == "plane"
+        for there, here in ((other.plane, source.plane), (_half(other), _half(source))):
+            # What lies in the plane, and half its thickness off it, still does.
+            for place in np.random.default_rng(0).uniform(0, 8, (5, 3)):
+                beside = other.world_to_data(source.data_to_world(place))
+                off = np.dot(place - here.position, here.normal) / getattr(here, "thickness", 1)
+                now = np.dot(beside - there.position, there.normal) / getattr(there, "thickness", 1)
+                np.testing.assert_allclose(now, off, atol=1e-6)
+
+
+def _half(layer):
+    return layer.experimental_clipping_planes[0]
 
 
 def test_a_mask_is_the_topmost_or_the_one_that_is_named():

@@ -43,6 +43,16 @@ def test_it_is_a_layer_that_lies_where_the_result_does_and_the_result_stays(view
     assert layer.visible  # by the user
 
 
+def test_of_a_result_that_was_removed_meanwhile_nothing_is_shown(viewer, noisy):
+    viewer.add_image(noisy, name="cell")
+    run = denoise(viewer, "cell", **SHORT)
+    run.wait()
+    again = ask_how_sure(viewer, run)
+    viewer.layers.remove(run.layer)
+    assert again.wait().uncertainty is run.result.uncertainty is not None
+    assert [layer.name for layer in viewer.layers] == ["cell"]
+
+
 def test_the_menu_offers_it_and_the_controls_come_back_to_the_result(
     viewer, noisy, open_denoise, wait_until, monkeypatch
 ):

@@ -6,7 +6,9 @@ import inspect
 from typing import Any
 
 import napari
+import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
+from numpy.typing import ArrayLike
 
 from napari_dip.given import KEY, layer_axes, pixels_of
 from napari_dip.images.axes import Axes
@@ -14,6 +16,7 @@ from napari_dip.images.axes import Axes
 __all__ = [
     "PLACE",
     "axes_of",
+    "cuts",
     "find_image",
     "find_mask",
     "image_layers",
@@ -126,6 +129,36 @@ def with_depth(names: str) -> str:
     """Return letters of axes of which one is depth: the last that has no name, where none is it."""
     unnamed = -1 if "Z" in names else names.rfind("Q")
     return names[:unnamed] + "Z" + names[unnamed + 1 :] if unnamed >= 0 else names
+
+
+def cuts(layer: Image, start: ArrayLike, factors: ArrayLike) -> dict[str, Any]:
+    """Return the planes that a layer is cut by in 3-D, as the state of a layer with other pixels has them.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    start
+        Where in its pixels the other one begins, along each axis.
+    factors
+        How many pixels of the other one there are for one of its own, along each axis.
+    """
+    _, state, _ = layer.as_layer_data_tuple()
+    first, many = np.asarray(start, float)[-3:], np.asarray(factors, float)[-3:]
+
+    def moved(cut: dict[str, Any]) -> dict[str, Any]:
+        if len(first) < 3:
+            return cut
+        position, normal = np.asarray(cut["position"]), np.asarray(cut["normal"])
+        there = (position - first + 0.5) * many - 0.5
+        # A plane stays one where its axes are stretched; what stands upright on it is another direction.
+        upright = normal / many
+        length = float(np.linalg.norm(upright))
+        thick = {"thickness": cut["thickness"] / length} if "thickness" in cut else {}
+        return cut | {"position": tuple(there), "normal": tuple(upright / length)} | thick
+
+    clipping = "experimental_clipping_planes"
+    return {"plane": moved(state["plane"]), clipping: [moved(cut) for cut in state[clipping]]}
 
 
 def same_place(layer: Image) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 
 from napari_dip.given import pixels_of
-from napari_dip.viewer.layers import axes_of, unwrap
+from napari_dip.viewer.layers import axes_of, cuts, unwrap
 from napari_dip.viewer.sight import in_sight
 from napari_dip.viewer.sliders import position
 from napari_dip.viewer.words import place
@@ -253,4 +253,4 @@ def _excerpt(source: Image, where: tuple[slice, ...]) -> Image:
     pixels = Affine(scale=source.scale, rotate=source.rotate, shear=source.shear, ndim=source.ndim)
     start = [part.start for part in where[: source.ndim]]
     kept["translate"] = np.asarray(source.translate) + np.asarray(pixels.linear_matrix) @ start
-    return Image(pixels_of(source)[where], **kept)
+    return Image(pixels_of(source)[where], **kept | cuts(source, start, np.ones(source.ndim)))

@@ -11,6 +11,7 @@ from napari.utils.transforms import Affine
 
 from napari_dip.given import KEY
 from napari_dip.restoration import PAST, Restoration, origin
+from napari_dip.viewer.layers import cuts
 
 if TYPE_CHECKING:
     from napari_dip.job import Job
@@ -29,7 +30,7 @@ def result_layer(source: Image, picture: np.ndarray, job: Job) -> Image:
     # Without the axis of colours, which a layer's place does not have.
     factors = np.asarray(job.factors[: source.ndim], dtype=float)
     if (factors != 1).any():
-        kept |= finer(source, factors)
+        kept |= finer(source, factors) | cuts(source, np.zeros(source.ndim), factors)
     layer = Image(
         picture,
         name=result_name(source.name, job.task.name),

@@ -379,4 +379,5 @@ class Run:
             return
         if not run.detail:  # else it is that of another choice
             run.result = replace(run.result, uncertainty=result.uncertainty)
-        show_uncertainty(self._viewer, run, result)
+        if run.layer in self._viewer.layers:  # of a result that was removed meanwhile nothing is shown
+            show_uncertainty(self._viewer, run, result)
