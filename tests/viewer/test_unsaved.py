@@ -66,7 +66,7 @@ def test_a_copy_says_where_a_layer_lies_whatever_its_axes_are_without_a_warning(
     for layer in layers:
         unsaved.keep(layer).join()
     viewer.layers.clear()
-    unsaved.reopen(list(state.rglob("*.tif")), viewer)
+    unsaved.reopen(list(state.rglob("*.npz")), viewer)
     assert not recwarn
     for layer in layers:
         again = viewer.layers[layer.name]
@@ -76,7 +76,7 @@ def test_a_copy_says_where_a_layer_lies_whatever_its_axes_are_without_a_warning(
 
 
 def test_a_copy_that_another_program_has_taken_meanwhile_is_not_offered(state):
-    gone = state / "unsaved" / "1-1" / "cell 1f.ome.tif"
+    gone = state / "unsaved" / "1-1" / "cell 1f.npz"
     gone.parent.mkdir(parents=True)
     gone.symlink_to(state / "nothing")
     assert unsaved.left_behind() == []
@@ -88,24 +88,24 @@ def test_it_can_be_discarded_and_then_nothing_is_left(state, viewer, open_task, 
     widgets = [open_task(DenoiseWidget, viewer) for _ in range(2)]
     click(widgets[0].left_behind.discard)
     assert not any(widget.left_behind.isVisibleTo(widget) for widget in widgets)
-    assert not list(state.rglob("*.tif"))
+    assert not list(state.rglob("*.npz"))
 
 
 def test_an_end_in_order_leaves_nothing(state):
     end(state, "order")
-    assert unsaved.left_behind() == [] and not list(state.rglob("*.tif"))
+    assert unsaved.left_behind() == [] and not list(state.rglob("*.npz"))
 
 
 def test_a_result_is_copied_and_what_is_being_used_is_not_offered(state, viewer, noisy, wait_until):
     run = denoise(viewer, viewer.add_image(noisy, name="cell"), iterations=3)
     result = run.wait().image
-    wait_until(lambda: list(state.rglob("cell*.tif")))
-    from napari_dip.images.files import read
-
-    (copy,) = state.rglob("cell*.tif")
-    array, description = read(copy)
-    np.testing.assert_array_equal(array, result)
-    assert description.record["settings"] == run.result.settings
+    wait_until(lambda: list(state.rglob("cell*.npz")))
+    (copy,) = state.rglob("cell*.npz")
+    viewer.layers.clear()
+    unsaved.reopen([copy], viewer)
+    (layer,) = viewer.layers
+    np.testing.assert_array_equal(layer.data, result)
+    assert layer.metadata["napari_dip"]["settings"] == run.result.settings
     assert unsaved.left_behind() == []
 
 
@@ -115,13 +115,43 @@ def test_a_copy_takes_the_place_of_one_under_another_name(state, viewer, noisy):
     for name in ("cell [denoised 1/4]", "cell [denoised 2/4]", "cell [denoised]"):
         layer.name = name
         unsaved.keep(layer).join()
-    names = sorted(copy.name.rpartition(" ")[0] for copy in state.rglob("*.ome.tif"))
+    names = sorted(copy.name.rpartition(" ")[0] for copy in state.rglob("*.npz"))
     assert names == ["cell [denoised]", "other"]
 
 
+@pytest.mark.parametrize("dtype", ["bool", "float16", "float32", "float64", "int64", ">u2"])
+def test_a_copy_is_of_any_type_and_shape_and_lies_as_the_layer_did(state, viewer, dtype):
+    pixels = np.random.default_rng(0).integers(0, 2, (2, 1, 2, 3, 4, 5)).astype(dtype)
+    colours = np.random.default_rng(0).random((6, 7, 4))
+    layers = [
+        viewer.add_image(pixels, name="large", scale=(1, 2, 3, 4, 0.5, 0.25)),
+        viewer.add_image(colours, name="turned", rotate=30, shear=[0.2], affine=np.diag([2, 3, 1])),
+    ]
+    for layer in layers:
+        unsaved.keep(layer).join()
+    viewer.layers.clear()
+    unsaved.reopen(list(state.rglob("*.npz")), viewer)
+    for layer in layers:
+        again = viewer.layers[layer.name]
+        np.testing.assert_array_equal(again.data, layer.data)
+        assert (again.data.dtype, again.rgb) == (layer.data.dtype, layer.rgb)
+        np.testing.assert_allclose(
+            again.data_to_world((2,) * layer.ndim), layer.data_to_world((2,) * layer.ndim)
+        )
+
+
+def test_a_copy_that_is_damaged_is_told_of_and_stays(state, viewer):
+    layer = viewer.add_image(np.zeros((8, 8)), name="cell")
+    unsaved.keep(layer).join()
+    (copy,) = state.rglob("*.npz")
+    for damaged in (copy.read_bytes()[:-40], b"", b"nothing of the kind"):
+        copy.write_bytes(damaged)
+        with pytest.raises(OSError, match="cell .*npz in .* can't be read: .* It is left as it is"):
+            unsaved.reopen([copy], viewer)
+        assert copy.exists() and len(viewer.layers) == 1
+
+
 def test_what_cannot_be_copied_does_no_harm(state, viewer):
-    turned = viewer.add_image(np.zeros((8, 8)), rotate=30)
-    assert unsaved.keep(turned) is None
     (state / "unsaved").write_text("no folder")
     unsaved.keep(viewer.add_image(np.zeros((8, 8), "f4"))).join()
     assert unsaved.left_behind() == []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import re
 import shutil
 import threading
 import time
+import zipfile
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,9 +19,8 @@ import psutil
 from napari.layers import Image
 from psygnal import Signal
 
-from napari_dip.given import KEY, description_of, pixels_of
-from napari_dip.images.description import Description
-from napari_dip.images.files import read, write
+from napari_dip.given import KEY, pixels_of
+from napari_dip.viewer.layers import same_place
 
 __all__ = ["EVERY", "OFFERS", "discard", "keep", "left_behind", "name_of", "reopen"]
 
@@ -28,9 +28,7 @@ __all__ = ["EVERY", "OFFERS", "discard", "keep", "left_behind", "name_of", "reop
 EVERY = 300.0
 # A larger result is not copied, nor one that would take more than this part of what is free on the disk.
 LARGEST, PART = 2**30, 0.25
-ENDING = ".ome.tif"
-# Where a copy's record says how the layer lay.
-PLACE = "layer"
+ENDING = ".npz"  # which holds any shape and dtype
 
 
 class Offers:
@@ -53,8 +51,8 @@ _removed_at_exit: set[Path] = set()
 def keep(layer: Image) -> threading.Thread | None:
     """Copy a result to the folder of this program's state, in the background, in place of an older copy.
 
-    The copy is removed when the program ends in order. What is in a file already, is very large, or can't be
-    written is not copied.
+    The copy is removed when the program ends in order. What is in a file already, or is very large, is not
+    copied.
 
     Returns
     -------
@@ -64,13 +62,10 @@ def keep(layer: Image) -> threading.Thread | None:
     pixels = pixels_of(layer)
     if not isinstance(pixels, np.ndarray) or pixels.nbytes > LARGEST:
         return None
-    try:
-        description = _described(layer)
-    except ValueError:  # turned by the user: no file could say so
-        return None
+    said = _said(layer)
     name = re.sub(r"[^\w()\[\] -]", "_", layer.name)[:80]
     path = _own() / f"{name} {id(layer):x}{ENDING}"
-    thread = threading.Thread(target=_copy, args=(path, pixels, description), daemon=True)
+    thread = threading.Thread(target=_copy, args=(path, pixels, said), daemon=True)
     thread.start()
     return thread
 
@@ -97,23 +92,13 @@ def reopen(copies: list[Path], viewer: Any) -> None:
 
     Raises
     ------
-    OSError, ValueError
+    OSError
         If one can't be read; it stays where it is.
     """
     try:
         for copy in copies:
-            array, said = read(copy)
-            record = dict(said.record or {})
-            place = record.pop(PLACE, {})
-            keep(
-                viewer.add_image(
-                    np.asarray(array),
-                    name=_called(copy),
-                    rgb="S" in said.axes,
-                    metadata={KEY: record} if record else {},
-                    **place,
-                )
-            )
+            pixels, state = _read(copy)
+            keep(viewer.add_image(pixels, name=_called(copy), **state))
             _remove(copy)
     finally:
         OFFERS.changed.emit()
@@ -134,17 +119,21 @@ def discard(copies: list[Path]) -> None:
         OFFERS.changed.emit()
 
 
-def _described(layer: Image) -> Description:
-    """Return what the copy says of a layer: where it lies in its record, because OME has no words for all."""
-    said = description_of(layer)
-    place = {
-        "scale": list(said.scale[: layer.ndim]),
-        "translate": list(said.translate[: layer.ndim]),
-        "units": [str(unit) for unit in layer.units],
-        "axis_labels": list(layer.axis_labels),
-    }
-    plain = Description.plain(said.axes)
-    return replace(plain, name=said.name, record=dict(said.record or {}) | {PLACE: place})
+def _said(layer: Image) -> str:
+    """Return what a copy says of a layer besides its pixels: where it lies, and how it came about."""
+    place = {name: np.asarray(value).tolist() for name, value in same_place(layer).items()}
+    place["units"] = [str(unit) for unit in layer.units]
+    record = layer.metadata.get(KEY)
+    return json.dumps({"rgb": layer.rgb, "metadata": {KEY: record} if record else {}, **place})
+
+
+def _read(copy: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return a copy's pixels, and what it says of the layer."""
+    try:
+        with np.load(copy, allow_pickle=False) as parts:
+            return parts["pixels"], json.loads(str(parts["said"]))
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise OSError(f"{copy.name} in {copy.parent} can't be read: {error}. It is left as it is.") from error
 
 
 def _called(copy: Path) -> str:
@@ -159,8 +148,8 @@ def _when_made(copy: Path) -> float:
         return 0.0
 
 
-def _copy(path: Path, pixels: np.ndarray, description: Any) -> None:
-    with _writing, suppress(OSError, ValueError):  # a copy is a courtesy: without it there is just none
+def _copy(path: Path, pixels: np.ndarray, said: str) -> None:
+    with _writing, suppress(OSError):  # a copy is a courtesy: without it there is just none
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.parent not in _removed_at_exit:
             _removed_at_exit.add(path.parent)
@@ -169,7 +158,7 @@ def _copy(path: Path, pixels: np.ndarray, description: Any) -> None:
             return
         newest = path.with_name(f".{path.name}")
         newest.unlink(missing_ok=True)
-        write(newest, pixels, description)
+        np.savez(newest, pixels=pixels, said=said)
         os.replace(newest, path)
         for older in path.parent.glob(f"[!.]*{ENDING}"):  # under a name that the layer had before
             if older != path and older.name.rpartition(" ")[2] == path.name.rpartition(" ")[2]:
