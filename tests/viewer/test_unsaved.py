@@ -146,7 +146,7 @@ def test_a_copy_that_is_damaged_is_told_of_and_stays(state, viewer):
     (copy,) = state.rglob("*.npz")
     for damaged in (copy.read_bytes()[:-40], b"", b"nothing of the kind"):
         copy.write_bytes(damaged)
-        with pytest.raises(OSError, match="cell .*npz in .* can't be read: .* It is left as it is"):
+        with pytest.raises(OSError, match=r"cell .*npz in .* can't be read: .* It is left as it is"):
             unsaved.reopen([copy], viewer)
         assert copy.exists() and len(viewer.layers) == 1
 

@@ -133,7 +133,8 @@ def _read(copy: Path) -> tuple[np.ndarray, dict[str, Any]]:
         with np.load(copy, allow_pickle=False) as parts:
             return parts["pixels"], json.loads(str(parts["said"]))
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise OSError(f"{copy.name} in {copy.parent} can't be read: {error}. It is left as it is.") from error
+        why = str(error).rstrip(".")
+        raise OSError(f"{copy.name} in {copy.parent} can't be read: {why}. It is left as it is.") from error
 
 
 def _called(copy: Path) -> str:
