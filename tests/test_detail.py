@@ -42,6 +42,17 @@ def test_pictures_go_from_smooth_to_the_image_as_it_was(noisy, restored):
     assert all(picture.dtype == noisy.dtype for picture in pictures)
 
 
+@pytest.mark.parametrize(
+    "offset", [np.int64(2**60), np.uint64(2**63), np.float32(0.1), np.float16(0.1), np.float64(0.1)]
+)
+def test_the_image_comes_back_to_the_last_bit(offset):
+    noisy = np.random.default_rng(0).integers(0, 50, (24, 24)).astype(offset.dtype)
+    noisy += offset
+    back = dip.denoise(noisy, iterations=2, device="cpu").adjusted(1).image
+    assert back.dtype == noisy.dtype
+    np.testing.assert_array_equal(back, noisy)
+
+
 def test_smoother_is_no_blur_and_keeps_the_brightness(noisy, restored):
     smooth = restored.adjusted(-1).image.astype(float)
     assert abs(smooth.mean() - noisy.mean()) < 3

@@ -143,6 +143,8 @@ class Plane:
         """Return the picture with this much detail, as `Detail.at` does."""
         if detail == 0:
             return self.automatic
+        if detail == 1:  # to the last bit
+            return np.where(self.known, cast(self.image, self.automatic.dtype), self.automatic)
         change = self._way(detail).change
         mixed = change * change.dtype.type(abs(detail))
         mixed += self.automatic
