@@ -78,6 +78,14 @@ def at(value, n):
     return value[n] if isinstance(value, tuple) else value
 
 
+def test_a_number_of_iterations_is_judged_and_kept_without_another_detail(home):
+    presets.save("sharp", {"preset": "fast", "detail": 0.5}, overwrite=True)
+    found = _chosen(rows({0.0: 1.0}, 1.0, {20.0: 2.0, 40.0: 0.5}), WHITE, "sharp")
+    assert found.settings["stopping"] == {"name": "fixed", "at": 40} and "detail" not in found.settings
+    found = _chosen(rows({0.0: 1.0}, 0.5, {20.0: 2.0}), WHITE, "sharp")
+    assert found.settings["detail"] == 0.5
+
+
 def test_the_preset_is_kept_where_nothing_beats_it():
     errors = rows({0.0: 1.0, 0.1: 1.1}, 1.0, {20.0: 2.0, 40.0: 1.001})
     found = _chosen(errors, WHITE, "fast")

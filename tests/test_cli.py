@@ -9,10 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.io import imread, imsave
 
@@ -23,6 +26,7 @@ from napari_dip.cli.files import assign, find
 from napari_dip.cli.options import read_verbs
 from napari_dip.engine.presets import PRESETS
 from napari_dip.images.files import Description, read, write
+from napari_dip.images.jpeg import quantisation_of
 from napari_dip.presets import KINDS
 
 SETTINGS = {
@@ -196,7 +200,8 @@ def test_a_folder_is_restored_as_python_does_it_and_never_twice(capsys):
 
 def test_how_sure_a_result_is_is_no_image_to_be_restored():
     for name in ("a.denoised.ome.tif", "a.denoised-uncertainty.ome.tif", "a.new-uncertainty.ome.tif"):
-        shutil.copy("slices/b.tif", f"slices/{name}")
+        said = replace(Description.plain("YX"), record={"task": "denoise"})
+        write(Path("slices", name), pixels("slices/b.tif"), said)
     found = find(["slices"])
     works = assign(found, "denoise", out="slices/{stem}.new.ome.tif")
     assert [work.image.name for work in works] == ["a.png", "b.tif", "c.jpg"]
@@ -572,3 +577,114 @@ def test_help_is_quick_and_loads_nothing_heavy():
     seconds, loaded = done.stderr.splitlines()
     assert loaded == "[]" and "--neighbours N" in done.stdout
     assert float(seconds) < 0.7
+
+
+# --------------------------------------------------------------------------------- what belongs to an image
+
+
+def test_the_labels_that_count_are_of_the_settings(capsys):
+    mask = np.zeros((24, 24), "uint8")
+    mask[4:6, 3:20], mask[15:17, 3:20] = 1, 2
+    write("labels.tif", mask, Description.plain("YX"))
+    assert run("inpaint slices/b.tif --mask labels.tif --labels 2 -o one.ome.tif", QUICK) == 0
+    assert run("inpaint slices/b.tif --mask labels.tif --settings one.ome.tif -o two.ome.tif") == 0
+    assert np.array_equal(pixels("one.ome.tif"), pixels("two.ome.tif"))
+    assert np.array_equal(pixels("one.ome.tif")[4:6], pixels("slices/b.tif")[4:6])
+    record = read("two.ome.tif")[1].record
+    assert record["settings"]["labels"] == [2]
+    restored = dip.inpaint("slices/b.tif", "labels.tif", **record["settings"])
+    assert "labels=2" in restored.as_python("slices/b.tif", "labels.tif")
+
+
+def test_axes_that_are_given_say_more_than_the_names_of_channels_in_a_file():
+    said = replace(Description.plain("CYX"), channels=("DAPI", "GFP", "Cy5"))
+    write("named.ome.tif", pixels("stack.ome.zarr"), said)
+    assert run("denoise named.ome.tif --axes TYX -o time.ome.tif", QUICK) == 0
+    assert read("time.ome.tif")[1].axes == "TYX" and not read("time.ome.tif")[1].channels
+    assert run("denoise named.ome.tif -o same.ome.tif", QUICK) == 0
+    assert read("same.ome.tif")[1].channels == said.channels
+
+
+def test_an_image_that_was_given_is_not_overwritten_by_the_result_of_another(capsys):
+    shutil.copy("slices/b.tif", "slices/bb.tif")
+    before = Path("slices/bb.tif").read_bytes()
+    words = "denoise slices/b.tif slices/bb.tif -o slices/{stem}b.tif --overwrite"
+    assert run(words, QUICK) == 1
+    assert "was given. Choose another name with -o" in capsys.readouterr().err
+    assert Path("slices/bb.tif").read_bytes() == before and os.path.exists("slices/bbb.tif")
+
+
+def test_settings_of_another_image_do_not_say_what_its_axes_are(capsys):
+    said = Description("ZYX", (0.3, 0.1, 0.1), (0.0,) * 3, ("micrometer",) * 3)
+    write("volume.ome.tif", pixels("stack.ome.zarr"), said)
+    assert run("denoise volume.ome.tif -o volume.denoised.ome.tif", QUICK) == 0
+    assert run("denoise stack.ome.zarr --settings volume.denoised.ome.tif -o movie.ome.tif") == 0
+    assert "its axes are TYX, and not ZYX as those of the settings" in capsys.readouterr().err
+    movie = read("movie.ome.tif")[1]
+    assert (movie.axes, movie.scale[0], movie.units[0]) == ("TYX", 2.0, "second")
+    assert (
+        run("denoise stack.ome.zarr --settings volume.denoised.ome.tif --axes ZYX -o volume.new.ome.tif") == 0
+    )
+    assert read("volume.new.ome.tif")[1].axes == "ZYX"
+
+
+def test_settings_of_another_file_do_not_say_how_a_jpeg_was_stored():
+    for quality in (30, 80):
+        Image.fromarray(pixels("slices/a.png")).save(f"q{quality}.jpg", quality=quality)
+    assert run("deblock q30.jpg -o q30.ome.tif", QUICK) == 0
+    assert run("deblock q80.jpg --settings q30.ome.tif -o q80.ome.tif") == 0
+    tables = [read(f"q{quality}.ome.tif")[1].record["settings"]["table"] for quality in (30, 80)]
+    assert tables == [[list(row) for row in quantisation_of(f"q{quality}.jpg")] for quality in (30, 80)]
+
+
+@pytest.mark.parametrize("name", ["~$b.tif", "~b.tif", "b,1.tif", "3", "[b].tif", "-b.tif"])
+def test_a_file_may_be_called_anything(name):
+    shutil.copy("slices/b.tif", name)
+    said = f"./{name}" if name.startswith("-") else name
+    assert main(["denoise", said, "-o", "~out.ome.tif", *QUICK]) == 0
+    assert main(["denoise", "slices/b.tif", "--guide", said, "-o", "guided.ome.tif", *QUICK]) == 0
+    assert main(["info", said, "~out.ome.tif"]) == 0
+
+
+@pytest.mark.parametrize("words", ["denoise ''", "denoise slices -o ''", "inpaint slices/b.tif --mask ''"])
+def test_an_empty_name_is_no_folder(words, capsys):
+    assert run(words, QUICK) in (1, 2)
+    assert "empty" in capsys.readouterr().err and len(there("slices")) == 3
+
+
+@pytest.mark.parametrize("factor", ['["a"]', "[[2,2]]", "[null]", '["a",2]', "2.5,1"])
+def test_a_factor_that_is_none_is_told_of(factor, capsys):
+    assert main(["super-resolve", "slices/b.tif", "--factor", factor, *QUICK]) in (1, 2)
+    told = capsys.readouterr().err
+    assert "factor" in told and "fault of napari-dip" not in told
+
+
+def test_what_no_tiff_holds_goes_to_a_zarr_by_default():
+    write("bool.ome.zarr", pixels("slices/b.tif") > 60, Description.plain("YX"))
+    Image.fromarray(pixels("slices/b.tif") > 60).save("bits.png")
+    assert run("denoise bits.png bool.ome.zarr", QUICK) == 0
+    assert pixels("bits.denoised.ome.zarr").dtype == pixels("bool.denoised.ome.zarr").dtype == bool
+    assert run("denoise bits.png --dtype float32", QUICK) == 0
+    assert pixels("bits.denoised.ome.tif").dtype == np.float32
+
+
+def test_a_file_of_nothing_is_refused_as_an_array_is(capsys):
+    write("nothing.ome.tif", np.full((24, 24), np.nan, "float32"), Description.plain("YX"))
+    assert run("denoise nothing.ome.tif", QUICK) == 1
+    assert "no pixel of the image is a finite number" in capsys.readouterr().err
+    assert not os.path.exists("nothing.denoised.ome.tif")
+
+
+def test_what_a_file_gives_notice_of_is_said_as_everything_else(capsys):
+    with tifffile.TiffWriter("two.tif") as file:
+        for side in (24, 20):
+            file.write(np.full((side, side), 3, "uint8"))
+    assert run("info two.tif") == 0
+    assert capsys.readouterr().err.startswith("napari-dip: two.tif: holds 2 images; the first is read")
+
+
+def test_a_run_that_was_to_overwrite_is_no_new_one_for_resume(capsys, monkeypatch):
+    assert run("denoise stack.ome.zarr -o out.ome.zarr", QUICK) == 0
+    monkeypatch.setattr("napari_dip.unfinished.is_begun", lambda path: ".new" in str(path))
+    assert run("denoise stack.ome.zarr -o out.ome.zarr --resume", QUICK) == 1
+    assert "Take --overwrite to go on with it" in capsys.readouterr().err

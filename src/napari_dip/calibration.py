@@ -308,4 +308,6 @@ def _chosen(errors: Sequence[Errors], noise: Noise, preset: str) -> Calibration:
     if not sure:
         return Calibration(preset, preset, base, 0.0, 0.0, tried)
     best = max(sure, key=lambda one: one.gain)
+    if best.what == NUMBER:  # of what a run comes to as it is
+        base = {key: value for key, value in base.items() if key != "detail"}
     return Calibration(preset, preset, base | best.settings, best.gain, best.uncertainty, tried)

@@ -79,7 +79,10 @@ class Given:
         names = _distinct(axes.names, self.array.shape)
         if known is not None and "S" in known.axes and axes.joint_channels:
             names = names.replace("C", "S")  # as the file or layer calls its colours
-        return Description.plain(names) if known is None else replace(known, axes=names)
+        if known is None:
+            return Description.plain(names)
+        channels = known.channels if names.find("C") == known.axes.find("C") else ()
+        return replace(known, axes=names, channels=channels)
 
 
 def take(image: Any, axes: str | None) -> Given:

@@ -41,6 +41,9 @@ from napari_dip.warm import Warm
 
 __all__ = ["Job"]
 
+NOTHING_KNOWN = (
+    "no pixel of the image is a finite number, but at least one is needed: check how it was saved or masked."
+)
 # A run may take this part of the memory that is free when it is planned.
 SPARE = 0.8
 
@@ -188,7 +191,7 @@ class Job:
         task = self._asked or self.task
         if not isinstance(task, Inpaint):
             raise TypeError(f"only inpainting has a mask to change, and this job is to {task.name}.")
-        self._asked = asked = Inpaint.of(mask.copy(), self.axes, self.image.shape, task.damage, task.denoise)
+        self._asked = asked = task.of_mask(mask.copy(), self.axes)
         if self.last is None or asked.denoise:
             return False
         piece = self._piece  # the thread of the run may go over to another one at any moment
@@ -339,6 +342,15 @@ class Job:
             self.warning = f"{told} The best estimate so far was kept."
             self.stopped_by = "out of memory"
 
+    def _nothing_known_of(self, block: np.ndarray) -> None:
+        """Say that the part at hand stays as it is."""
+        if len(self.parts) == 1 and not np.isfinite(block).any():
+            raise ValueError(NOTHING_KNOWN)
+        self.warning = (
+            "Nothing is known of some planes, which stay as they are. Restore the stack as volumes, in 3-D, "
+            "to fill them in from their neighbours."
+        )
+
     def _changed(self) -> Problem | None:
         """Return the problem for what is asked of the part now; None if nothing is known of it any more."""
         piece = self._piece.asked(self.task)
@@ -364,10 +376,7 @@ class Job:
         known = self.task.known(block, part.where)
         under = self._result[part.goes]
         if not known.any():
-            self.warning = (
-                "Nothing is known of some planes, which stay as they are. Restore the stack as volumes, "
-                "in 3-D, to fill them in from their neighbours."
-            )
+            self._nothing_known_of(block)
         if not known.any() or not self.task.needed(known):
             self._result.as_it_was(part.where, part.goes)
             return None

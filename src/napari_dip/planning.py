@@ -125,7 +125,9 @@ def asked_to_inpaint(
             f"damage must be one of {', '.join(KINDS)}, or None to tell by the mask, but is {shown(damage)}."
         )
     worst = worst_damage(missing, meaning)
-    task = Inpaint.of(missing, meaning, shape, replace(worst, kind=damage or worst.kind), denoise)
+    chosen = None if labels is None else tuple(int(label) for label in np.ravel(labels))
+    damaged = replace(worst, kind=damage or worst.kind)
+    task = Inpaint.of(missing, meaning, shape, damaged, denoise, chosen)
     return _plan(task, task.damage.kind, given, meaning, preset, settings)
 
 

@@ -204,8 +204,8 @@ def _spoken(task: str, settings: Mapping[str, Any], image: Pixels, labels: Any, 
         said.pop("axes")
     if "table" in said and image.is_file and image.path and said["table"] == quantisation_of(image.path):
         said.pop("table")
-    if labels is not None:
-        said = {"labels": labels} | said
+    if (labels := said.pop("labels", labels)) is not None:
+        said = {"labels": _one_for_all(labels)} | said
     first = {key: said.pop(key) for key in ("factor", "psf") if key in said}
     return first | said | {"out": out}
 

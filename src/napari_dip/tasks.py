@@ -175,11 +175,14 @@ class Inpaint(Task):
         What kind of damage it is, and how wide.
     denoise
         Whether the known pixels are restored too; otherwise they come back as they are.
+    labels
+        Which labels of what it was made from are in the mask; None for all.
     """
 
     mask: NDArray[np.bool_] = field(repr=False)
     damage: Damage
     denoise: bool = False
+    labels: tuple[int, ...] | None = None
     name: ClassVar[str] = "inpaint"
     correction: ClassVar[str] = "interpolation"
     assessable: ClassVar[bool] = True
@@ -192,15 +195,21 @@ class Inpaint(Task):
         shape: tuple[int, ...],
         damage: Damage,
         denoise: bool = False,
+        labels: tuple[int, ...] | None = None,
     ) -> Inpaint:
         """Return the task for a mask that may lack the axis of the image's colours."""
         if axes.joint_channels and axes.channel is not None and mask.ndim < len(shape):
             mask = np.expand_dims(mask, axes.channel)
-        return cls(np.broadcast_to(mask, shape), damage, denoise)
+        return cls(np.broadcast_to(mask, shape), damage, denoise, labels)
+
+    def of_mask(self, mask: NDArray[np.bool_], axes: Axes) -> Inpaint:
+        """Return the same task for another mask of the image."""
+        return self.of(mask, axes, self.mask.shape, self.damage, self.denoise, self.labels)
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"damage": self.damage.kind, "denoise": self.denoise}
+        chosen = {} if self.labels is None else {"labels": list(self.labels)}
+        return {"damage": self.damage.kind, "denoise": self.denoise, **chosen}
 
     def suit(self, settings: Settings) -> Settings:
         settings = super().suit(settings)

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from napari_dip.engine.neighbours import Neighbour
 from napari_dip.history import Past
-from napari_dip.images.files import Description, ZarrFile, check, kind_of, read, write
+from napari_dip.images.files import Description, ZarrFile, check, in_full, kind_of, read, write
 from napari_dip.journal import Entry, Journal
 from napari_dip.parts import Index, Place
 
@@ -67,7 +67,7 @@ class Unfinished:
     def __init__(
         self, path: str | os.PathLike[str], asked: Mapping[str, Any], description: Description
     ) -> None:
-        self.path, self._description = Path(path).expanduser(), description
+        self.path, self._description = in_full(path), description
         kind_of(self.path)
         self._refuse_existing()
         self.folder = folder_of(self.path)

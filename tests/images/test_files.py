@@ -267,7 +267,50 @@ def test_plain_zarr_arrays_are_read(tmp_path):
         assert said == Description.plain(axes, said.name)
 
 
-@pytest.mark.parametrize("compression", [None, "zlib"])
+SPELLINGS = ["um", "micron", "\u00b5m", "\u03bcm", r"\u00B5m", "micrometer"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "name"),
+    [
+        (ending, name)
+        for ending in (".tif", ".ome.tif")
+        for name in SPELLINGS
+        if "o" in ending or name.isascii()
+    ],
+)
+def test_a_micrometer_is_one_however_it_is_spelled(ending, name, tmp_path):
+    path, image = tmp_path / f"cell{ending}", numbers((5, 4))
+    if ending == ".tif":
+        metadata = {"axes": "YX", "unit": name}
+        tifffile.imwrite(path, image, imagej=True, resolution=(10, 5), metadata=metadata)
+    else:
+        step = {"PhysicalSizeY": 0.2, "PhysicalSizeX": 0.1}
+        units = {"PhysicalSizeYUnit": "XX", "PhysicalSizeXUnit": "XX"}
+        tifffile.imwrite(path, image, metadata={"axes": "YX", **step, **units})
+        text = tifffile.tiffcomment(path)
+        tifffile.tiffcomment(path, text.replace("XX", name).encode())
+    said = read(path)[1]
+    assert (said.scale, said.units) == ((0.2, 0.1), ("micrometer",) * 2)
+    again = tmp_path / "again.ome.tif"
+    write(again, image, replace(said, units=(name,) * 2))
+    assert read(again)[1].units == ("micrometer",) * 2
+
+
+def test_opacity_of_a_grey_picture_and_its_orientation_are_left_out_with_a_word(tmp_path):
+    grey = numbers((6, 5)).astype("uint8")
+    PIL.Image.fromarray(np.dstack([grey, 255 - grey])).save(tmp_path / "a.png")
+    with pytest.warns(UserWarning, match="a.png its opacity is left out"):
+        array, said = read(tmp_path / "a.png")
+    assert said.axes == "YX" and np.array_equal(np.asarray(array), grey)
+    turned = PIL.Image.Exif()
+    turned[0x0112] = 6
+    PIL.Image.fromarray(grey).save(tmp_path / "b.png", exif=turned)
+    with pytest.warns(UserWarning, match=r"b.png it is taken as it is stored.*\(orientation 6\)"):
+        assert np.array_equal(np.asarray(read(tmp_path / "b.png")[0]), grey)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "zstd", "packbits"])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 def test_tiff_of_others_is_read(compression, byteorder, tmp_path):
     image, path = numbers((2, 3, 2, 5, 4)), tmp_path / "imagej.tif"

@@ -108,7 +108,8 @@ def _restore(verb: Verb, arguments: Sequence[str]) -> int:
         if out is not None and options["overwrite"]:
             raise UsageError(f"to overwrite {out}, say so with -o {out}")
     found = find(names)
-    works = assign(found, verb.command, out=out, mask=mask, factor=settings.get("factor"))
+    kind = {"factor": settings.get("factor"), "dtype": settings.get("dtype")}
+    works = assign(found, verb.command, out=out, mask=mask, **kind)
     if found.left_out:
         count, first = len(found.left_out), found.left_out[0].name
         names = first if count == 1 else f"{first} and {count - 1} more"
@@ -122,7 +123,7 @@ def _restore(verb: Verb, arguments: Sequence[str]) -> int:
         overwrite=options["overwrite"],
         skip_existing=options["skip_existing"],
         resume=options["resume"],
-        same_axes=options["axes"] is not None,
+        said={name for name, value in options.items() if value is not None},
     )
 
 

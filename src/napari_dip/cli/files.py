@@ -5,15 +5,28 @@ from __future__ import annotations
 import glob
 import math
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from napari_dip.cli.told import UsageError
-from napari_dip.images.files import beside, kind_of, read, readable, stem_of
+import numpy as np
+
+from napari_dip.cli.told import UsageError, sentence_of
+from napari_dip.images.files import (
+    Description,
+    beside,
+    ending_for,
+    in_full,
+    kind_of,
+    read,
+    readable,
+    stem_of,
+)
 from napari_dip.restoration import PAST
 
-__all__ = ["Failure", "Work", "assign", "find", "partners", "split"]
+__all__ = ["Failure", "Work", "assign", "find", "opened", "partners", "split"]
 
 # What stands for the name of the image, without its ending, in the name of a mask or a result.
 STEM = "{stem}"
@@ -48,6 +61,13 @@ class Found:
     left_out: list[Path] = field(default_factory=list)
 
 
+def opened(image: Path) -> tuple[Any, Description]:
+    """Return an image, to be looked at before it is restored: what it gives notice of is said then."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read(image)
+
+
 def find(names: Sequence[str]) -> Found:
     """Return the images that are meant by paths of files, of folders and patterns, each once, in their order.
 
@@ -55,8 +75,10 @@ def find(names: Sequence[str]) -> Found:
     """
     found = Found()
     for name in names:
-        path = Path(name).expanduser()
-        if _is_folder(path):
+        path = in_full(name)
+        if not name:
+            images, missing = [], "a name is empty. Give the name of a file or folder"
+        elif _is_folder(path):
             images, missing = _within(path), "there is no image in this folder"
         elif path.exists():
             images, missing = [path], ""
@@ -84,12 +106,12 @@ def split(names: Sequence[str], command: str) -> tuple[Sequence[str], str | None
     UsageError
         If the last of several names can only have been meant for a place.
     """
-    last = Path(names[-1]).expanduser()
+    last = in_full(names[-1])
     if len(names) < 2 or any(letter in names[-1] for letter in PATTERN):
         return names, None
     if not last.exists() and not last.suffix:
         raise UsageError(f"{last} is not there. If results are to go to it, say so with -o {names[-1]}")
-    image = Path(names[0]).expanduser()
+    image = in_full(names[0])
     if len(names) == 2 and image.exists() and readable(image) and _is_place(last, command):
         return names[:1], names[1]
     return names, None
@@ -98,7 +120,7 @@ def split(names: Sequence[str], command: str) -> tuple[Sequence[str], str | None
 def _is_place(path: Path, command: str) -> bool:
     try:
         kind_of(path)
-        return not path.exists() or (read(path)[1].record or {}).get("task") == command
+        return not path.exists() or (opened(path)[1].record or {}).get("task") == command
     except (OSError, ValueError):
         return False
 
@@ -113,7 +135,13 @@ def _within(folder: Path) -> list[Path]:
 
 
 def assign(
-    found: Found, command: str, *, out: str | None = None, mask: str | None = None, factor: object = 1
+    found: Found,
+    command: str,
+    *,
+    out: str | None = None,
+    mask: str | None = None,
+    factor: object = 1,
+    dtype: object = None,
 ) -> list[Work]:
     """Return what is to be done with each image that was found; what can't be done joins the failures.
 
@@ -129,8 +157,8 @@ def assign(
         A file, a folder, or a name with ``{stem}`` in it; None for a file beside each image.
     mask
         A file for all, a folder of files of the same names, a name with ``{stem}`` or ``*`` in it; or None.
-    factor
-        How much finer the results are.
+    factor, dtype
+        How much finer the results are, and of what type; None for the images'.
 
     Raises
     ------
@@ -142,11 +170,13 @@ def assign(
     wrong: dict[Path, str] = {}
     for image in found.images:
         try:
-            result = place(image, _default_name(image, command, factor))
+            result = place(image, lambda: _default_name(image, command, factor, dtype))  # noqa: B023
             works.append(Work(image, result, _mask_of(image, mask)))
         except (OSError, ValueError) as error:
-            wrong[image] = str(error)
-    found.left_out = _made_of_others(found.images, works)
+            wrong[image] = sentence_of(error)
+    originals = {work.mask.resolve() for work in works if work.mask is not None}
+    originals |= {image.resolve() for image in found.images if not _is_made(image, works)}
+    found.left_out = _made_of_others(found.images, works, originals)
     left_out = set(found.left_out)
     sound: dict[Path, Work] = {}  # by the result
     for work in works:
@@ -164,6 +194,11 @@ def assign(
                 f"{beside(work.out, 'uncertainty').name}, which it is made from, is the name of the "
                 f"uncertainty of {work.out.name}. Choose another name with -o"
             )
+        elif taken := [one for one in (result, beside(result, "uncertainty")) if one in originals]:
+            wrong[image] = (
+                f"its result, or how sure that is, would go to {taken[0]}, which is an image or a mask that "
+                "was given. Choose another name with -o"
+            )
         elif result in sound:
             wrong[image] = (
                 f"its result would be {work.out}, and so would that of {sound[result].image}. Restore one of "
@@ -175,12 +210,25 @@ def assign(
     return list(sound.values())
 
 
-def _made_of_others(images: Sequence[Path], works: Sequence[Work]) -> list[Path]:
+def _is_made(image: Path, works: Sequence[Work]) -> bool:
+    """Whether an image has the name of a result, and says that this program made it."""
+    names = {path.resolve() for work in works for path in (work.out, beside(work.out, "uncertainty"))}
+    if image.resolve() not in names:
+        return False
+    try:
+        return opened(image)[1].record is not None
+    except (OSError, ValueError):
+        return False
+
+
+def _made_of_others(images: Sequence[Path], works: Sequence[Work], originals: set[Path]) -> list[Path]:
     """Return the images that are the result or the mask of another one, now or by an earlier run."""
     belongs: dict[Path, set[Path]] = {}
     for work in works:
-        for path in filter(None, (work.out, beside(work.out, "uncertainty"), work.mask)):
-            belongs.setdefault(path.resolve(), set()).add(work.image)
+        for path in {work.out.resolve(), beside(work.out, "uncertainty").resolve()} - originals:
+            belongs.setdefault(path, set()).add(work.image)
+        if work.mask is not None:
+            belongs.setdefault(work.mask.resolve(), set()).add(work.image)
     results = [_stem(image) + f".{past}" for image in images for past in PAST.values()]
     named = {*results, *(f"{result}-uncertainty" for result in results)}
     return [
@@ -192,17 +240,19 @@ def _stem(image: Path) -> str:
     return str(image.resolve().parent / stem_of(image))
 
 
-def _place_of(out: str | None, several: bool) -> Callable[[Path, str], Path]:
-    """Return what says, of an image and the default name of its result, where that goes."""
+def _place_of(out: str | None, several: bool) -> Callable[[Path, Callable[[], str]], Path]:
+    """Return what says, of an image and what gives the default name of its result, where that goes."""
     if out is None:
-        return lambda image, name: image.parent / name
-    path = Path(out).expanduser()
+        return lambda image, name: image.parent / name()
+    if not out:
+        raise UsageError("-o: the name is empty. Give that of a file or folder")
+    path = in_full(out)
     folder = _is_folder(path)
     if not folder and STEM not in out and (out.endswith(("/", os.sep)) or not path.suffix):
         _make_folder(path)
         folder = True
     if folder:
-        return lambda image, name: path / name
+        return lambda image, name: path / name()
     try:
         kind_of(path)
     except ValueError as error:
@@ -213,7 +263,7 @@ def _place_of(out: str | None, several: bool) -> Callable[[Path, str], Path]:
             f"it, as in -o '{STEM}-restored.ome.tif'"
         )
 
-    def named(image: Path, name: str) -> Path:
+    def named(image: Path, name: Callable[[], str]) -> Path:
         result = Path(str(path).replace(STEM, stem_of(image)))
         if STEM in out:
             _make_folder(result.parent)
@@ -229,19 +279,25 @@ def _make_folder(path: Path) -> None:
         raise UsageError(f"-o: the folder {path} can't be made: {error.strerror}") from None
 
 
-def _default_name(image: Path, command: str, factor: object) -> str:
+def _default_name(image: Path, command: str, factor: object, dtype: object) -> str:
     """Return what a result is called: safe in a shell, and of a kind that says how it was made."""
-    ending = ".ome.zarr" if image.is_dir() or _is_large(image, factor) else ".ome.tif"
+    ending = ".ome.zarr"
+    if not image.is_dir():
+        array, said = opened(image)
+        try:
+            kind = array.dtype if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
+        except TypeError:  # as is said when it is looked at
+            kind = array.dtype
+        finer = [one for one in np.ravel(np.asarray(factor, object)) if isinstance(one, int)]
+        times = math.prod(finer) if len(finer) > 1 else math.prod(finer) ** (3 if "Z" in said.axes else 2)
+        if array.size * kind.itemsize * times <= LARGE:
+            ending = ending_for((1, 1), kind, "YX")
     return f"{stem_of(image)}.{PAST[command]}{ending}"
 
 
-def _is_large(image: Path, factor: object) -> bool:
-    finer = math.prod(factor) if isinstance(factor, list) else factor**2 if isinstance(factor, int) else 1
-    # A file is not opened where none of that size could be in it.
-    return image.stat().st_size * finer > LARGE / 8 and read(image)[0].nbytes * finer > LARGE
-
-
 def _mask_of(image: Path, mask: str | None) -> Path | None:
+    if mask == "":
+        raise UsageError("--mask: the name is empty. Give that of a file or folder")
     return None if mask is None else _partner(image, mask.replace("*", STEM), "mask", "--mask")
 
 
@@ -263,7 +319,7 @@ def partners(images: Sequence[Path], names: Sequence[str], what: str) -> tuple[l
     UsageError
         If there isn't one for each.
     """
-    option, one = f"--{what}", Path(names[0]).expanduser()
+    option, one = f"--{what}", in_full(names[0])
     try:
         if len(names) == 1 and (STEM in names[0] or _is_folder(one)):
             found = {image: _partner(image, names[0], what.removesuffix("s"), option) for image in images}
@@ -287,7 +343,7 @@ def partners(images: Sequence[Path], names: Sequence[str], what: str) -> tuple[l
 
 def _partner(image: Path, named: str, what: str, option: str) -> Path:
     """Return the one that belongs to an image: of its name in a folder, or with ``{stem}`` in the name."""
-    path = Path(named.replace(STEM, stem_of(image))).expanduser()
+    path = in_full(named.replace(STEM, stem_of(image)))
     if _is_folder(path):
         there = [one for one in _within(path) if stem_of(one) == stem_of(image)]
         there = [one for one in there if one.name == image.name] or there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,11 @@ def show_files(names: Sequence[str], speaker: Speaker) -> int:
         speaker.warn(failure.name, failure.sentence)
     for image in found.images:
         try:
-            facts = _facts(image)
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always", UserWarning)
+                facts = _facts(image)
+            for warning in warned:
+                speaker.warn(image, str(warning.message).removeprefix(f"{image} "))
         except Exception as error:
             speaker.fail(image, error)
             failed = True
@@ -58,6 +63,7 @@ def _text(facts: dict[str, Any]) -> str:
         "type": facts["dtype"],
         "pixel size": ", ".join(size) or "not known",
         "channels": ", ".join(facts["channels"]),
+        "shows": str((facts["record"] or {}).get("shows", "")),
         "made by": _origin(facts["record"]),
     }
     return "\n".join(

@@ -11,6 +11,7 @@ import ast
 import functools
 import inspect
 import json
+import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -97,6 +98,8 @@ class Keyword:
             If it is none that the keyword takes.
         """
         several = "Sequence" in self.types
+        if self.annotation == "Any" and text and os.path.exists(os.path.expanduser(text)):
+            return text  # a file may be called by a number, or with commas
         if text[:1] == "{" or (several and text[:1] == "["):
             try:
                 return json.loads(text)
@@ -234,4 +237,4 @@ def as_typed(text: str, names: Collection[str]) -> str:
 
     text = re.sub(r"``?(\w+)``?", option, re.sub(r" ?\[\d+\]_", "", text)).replace("`", "")
     text = re.sub(r"\((\d+(?:, \d+)+)\)", lambda found: found[1].replace(", ", ","), text)
-    return text.replace("a dict", "JSON").replace("keywords", "options")
+    return re.sub(r"\b[Aa] dict\b", "JSON", text).replace("keywords", "options")

@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from napari_dip.cli.files import Failure, Work
+from napari_dip.cli.files import Failure, Work, opened
 from napari_dip.cli.told import DONE, FAILED, INTERRUPTED, Speaker, UsageError, printable, sentence_of
-from napari_dip.images.files import beside, is_path, read, readable, stem_of
+from napari_dip.engine.components import shown
+from napari_dip.images.files import beside, in_full, is_path, readable, stem_of
 from napari_dip.restoration import Restoration, plain
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def restore(
     overwrite: bool = False,
     skip_existing: bool = False,
     resume: bool = False,
-    same_axes: bool = True,
+    said: Collection[str] = ("axes", "table"),
 ) -> int:
     """Restore all images; return the exit code.
 
@@ -157,8 +158,9 @@ def restore(
         which is no failure.
     resume
         Whether what was never begun, or is finished, is left out.
-    same_axes
-        Whether the axes in the settings are these images' for sure; else they count where the number fits.
+    said
+        Which of the settings are said of these images; others may be those of another one, and what belongs
+        to that, its axes and its quantisation, counts where it fits.
 
     Raises
     ------
@@ -171,7 +173,10 @@ def restore(
     todo = []
     for work in works:
         existing = next(filter(os.path.lexists, _files(work.out, settings)), None)
-        if resume and not _is_begun(work.out):
+        if resume and existing is not None and _is_begun(_new_name(work.out, settings)):
+            again = "a run that was to overwrite it was interrupted. Take --overwrite to go on with it"
+            tally.fail(work.image, work.out, FileExistsError(f"{work.out} exists, and {again}"))
+        elif resume and not _is_begun(work.out):
             tally.leave(work, "not interrupted", "no run of it was interrupted")
         elif existing is None or overwrite:
             todo.append(work)
@@ -187,7 +192,7 @@ def restore(
             name = name if len(name) < 40 else f"{name[:36]}..."
             label = f"{number}/{len(todo)} {name}" if len(todo) > 1 else name
             try:
-                fitting = settings if same_axes else _fitting(settings, work.image)
+                fitting = _fitting(settings, said, work.image, speaker)
                 with Bar(label, speaker.bar) as bar:
                     result, made = _restore(verb, work, fitting, bar, ctrl_c, speaker)
             except KeyboardInterrupt:
@@ -229,6 +234,8 @@ def _check(verb: str, settings: Mapping[str, Any]) -> None:
         chosen = choose_preset(settings.get("preset", "fast"), task, PRESETS[verb]).engine.changed(**engine)
         choose_device(chosen.device)
         np.dtype(settings.get("dtype"))
+        if not isinstance(axes := settings.get("axes"), str | None):
+            raise TypeError(f"axes must be a letter for each axis, such as 'TCZYX', but is {shown(axes)}")
         refuse_unusable(settings)
     except (TypeError, ValueError) as error:
         raise UsageError(sentence_of(error)) from error
@@ -255,7 +262,7 @@ def _restore(
     files = {file.resolve() for file in _files(work.out, settings)}
     for name in OTHERS:
         other = settings.get(name)
-        if is_path(other) and Path(other).resolve() in files:
+        if is_path(other) and in_full(other).resolve() in files:
             raise ValueError(f"the result can't be {other}, its {name}. Choose another name with -o")
     new = _new_name(work.out, settings)
     given = {} if work.mask is None else {"mask": work.mask}
@@ -266,7 +273,7 @@ def _restore(
     bar.close()
     for warning in warned:
         if warning.category is UserWarning:
-            speaker.warn(work.image, str(warning.message))
+            speaker.warn(work.image, str(warning.message).removeprefix(f"{work.image} "))
     made = new.exists()
     ended_early = made and result.stopped_by in ("user", *CUT_SHORT)
     if ended_early:
@@ -286,12 +293,26 @@ def _restore(
     return result, made
 
 
-def _fitting(settings: Mapping[str, Any], image: Path) -> Mapping[str, Any]:
-    """Return the settings without axes that another image had, if this one has more or fewer of them."""
-    axes = settings.get("axes")
-    if axes is None or len(axes) == read(image)[0].ndim:
-        return settings
-    return {name: value for name, value in settings.items() if name != "axes"}
+def _fitting(
+    settings: Mapping[str, Any], said: Collection[str], image: Path, speaker: Speaker
+) -> Mapping[str, Any]:
+    """Return the settings without what is not said of this image, and belongs to another one."""
+    fitting = dict(settings)
+    if "axes" in settings and "axes" not in said:
+        axes, own = str(settings["axes"]).upper(), opened(image)[1].axes
+        alike = len(axes) == len(own) and all(
+            theirs in (mine, "Q") or mine == "Q" or {mine, theirs} == {"C", "S"}
+            for mine, theirs in zip(own, axes, strict=True)
+        )
+        if not alike:
+            del fitting["axes"]
+            speaker.note(f"{image}: its axes are {own}, and not {axes} as those of the settings")
+    if "table" in settings and "table" not in said:
+        from napari_dip.images.jpeg import quantisation_of
+
+        if quantisation_of(image) is not None:
+            del fitting["table"]
+    return fitting
 
 
 def _new_name(out: Path, settings: Mapping[str, Any]) -> Path:

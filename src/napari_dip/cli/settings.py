@@ -8,7 +8,7 @@ from typing import Any
 from napari_dip.cli.options import OWN, Verb
 from napari_dip.cli.told import UsageError, sentence_of
 from napari_dip.engine.components import shown
-from napari_dip.images.files import is_path, read, readable
+from napari_dip.images.files import in_full, is_path, read, readable
 from napari_dip.restoration import PAST, read_json
 
 __all__ = ["settings_in"]
@@ -23,7 +23,7 @@ def settings_in(name: str, verb: Verb, options: dict[str, Any]) -> dict[str, Any
         If it has none, or those of another verb.
     """
     try:
-        said = _said(Path(name).expanduser())
+        said = _said(in_full(name))
     except (OSError, ValueError) as error:
         raise UsageError(f"--settings: {sentence_of(error)}") from None
     task, settings = said.get("task", verb.command), said.get("settings", said)

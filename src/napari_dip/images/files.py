@@ -24,6 +24,7 @@ __all__ = [
     "beside",
     "check",
     "ending_for",
+    "in_full",
     "is_path",
     "kind_of",
     "read",
@@ -55,6 +56,11 @@ ZARR = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 def is_path(thing: object) -> TypeGuard[str | os.PathLike[str]]:
     """Whether this names a file."""
     return isinstance(thing, str | os.PathLike)
+
+
+def in_full(path: str | os.PathLike[str]) -> Path:
+    """Return a path as people write it, with ``~`` for a folder of theirs; any other name may begin so."""
+    return Path(os.path.expanduser(path))
 
 
 def readable(path: str | os.PathLike[str]) -> bool:
@@ -137,7 +143,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dask.array.Array, Description]:
     """
     if not os.fspath(path):
         raise ValueError("the path of the image is empty: give the name of a file")
-    path = Path(path).expanduser()
+    path = in_full(path)
     if path.is_dir():
         return read_zarr(path)
     if not path.is_file():

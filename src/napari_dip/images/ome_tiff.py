@@ -60,8 +60,9 @@ SIZES = {word: size for word, (_, size) in (LENGTHS | TIMES).items()}
 # The attributes of OME's Pixels and Plane.
 STEP = {"T": "TimeIncrement", "Z": "PhysicalSizeZ", "Y": "PhysicalSizeY", "X": "PhysicalSizeX"}
 PLACE = {"T": "DeltaT", "Z": "PositionZ", "Y": "PositionY", "X": "PositionX"}
-# What ImageJ calls a micrometer.
-IMAGEJ = {"micron": "micrometer", "um": "micrometer", "\\u00B5m": "micrometer"}
+# What else a micrometer is called, by ImageJ among others.
+SPELLINGS = ("micron", "microns", "um", "\\u00B5m", "\N{GREEK SMALL LETTER MU}m")
+MICROMETER = dict.fromkeys(SPELLINGS, "micrometer")
 
 
 def check_tiff(shape: Sequence[int], dtype: np.dtype[Any], description: Description) -> None:
@@ -141,7 +142,7 @@ def _metadata(placed: Description, shape: Sequence[int], axes: str) -> dict[str,
         scale, translate, unit = float(placed.scale[axis]), float(placed.translate[axis]), placed.units[axis]
         if (scale, translate, unit) == (1.0, 0.0, ""):
             continue
-        symbol = UNITS.get(letter, {}).get(unit, ("", 0.0))[0]
+        symbol = UNITS.get(letter, {}).get(unit_called(unit), ("", 0.0))[0]
         if not symbol or not 0 < scale < math.inf or not math.isfinite(translate):
             unsaid.append(f"{letter} (step {scale:g} {unit}, first at {translate:g})")
             continue
@@ -254,7 +255,7 @@ def _place(letter: str, pixels: dict[str, str], plane: dict[str, str]) -> tuple[
     if letter not in STEP or STEP[letter] not in pixels:
         return 1.0, 0.0, ""
     unit, other = (
-        WORDS.get(symbol, symbol)
+        unit_called(symbol)
         for symbol in (
             pixels.get(f"{STEP[letter]}Unit", "s" if letter == "T" else "µm"),
             plane.get(f"{PLACE[letter]}Unit", "s" if letter == "T" else "reference frame"),
@@ -266,6 +267,12 @@ def _place(letter: str, pixels: dict[str, str], plane: dict[str, str]) -> tuple[
     ratio = 1.0 if other == unit else SIZES.get(other, math.nan) / SIZES.get(unit, math.nan)
     translate = _number(plane.get(PLACE[letter], 0)) * ratio
     return scale, translate if math.isfinite(translate) else 0.0, unit
+
+
+def unit_called(name: str) -> str:
+    """Return the word for a unit, whatever symbol or spelling it is called by."""
+    name = name.strip()
+    return (WORDS | MICROMETER).get(name, name)
 
 
 def _number(text: Any) -> float:
@@ -281,8 +288,8 @@ def _imagej(file: Any, plain: Description) -> Description:
     stated = file.imagej_metadata
     if not stated:
         return plain
-    word = str(stated.get("unit", "")).strip().replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}")
-    unit = IMAGEJ.get(word) or WORDS.get(word) or (word if word in LENGTHS else "")
+    word = unit_called(str(stated.get("unit", "")))
+    unit = word if word in LENGTHS else ""
     steps = {"T": _number(stated.get("finterval") or 0), "Z": _number(stated.get("spacing") or 0)}
     for letter, name in (("Y", "YResolution"), ("X", "XResolution")):
         per_unit, of = file.pages[0].tags[name].value if name in file.pages[0].tags else (0, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ __all__ = ["check_png", "read_picture", "write_png"]
 
 # Of the text in a PNG file that holds the record.
 KEYWORD = "napari_dip"
+ORIENTATION = 0x0112  # which Exif calls so
 
 
 def check_png(shape: Sequence[int], dtype: np.dtype[Any], description: Description) -> None:
@@ -89,6 +91,12 @@ def _decoded(path: Path) -> tuple[NDArray[Any], dict[str, Any] | None]:
         mode = image.palette.mode if image.mode == "P" and image.palette else image.mode
         if image.mode == "P" and "transparency" in image.info:
             mode = "RGBA"
-        mode = {"I": "I;16", "CMYK": "RGB"}.get(mode, mode)
+        mode = {"I": "I;16", "CMYK": "RGB", "LA": "L"}.get(mode, mode)
+        left = "its opacity is left out" if image.mode == "LA" else ""
+        turned = image.getexif().get(ORIENTATION, 1)
+        if turned != 1:
+            left = f"it is taken as it is stored, and not turned as it says (orientation {turned})"
+        if left:
+            warnings.warn(f"of {path} {left}", stacklevel=5)
         pixels = np.asarray(image if mode == image.mode else image.convert(mode))
     return pixels, record if isinstance(record, dict) else None
