@@ -109,6 +109,18 @@ def test_a_part_has_all_channels_of_a_plane_and_is_made_again_by_its_settings(tm
 
 
 @pytest.mark.filterwarnings("ignore:Nothing is known of some planes")
+def test_a_dropped_frame_goes_with_none_of_its_neighbours():
+    movie = np.random.default_rng(0).normal(100, 5, (4, 24, 24)).astype("float32")
+    settings = QUICK | {"axes": "TYX", "neighbours": 1, "warm": False, "iterations": 12}
+    movie[2] = np.nan
+    restored = dip.denoise(movie, **settings, uncertainty=2)
+    assert np.isnan(restored.image[2]).all() and np.isfinite(restored.image[[0, 1, 3]]).all()
+    assert np.isfinite(restored.uncertainty[[0, 1, 3]]).all()
+    figures = [one for one in restored.history["figure"] if one is not None]
+    assert figures and np.isfinite(figures).all()
+
+
+@pytest.mark.filterwarnings("ignore:Nothing is known of some planes")
 def test_a_channel_with_nothing_in_it_does_no_harm():
     stack = np.random.default_rng(0).normal(100, 5, (3, 16, 16)).astype("float32")
     settings = {"axes": "CYX", "channels": "together", **QUICK}

@@ -99,6 +99,9 @@ class Piece:
         knowns = [self.known] + [
             self.task.known(block, other) for block, other in zip(blocks[1:], others, strict=True)
         ]
+        if not isinstance(measured.intensities, Stains):  # a plane of which nothing is known tells nothing
+            tell = [n for n, known in enumerate(knowns) if n == 0 or known.any()]
+            blocks, knowns = [blocks[n] for n in tell], [knowns[n] for n in tell]
         planes = np.concatenate([measured.intensities.normalise(self.axes.to_engine(one)) for one in blocks])
         known = np.concatenate([self.axes.to_engine(one) for one in knowns])
         unit, noise = measured.intensities.unit, measured.intensities.of_noise(measured.noise)

@@ -124,7 +124,8 @@ KNOWN[0, 10:16] = False
         (Problem(noisy(), KNOWN), {"guess": 7}, None, 1),
         (Problem(noisy()), {}, Problem(noisy(), KNOWN), 2),
         (Problem(noisy()), {"penalty": TotalVariation(0.1)}, None, 1),
-        (Problem(noisy()), {"penalty": TotalVariation()}, None, 1),  # when its weight falls no more
+        # when its weight falls no more
+        (Problem(noisy()), {"penalty": TotalVariation(), "iterations": 120}, None, 1),
     ],
 )
 def test_a_run_with_recorded_steps_comes_to_the_same(problem, changes, other, times, recorder, monkeypatch):

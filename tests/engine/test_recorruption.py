@@ -13,6 +13,7 @@ from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.recorruption import Recorruption
 from napari_dip.engine.solver import resolve
+from napari_dip.engine.stopping import Fixed
 
 WHITE = Noise(0.02, 0.1, 0.05)
 SHARED = replace(WHITE, correlation=((0.6, 0.2), (0.5, 0.1)))
@@ -45,11 +46,14 @@ def test_neither_of_a_pair_knows_the_noise_of_the_other(noise, strength):
     assert (deviations.mean((1, 2)) < 0.02 * expected.sum() / 2).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 2, 301, 200), (1, 1, 40, 101, 60), (1, 1, 4, 900, 900)])
+@pytest.mark.parametrize(
+    "shape", [(1, 2, 301, 200), (1, 1, 40, 101, 60), (1, 1, 4, 900, 900), (1, 1, 2, 900, 900)]
+)
 def test_neighbours_share_numbers_as_they_share_a_noise(shape):
     along = ((0.3, 0.0), (0.6, 0.2), (0.5, 0.1))[5 - len(shape) :]
     numbers = shared(torch.randn(shape, generator=seeded()), replace(WHITE, correlation=along))
     assert float(numbers.square().mean()) == pytest.approx(1, abs=0.03)
+    assert shape[2] > 2 or float((numbers[:, :, 0] * numbers[:, :, 1]).mean()) == pytest.approx(0.3, abs=0.03)
     for axis, correlation in enumerate(along, 2):
         for lag, rho in enumerate((*correlation, 0.0), 1):
             size = shape[axis] - lag
@@ -125,6 +129,24 @@ def test_pixels_that_are_held_out_are_not_in_the_input():
         for iteration in (1, 2, 3):
             one.step(iteration)
     assert (first.seen == 0).any() and torch.equal(first.average, second.average)
+
+
+@pytest.mark.parametrize("task", ["denoise", "scattered", "deconvolve"])
+def test_without_a_correction_no_pixel_is_in_the_input_that_is_held_out(task):
+    image = torch.rand(1, 32, 32, generator=seeded())
+    settings = replace(PRESETS[task]["fast"], correction="none", precision="float32", device="cpu")
+    one, other = (Fit(Problem(pixels, noise=WHITE), settings) for pixels in (image, 1 - image))
+    seen = settings.stopping.begin(one.problem, seeded()).seen
+    assert (seen == 0).any()
+    for fits in (one, other):
+        fits.show(seen)
+    assert torch.equal(one.input(), other.input())
+    # Where nothing is held out, it is the user's to choose.
+    free = replace(settings, stopping=Fixed())
+    one, other = (Fit(Problem(pixels, noise=WHITE), free) for pixels in (image, 1 - image))
+    for fits in (one, other):
+        fits.show(torch.ones_like(seen))
+    assert not torch.equal(one.input(), other.input())
 
 
 def test_what_a_run_ends_with_is_told_from_the_generators_own_best_estimate():

@@ -53,6 +53,40 @@ def test_the_loop_denoises_and_stops_by_its_rule():
     assert mse(last.best(), truth) < 10**0.1 * min(errors)
 
 
+def test_a_fixed_number_of_iterations_ends_a_run_that_is_thrown_off_just_then(monkeypatch):
+    monkeypatch.setattr("napari_dip.engine.solver.Footing.kept", lambda *what: False)
+    noisy, _ = picture(24)
+    its = list(iterate(Problem(noisy), replace(QUICK, stopping=Fixed(at=6), iterations=30)))
+    assert (its[-1].iteration, its[-1].stopped_by) == (6, "stopping rule")
+
+
+def test_the_limit_on_time_counts_in_the_finish_too(monkeypatch):
+    noisy, _ = picture(24)
+    settings = replace(QUICK, stopping=Fixed(at=6), iterations=30, finish=20, seconds=1e6)
+    run = iterate(Problem(noisy), settings)
+    assert [next(run).iteration for _ in range(9)] == list(range(1, 10))  # three of the finish
+    monkeypatch.setattr("napari_dip.engine.solver._late", lambda *what: True)
+    last = next(run)
+    assert last.stopped_by == "time limit" and last.best().isfinite().all()
+    assert next(run, None) is None
+
+
+def test_what_is_known_again_is_guessed_no_more_and_what_is_not_still_is():
+    noisy, _ = picture(32)
+    known, more = torch.ones(2, 1, 32, 32, dtype=torch.bool)
+    known[:, 8:24, 8:24], more[:, 16:24, 8:24] = False, False
+    settings = replace(QUICK, guess=30)
+    run = iterate(Problem(noisy, known), settings)
+    for _ in range(3):
+        next(run)
+    fit = run.send(Problem(noisy, more))._fit
+    assert fit.guessing == 26  # as many as were left
+    assert not (fit.guessed * more).any() and (fit.guessed > 0).sum() == (~more).sum()
+    assert float(fit.measurement[0][~more].std()) > 1e-3  # smooth, and not flat
+    fit = run.send(Problem(noisy))._fit
+    assert not fit.guessing and torch.equal(fit.measurement[0], noisy)
+
+
 def test_iterates_count_from_1_and_time_grows():
     noisy, _ = picture()
     iterates = list(iterate(Problem(noisy), replace(QUICK, iterations=12)))

@@ -54,6 +54,21 @@ def test_held_out_figure_is_the_error_on_watched_pixels():
     assert judge.figure(10, y[None], wrong_where_seen) == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_channel_of_which_nothing_is_known_has_no_say(absolute):
+    y = torch.rand(3, 50, 50, generator=seeded())
+    known = torch.ones(3, 50, 50, dtype=torch.bool)
+    known[2] = False
+    noise = Noise(0.0, 0.0, 0.05)
+    rule = HeldOut(fraction=0.1, absolute=absolute, start=0)
+    all_three = rule.begin(Problem(y, known, noise=noise), seeded())
+    two = rule.begin(Problem(y[:2], noise=noise), seeded())
+    assert len(all_three.where) > 100 and torch.equal(all_three.where, two.where)
+    estimate = y[None] + 0.1 * torch.randn(1, 3, 50, 50, generator=seeded())
+    figures = all_three.figure(10, estimate, estimate), two.figure(10, estimate[:, :2], estimate[:, :2])
+    assert figures[0] == pytest.approx(figures[1], rel=1e-4)
+
+
 def test_an_absolute_figure_tells_the_better_estimate_among_outliers():
     rng = torch.Generator().manual_seed(3)
     truth = torch.full((1, 1, 60, 60), 0.5)

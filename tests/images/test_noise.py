@@ -229,6 +229,16 @@ def test_noise_scales_and_shifts_with_the_image(rng, camera):
     assert changed.read_noise == pytest.approx(3 * noise.read_noise, rel=1e-6)
 
 
+@pytest.mark.parametrize("photons", [False, True])
+def test_noise_is_the_same_in_any_unit(photons, rng, camera):
+    image = rng.poisson(camera).astype(float) if photons else rng.normal(camera, 5)
+    noise = estimate_noise(image)
+    for unit in (1e-18, 1e-9, 1e-3, 1e9, 1e18):
+        changed = estimate_noise(image * unit)
+        assert changed.gain / unit == pytest.approx(noise.gain, rel=1e-6)
+        assert changed.read_noise / unit == pytest.approx(noise.read_noise, rel=1e-6)
+
+
 def test_an_image_of_512_by_512_takes_less_than_a_third_of_a_second(rng):
     image = rng.normal(100, 5, (512, 512))
     times = []
@@ -287,6 +297,12 @@ def test_structure_in_what_was_removed_is_told_from_noise(rng):
     known = np.zeros(level.shape, bool)
     known[:20] = True  # away from it
     assert abs(structure_in(noise + lost, level, photons, known)) < 0.05
+
+
+def test_structure_is_told_where_nothing_is_said_of_the_correlation_along_an_axis(rng):
+    noise = Noise(0.0, 0.0, 1.0, ((0.5,), ()))
+    removed = rng.normal(size=(64, 64))
+    assert structure_in(removed, np.zeros((64, 64)), noise) == pytest.approx(-0.25, abs=0.05)
 
 
 def test_noise_that_neighbours_share_is_no_structure(rng):

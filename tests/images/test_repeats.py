@@ -16,6 +16,14 @@ def textured(size=96, seed=0):
     return 200 + 40 * np.clip(gaussian_filter(rng.normal(size=(size, size)), 0.8) / 0.35, -3, 3)
 
 
+def test_what_few_pixels_share_is_chance():
+    rng = np.random.default_rng(0)
+    for shape in ((5, 5), (1, 2), (8, 8)):
+        found = noise_of([(np.full(shape, 100.0), rng.normal(0, 3, shape))])
+        assert not found.correlated or shape == (8, 8)
+        assert all(value == 0 for axis in found.correlation for value in axis)
+
+
 def test_two_captures_tell_the_noise_of_a_field_without_a_flat_place():
     rng, light = np.random.default_rng(1), textured()
     first, second = (3.0 * rng.poisson(light / 3) + rng.normal(0, 5, light.shape) for _ in range(2))
@@ -71,6 +79,8 @@ def test_captures_that_do_not_lie_on_one_another_are_noticed(moved):
     first, second = (one + rng.normal(0, 2, light.shape) for one in (light, shift(light, moved, mode="wrap")))
     np.testing.assert_allclose(shift_between(first, second), -np.array(moved), atol=0.3)
     assert shift_between(first, light + rng.normal(0, 2, light.shape)) is None
+    first[5, 7], second[9, 9] = np.inf, np.nan
+    np.testing.assert_allclose(shift_between(first, second), -np.array(moved), atol=0.3)
     nothing = [rng.normal(size=(64, 64)) for _ in range(2)]
     assert shift_between(*nothing) is None  # there is nothing to tell it by
 

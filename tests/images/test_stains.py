@@ -1,6 +1,7 @@
 """The numbers of channels that one run restores."""
 
 import numpy as np
+import pytest
 import torch
 
 from napari_dip.engine.noises import Noises
@@ -21,6 +22,12 @@ def test_noise_is_as_strong_in_each_and_numbers_come_back():
     variance = noise.variance(means).flatten()
     torch.testing.assert_close(variance[0], variance[1])
     np.testing.assert_allclose(variance.sqrt().numpy() * np.ravel(stains.unit), levels, rtol=1e-5)
+
+
+def test_beside_a_channel_with_next_to_no_noise_the_others_keep_their_light():
+    assert Stains.of(CHANNELS, [1e-9, 0.2]).parts == pytest.approx((1.0, 0.1))
+    assert Stains.of(CHANNELS, [10.0, 1e-9]).parts == pytest.approx((0.1, 1.0))
+    assert Stains.of(CHANNELS, [50.0, 0.2]).parts == pytest.approx((0.4, 1.0))
 
 
 def test_one_intensity_alone_and_nothing_at_all_have_no_say():

@@ -5,6 +5,11 @@ import pytest
 
 from napari_dip.images.tiles import tiles
 
+
+def test_sides_may_be_numbers_of_numpy():
+    assert tiles((100, 130), np.int64(64), np.int32(16)) == tiles((100, 130), 64, 16)
+
+
 CASES = [
     ((100, 130), 64, 16),
     ((64, 500), 100, 33),

@@ -131,10 +131,12 @@ class Fit:
             self.measurement = denoised(self.problem, seen)
         problem, chosen, self.recorruption = self.problem, self.chosen, None
         hinted = self.settings.correction not in (None, "none")
-        if hinted and isinstance(chosen, ImageInput) and problem.guide is None:
-            clear = self._corrections or self._freed or chosen.recorruption
+        # What is held out tells nothing of a generator that it was shown to.
+        hidden = hinted or isinstance(self.settings.stopping, HeldOut)
+        if hidden and isinstance(chosen, ImageInput) and problem.guide is None:
+            clear = hinted and bool(self._corrections or self._freed or chosen.recorruption)
             shown = self._hint(seen) if clear else torch.zeros_like(self.average)
-            if chosen.recorruption:
+            if hinted and chosen.recorruption:
                 assert problem.noise is not None
                 again = stream(self.settings.seed, RECORRUPTED)
                 self.recorruption = Recorruption(problem.noise, shown, chosen.recorruption, again)
@@ -159,9 +161,11 @@ class Fit:
         self.unseen, self.completion = None, Completion()
         self.fallen, self.falling = 0, True
         # What it has fitted, a generator unlearns only slowly where it sees no pixels now.
-        hidden = before * (1 - self.problem.weights)
-        if hidden.any():
-            self.guess(hidden, max(FORGETTING, self.settings.guess))
+        hidden, still = before * (1 - self.problem.weights), self.guessing
+        self.guessing = 0
+        where = torch.maximum(hidden, self.guessed * (1 - self.problem.weights)) if still else hidden
+        if where.any():
+            self.guess(where, max(FORGETTING, self.settings.guess) if hidden.any() else still)
             if self.average.shape == hidden.shape:  # the edit is seen at once
                 self.average = torch.where(hidden > 0, self.measurement, self.average)
 

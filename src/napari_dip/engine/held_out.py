@@ -126,7 +126,10 @@ class _HeldOutJudge(Judge):
             cover = max(cover, min(COVERED, ENOUGH * side ** len(shape) / known[0, 0].numel()))
         part = min(rule.fraction, cover / side ** len(shape))
         # All channels of a pixel are held out together: their noise need not be independent.
-        usable = told.weights.amin(1, keepdim=True).cpu()
+        # A channel of which nothing is known tells nothing of the others.
+        self.there = told.weights.flatten(2).amax(2, keepdim=True)
+        usable = torch.where(self.there.view(1, -1, *(1,) * len(shape)) > 0, told.weights, 1)
+        usable = usable.amin(1, keepdim=True).cpu()
         centres = (torch.rand(1, 1, *shape, generator=generator) < part) * usable
         if not centres.any():
             candidates = usable.flatten().nonzero().flatten()
@@ -178,7 +181,9 @@ class _HeldOutJudge(Judge):
     def _confirmed(self, average: Tensor, correction: Tensor, noisy: bool, channels: slice) -> float:
         """Return it for some channels."""
         average, correction = average[:, channels], correction[:, channels]
-        wanted, offered = self.truth[:, channels] - self._watched(average), self._watched(correction)
+        there = self.there[:, channels]
+        wanted = (self.truth[:, channels] - self._watched(average)) * there
+        offered = self._watched(correction) * there
         if self.missing or self.variance is None or not noisy:
             # Least squares: with noise that the neighbours do not share, nothing but structure adds up.
             return float(((wanted * offered).sum() / offered.square().sum().clamp_min(1e-12)).clamp(0, 1))
@@ -192,11 +197,11 @@ class _HeldOutJudge(Judge):
     def figure(self, iteration: int, prediction: Tensor, average: Tensor) -> float | None:
         if not self.due(iteration):
             return None
-        errors = self._watched(average) - self.truth
+        errors = (self._watched(average) - self.truth) * self.there
         self.unseen = Unseen(self.where, errors[0])
         if self.rule.absolute:
-            return float(errors.abs().mean())
-        held_out = errors.square().mean()
+            return float(errors.abs().mean() / self.there.mean())
+        held_out = errors.square().mean() / self.there.mean()
         if self.noise is not None:
             return self._plausible(iteration, float(held_out), float(self._left(average)))
         if self.variance is None:
@@ -239,7 +244,8 @@ def _without_specks(problem: Problem) -> Problem:
     spread = spread.amax(1, keepdim=True)
     # However much the noise is underrated, there is none in half of the fields; where next to nothing is lit,
     # the median field shows not even noise.
-    usual = spread[known.all(1, keepdim=True)].median().clamp_min(LEAST)
+    nothing = ~known.flatten(2).any(2).view(*known.shape[:2], *(1,) * (known.ndim - 2))
+    usual = spread[(known | nothing).all(1, keepdim=True)].median().clamp_min(LEAST)
     return replace(problem, known=(known & (spread <= SPECK * usual))[0])
 
 

@@ -118,7 +118,8 @@ class ImageInput(Input):
     """An image: the problem's guide, or the measurement where there is none.
 
     Where an explicit prior corrects the estimate (`Settings.correction`), its own estimate takes the
-    measurement's place, or that of its hidden pixels if it is recorrupted.
+    measurement's place, or that of its hidden pixels if it is recorrupted. Where none does, and pixels are
+    held out, nothing is shown in its place: a generator that has seen them would pass for a good one.
 
     Parameters
     ----------
@@ -178,7 +179,7 @@ class Draws:
     """Normal numbers, so many at every call.
 
     Drawing them costs more than half of a small network's iteration, so they are drawn once and each call
-    reads a window of them that starts somewhere else: no two calls give a pixel the same noise.
+    reads a window of them that starts somewhere else: hardly any two calls give a pixel the same noise.
     """
 
     # Windows start within this many numbers of the beginning: enough for runs of any length.

@@ -53,6 +53,8 @@ class Judge(ABC):
         Iterations without improvement that are allowed in any case.
     first
         The iteration from which on that counts.
+    looks
+        Whether the figures are of the estimate, and not of the iteration alone.
     unseen
         What the last figure was told by; None where no pixels are held out.
     """
@@ -62,6 +64,7 @@ class Judge(ABC):
     tolerance: float = 0.0
     wait: int = 40
     first: int = 0
+    looks: bool = True
 
     def hurry(self, times: int) -> None:
         """Wait so many times less for everything: the run starts from a good estimate."""

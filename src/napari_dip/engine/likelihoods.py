@@ -1,7 +1,7 @@
 """Data terms: how badly a prediction explains the measurement, pixel by pixel.
 
 Each returns the negative log-likelihood of every pixel up to constants, of the prediction's shape, scaled
-so that it is the squared error for small residuals of plain Gaussian noise. The solver takes the mean over
+as each class says; of plain Gaussian noise it is the squared error. The solver takes the mean over
 the pixels that the fit may see.
 """
 

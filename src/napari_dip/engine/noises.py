@@ -92,7 +92,7 @@ def _gains(
     for axis, (size, correlation) in enumerate(zip(sizes, correlations, strict=True), 1 - len(sizes)):
         lags = torch.zeros(size)
         lags[0] = 1
-        for lag, value in enumerate(correlation[: (size - 1) // 2], 1):
+        for lag, value in enumerate(correlation[: size // 2], 1):
             lags[lag] = lags[-lag] = value
         power = torch.fft.fft(lags).real.clamp_min(0)
         gains = (power / power.mean()).sqrt()

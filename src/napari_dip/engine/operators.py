@@ -133,6 +133,10 @@ class Box(Kernel):
         return torch.ones_like(distance)
 
 
+# A narrower point spread, in coarse pixels, is one of this width: a point.
+NARROW = 1e-3
+
+
 @dataclass(frozen=True)
 class Gaussian(Kernel):
     """A Gaussian point spread function, sampled at the coarse pixels' centres.
@@ -148,7 +152,7 @@ class Gaussian(Kernel):
 
     def sigma(self, factor: int) -> float:
         """Return the standard deviation in fine pixels."""
-        return self.fwhm * factor / math.sqrt(8 * math.log(2))
+        return max(self.fwhm, NARROW) * factor / math.sqrt(8 * math.log(2))
 
     def reach(self, factor: int) -> float:
         # At least the nearest fine pixels, however narrow the point spread is.

@@ -75,7 +75,8 @@ class Muon(Optimiser):
     Parameters
     ----------
     rate
-        Step of the kernels: the spectral norm of each change.
+        Step of the kernels: the spectral norm of each change, times the root of rows over columns where a
+        kernel's matrix has more rows.
     momentum
         Decay of the momentum.
     adam_rate

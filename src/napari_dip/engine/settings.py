@@ -45,8 +45,8 @@ class Settings:
     network, input, optimiser, likelihood, stopping
         The parts.
     averaging
-        Largest decay of the exponential average of the iterates, below 1; 0 for none. The decay in
-        iteration n is ``min(averaging, n / (n + 9))``, so that the first, bad iterates are soon forgotten.
+        Largest decay of the exponential average of the iterates, below 1; 0 for none. The decay in iteration
+        n is ``min(averaging, (n - 1) / (n + 8))``, so that the first, bad iterates are soon forgotten.
     tv
         Weight of the total variation beside the logarithm of the mean data term; 0 for none.
     penalty
@@ -69,7 +69,7 @@ class Settings:
     expected
         Iterations that a run usually takes; nothing depends on it but the time left that is shown.
     iterations
-        Limit.
+        Limit, on top of which the finish comes.
     seconds
         Limit on the time spent computing, or None.
     seed

@@ -173,7 +173,7 @@ def iterate(
             sound = footing.kept(iteration, data_term)
             figure, last = None, finished
             if finished is None:
-                if sound and judge.due(iteration):
+                if judge.due(iteration) and (sound or not judge.looks):
                     figure = fit.judged(judge, iteration)
                 if figure is not None and patience.better(iteration, figure):
                     fit.keep(judge.unseen)
@@ -191,6 +191,8 @@ def iterate(
             elif iteration == finished:
                 stopped_by = "stopping rule"
                 fit.settle(warm)
+            elif finished is not None and _late(settings, clock.seconds):
+                stopped_by = "time limit"
             with clock.paused():
                 changed = yield Iterate(
                     iteration,
@@ -208,9 +210,11 @@ def iterate(
 def _why_stop(settings: Settings, iteration: int, limit: int, seconds: float) -> str | None:
     if iteration >= limit:
         return "iteration limit"
-    if settings.seconds is not None and seconds >= settings.seconds:
-        return "time limit"
-    return None
+    return "time limit" if _late(settings, seconds) else None
+
+
+def _late(settings: Settings, seconds: float) -> bool:
+    return settings.seconds is not None and seconds >= settings.seconds
 
 
 class _Clock:

@@ -141,7 +141,7 @@ class Fixed(StoppingRule):
 
 
 class _FixedJudge(Judge):
-    wait = 0
+    wait, looks = 0, False
 
     def __init__(self, problem: Problem, at: int | None) -> None:
         self.seen, self.first = problem.weights, at or 0

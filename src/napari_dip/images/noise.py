@@ -34,6 +34,8 @@ DIMMEST = 0.1
 # White noise makes pixels that are twice as far apart differ no more than others, a bead up to 13 times as
 # much. Where in some range they differ by so many times as much, even its flattest blocks are full of beads,
 BEADS = 6.0
+# Of fewer pairs of pixels a correlation is chance.
+FEWEST = 100
 # and structure is what other ranges tell of, where they differ by so many times as much.
 UNEVEN = 1.8
 
@@ -178,6 +180,7 @@ def _shared(samples: Sequence[Floats]) -> tuple[tuple[float, ...], ...]:
             sums[axis, lag] += (near * far).sum(), np.logical_and(*neighbours(known, axis, lag)).sum()
     covariances = sums[..., 0] / np.maximum(sums[..., 1], 1)
     rho = covariances[:, 1:] / np.maximum(covariances[:, :1], np.finfo(float).tiny)
+    rho[sums[:, 1:, 1] < FEWEST] = 0.0
     return tuple(tuple(round(float(r), 4) for r in axis) for axis in np.clip(rho, -1, 1))
 
 
@@ -221,7 +224,7 @@ def structure_in(
         near, far = neighbours(scaled, axis, 1)
         pairs = np.count_nonzero(np.logical_and(*neighbours(known, axis, 1)))
         if size > 1 and pairs and power > 0:
-            own = noise.correlation[axis][0] if noise.correlated else 0.0
+            own = next(iter(noise.correlation[axis]), 0.0) if noise.correlated else 0.0
             found.append((near * far).sum() / pairs / power - own)
     return float(np.mean(found)) if found else 0.0
 
@@ -340,9 +343,12 @@ def _line(signal: Floats, variances: Floats, errors: Floats) -> tuple[float, flo
     floor = 0.01 * variances.max()
     if floor == 0 or np.ptp(signal) == 0:
         return 0.0, float(np.median(variances))
+    # Whatever their units, as numbers that can be squared beside one another.
+    unit, most = float(np.ptp(signal)), float(variances.max())
+    signal, variances, errors, floor = signal / unit, variances / most, errors / most, 0.01
     # Start from the slope that half of the rise lies under. Least squares would start from the dark ranges,
     # which are many and exact, and mistrust all the others ever after.
-    run = np.maximum(signal - signal[0], 1e-9 * np.ptp(signal))
+    run = np.maximum(signal - signal[0], 1e-9)
     slopes = (variances - variances[0]) / run
     order = np.argsort(slopes)
     half = order[np.searchsorted(np.cumsum(run[order]), run.sum() / 2)]
@@ -359,5 +365,5 @@ def _line(signal: Floats, variances: Floats, errors: Floats) -> tuple[float, flo
             slope, intercept = weighted[:, 0] @ target / (weighted[:, 0] @ weighted[:, 0]), 0.0
         fit = slope * signal + intercept
     if slope <= 2 * np.sqrt(np.linalg.pinv(weighted.T @ weighted)[0, 0]):
-        return 0.0, float(np.average(variances, weights=weight**2))
-    return float(slope), float(intercept)
+        return 0.0, most * float(np.average(variances, weights=weight**2))
+    return most / unit * float(slope), most * float(intercept)

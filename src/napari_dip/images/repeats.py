@@ -148,7 +148,7 @@ def shift_between(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, ...
     Parameters
     ----------
     first, second : ndarray, 2-D or 3-D
-        Spatial axes only. NaN is missing.
+        Spatial axes only. What is not finite is missing.
 
     Examples
     --------
@@ -159,6 +159,7 @@ def shift_between(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, ...
     True
     """
     first, second = (np.asarray(one, dtype=np.float64) for one in (first, second))
+    first, second = (np.where(np.isfinite(one), one, np.nan) for one in (first, second))
     if not (np.isfinite(first) & np.isfinite(second)).any():
         return None
     # Noise is least of what varies slowly.

@@ -14,6 +14,9 @@ from napari_dip.images.intensities import Intensities
 
 __all__ = ["Stains"]
 
+# A channel with less noise than this part of the strongest one's counts as one with that.
+LEAST = 0.1
+
 
 @dataclass(frozen=True)
 class Stains:
@@ -57,10 +60,12 @@ class Stains:
         nothing = Intensities(0.0, 0.0, channels.dtype.newbyteorder("=").name)
         each = [Intensities.of(one) if np.isfinite(one).any() else nothing for one in channels]
         noise = [
-            level / one.unit if one.high > one.low else 0.0 for level, one in zip(levels, each, strict=True)
+            float(level / one.unit) if one.high > one.low else 0.0
+            for level, one in zip(levels, each, strict=True)
         ]
-        least = min((one for one in noise if one > 0), default=0.0)
-        parts = tuple(least / one if one > 0 else 1.0 for one in noise)
+        # Beside a channel that has next to none, the others' light is not to be lost.
+        least = max(min((one for one in noise if one > 0), default=0.0), LEAST * max(noise))
+        parts = tuple(min(1.0, least / one) if one > 0 else 1.0 for one in noise)
         return cls(tuple(each), parts, channels.ndim - 1)
 
     @property

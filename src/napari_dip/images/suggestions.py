@@ -80,7 +80,8 @@ def suggest_mask(image: Any, axes: Axes) -> Suggestion:
     Parameters
     ----------
     image : array_like or dask array
-        Any real dtype. A dask array is read plane by plane.
+        Any real dtype. A dask array is read plane by plane. In planes with a side below 5 pixels nothing but
+        missing values is looked for.
     axes : Axes
         The image's axes. In a colour picture, a pixel is damaged if one of its colours is.
 

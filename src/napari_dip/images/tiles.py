@@ -122,8 +122,7 @@ def tiles(shape: Sequence[int], largest: Sequence[int] | int, overlap: Sequence[
     [slice(0, 58, None), slice(42, 100, None)]
     """
     axes = len(shape)
-    limits = (largest,) * axes if isinstance(largest, int) else tuple(largest)
-    shared = (overlap,) * axes if isinstance(overlap, int) else tuple(overlap)
+    limits, shared = (np.broadcast_to(one, axes).tolist() for one in (largest, overlap))
     lines = [_line(*of_axis) for of_axis in zip(shape, limits, shared, strict=True)]
     counts = [len(line) for line in lines]
     return [
