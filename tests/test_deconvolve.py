@@ -123,6 +123,16 @@ def test_widths_and_optics_are_in_the_units_of_the_layer():
     assert job.settings["psf"] == {"name": "gaussian", "fwhm": [2.0, 2.5, 2.5]}
     job = plan_deconvolve(layer, {"numerical_aperture": 1.2, "refractive_index": 1.33}, axes="ZYX")
     assert job.settings["psf"]["pixel_size"] == [0.3, 0.1, 0.1]
+    other = {
+        "numerical_aperture": 1.2,
+        "wavelength": 0.5,
+        "refractive_index": 1.33,
+        "pixel_size": [0.9, 0.1, 0.1],
+    }
+    with pytest.warns(
+        UserWarning, match=r"a pixel is \(0.9, 0.1, 0.1\) micrometres wide, and the image says"
+    ):
+        assert plan_deconvolve(layer, other, axes="ZYX").settings["psf"]["pixel_size"] == [0.9, 0.1, 0.1]
     with pytest.raises(ValueError, match="need a pixel_size in micrometres"):
         plan_deconvolve(np.eye(16), {"numerical_aperture": 1.2})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -88,8 +89,8 @@ def point_spread_of(psf: Any, axes: Axes, given: Given) -> PointSpread:
         if isinstance(psf, Mapping) and "name" not in psf and "fwhm" in psf:
             psf = {"name": GaussianPSF.name, **psf}
         found: PointSpread = choose(PSFS, psf, Optics(), "psf")
-        if isinstance(found, Optics) and found.pixel_size is None:
-            found = replace(found, pixel_size=given.micrometres(axes.spatial))
+        if isinstance(found, Optics):
+            found = _with_pixels(found, given.micrometres(axes.spatial))
     elif np.ndim(psf) < 2:
         widths = [psf] * count if np.ndim(psf) == 0 else list(psf)
         if len(widths) != count:
@@ -108,6 +109,20 @@ def point_spread_of(psf: Any, axes: Axes, given: Given) -> PointSpread:
         found = MeasuredPSF.of(psf, count)
     found.array(count)  # what can't be used is refused now
     return found
+
+
+def _with_pixels(optics: Optics, own: tuple[float, ...] | None) -> Optics:
+    """Return optics with the size of the image's pixels, `own`, where they say none."""
+    said = optics.pixel_size
+    if said is None:
+        return replace(optics, pixel_size=own)
+    if own is not None and np.size(said) in (1, len(own)) and not np.allclose(said, own, rtol=0.01, atol=0):
+        warnings.warn(
+            f"the psf's optics say that a pixel is {shown(said)} micrometres wide, and the image says "
+            f"{shown(own)}: the former is taken. Leave pixel_size out to take the image's.",
+            stacklevel=2,
+        )
+    return optics
 
 
 def steps_of(table: Any, axes: Axes, given: Given) -> tuple[tuple[int, ...], ...] | None:
