@@ -64,7 +64,7 @@ def test_the_result_downsampled_is_the_image_to_within_the_noise(kernel):
 def test_beads_stay_where_they_are():
     fine, centres = beads((64, 64), 2.5)
     coarse = measure(fine, (4, 4), Box())
-    result = dip.super_resolve(coarse, 4, kernel="box", iterations=200, precision="float32", device="cpu")
+    result = dip.super_resolve(coarse, 4, kernel="box", iterations=80, precision="float32", device="cpu")
     for centre in centres:
         low = np.maximum(np.round(centre).astype(int) - 5, 0)
         window = tuple(slice(a, a + 11) for a in low)
@@ -81,7 +81,7 @@ def test_fine_detail_comes_back_better_than_by_cubic_interpolation():
 
     truth = data.camera()[100:164, 180:244] / 255
     coarse = measure(truth, (2, 2), Lanczos())
-    result = dip.super_resolve(coarse, 2, iterations=300, precision="float32", device="cpu").image
+    result = dip.super_resolve(coarse, 2, iterations=150, precision="float32", device="cpu").image
     cubic = zoom(coarse, 2, order=3, mode="nearest", grid_mode=True)
     inner = (slice(4, -4),) * 2
 
