@@ -22,7 +22,7 @@ from napari_dip.engine.problem import Problem
 from napari_dip.planning import plan_denoise
 
 SHAPE = (24, 28)
-SMALL = {"iterations": 6, "precision": "float32"}
+SMALL = {"iterations": 4, "precision": "float32"}
 rng = np.random.default_rng(0)
 y, x = np.mgrid[:24, :28] / 24
 TRUTH = (100 + 60 * np.sin(9 * x) * np.cos(7 * y)).astype(np.float32)
