@@ -5,7 +5,7 @@
 
 The network of the preset `fast` is fitted by each data term, without total variation and without similar
 patches, so that nothing else says what is noise. The stopping rule ends the run, blind; "best" is the
-highest PSNR on the way there and as many iterations past it, by the truth. All figures are means over the
+highest PSNR on the way there, by the truth. All figures are means over the
 pictures and seeds.
 
 What is left of the residual, which is the picture less the result:

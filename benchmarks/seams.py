@@ -58,8 +58,8 @@ def main() -> None:
     image = result.image
     if options.save is not None:
         imwrite(options.save, np.clip(image / image.max() * 255, 0, 255).astype("uint8"))
-    span = float(truth.max() - truth.min())
-    quality = [psnr(one / span, truth / span) for one in (noisy, image)]
+    low, span = float(truth.min()), float(truth.max() - truth.min())
+    quality = [psnr((one - low) / span, (truth - low) / span) for one in (noisy, image)]
     print(f"{options.size} x {options.size} in tiles of {options.tile}: {result.iterations} iterations")
     print(f"noisy {quality[0]:.2f} dB, restored {quality[1]:.2f} dB in {seconds:.0f} s")
     lines = edges(options.size, options.tile)

@@ -146,7 +146,8 @@ def denoise(
         Decay of the average over iterates, 0 to below 1.
     tv : float
         Weight of total variation beside the logarithm of the data term: more makes flat places flatter. Where
-        neighbours share their noise it begins eight times as strong and falls to this.
+        the network is shown a noisier copy in each step, it needs none: the presets have none then, and 2 is
+        some.
     penalty : {'none', 'tv', 'tikhonov'} or dict
         An explicit prior ``R`` as a term of what is minimised, ``E / 2 + weight * R``
         (`napari_dip.engine.penalties`). ``{"name": "tv", "weight": 0.05}`` gives its weight; without one it

@@ -154,8 +154,8 @@ def layer_axes(layer: Any) -> str | None:
     labels = [
         words.get(str(label).lower(), str(label).upper()) for label in getattr(layer, "axis_labels", ())
     ]
-    letters = "".join(labels) + ("C" if getattr(layer, "rgb", False) else "")
-    usual = all(len(label) == 1 and label in "TCZYXPQ" for label in labels)
+    letters = "".join(labels) + ("S" if getattr(layer, "rgb", False) else "")
+    usual = all(len(label) == 1 and label in "TCZYXPQ" for label in labels) and letters.count("C") < 2
     return letters if labels and usual and letters.count("Y") == letters.count("X") == 1 else None
 
 

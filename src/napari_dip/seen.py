@@ -33,7 +33,8 @@ class Seen(Restoration):
     ----------
     feature_error
         How far the features of ``image`` are from those that were looked for: the root of the mean squared
-        difference over that of the features themselves. 0: the layer can't tell the two images apart.
+        difference over that of the features themselves. 0: the layer can't tell the two images apart. Both
+        are of the image before it is rounded to its dtype.
     activation
         What the unit gives when the network sees ``image``.
     """

@@ -149,6 +149,21 @@ def test_without_a_correction_no_pixel_is_in_the_input_that_is_held_out(task):
     assert not torch.equal(one.input(), other.input())
 
 
+def test_total_variation_that_somebody_asks_for_counts():
+    image = torch.rand(1, 32, 32, generator=seeded())
+    averages = {}
+    for tv in (None, 0.0, 4.0):
+        one = fit(Problem(image, noise=WHITE), replace(SETTINGS, tv=tv))
+        for iteration in (1, 2, 3):
+            one.step(iteration)
+        averages[tv] = one.average
+    assert torch.equal(averages[None], averages[0.0]) and not torch.equal(averages[0.0], averages[4.0])
+    # Where noise could be fitted there is some by itself.
+    known = Problem(image, noise=WHITE)
+    robust = [fit(known, replace(SETTINGS, likelihood=Huber(), tv=tv))._tv for tv in (None, 0.0, 8.0)]
+    assert robust == [8.0, 0.0, 8.0]
+
+
 def test_what_a_run_ends_with_is_told_from_the_generators_own_best_estimate():
     noisy = torch.rand(1, 32, 32, generator=seeded())
     stopping = replace(SETTINGS.stopping, wait=30)

@@ -40,6 +40,9 @@ FORGETTING = 20
 # another. It is found out anew in one of so many runs.
 STEPS, STEPS_OF_SEVERAL, TRUSTED = 20, 60, 5
 
+# The weight of the total variation where noise can be fitted and nobody says another.
+USUAL_TV = 8.0
+
 # The better the estimate, the better it is seen what it has in common with a guide.
 GUIDED = (*PARTS, 1.0, 1.0)
 
@@ -200,6 +203,13 @@ class Fit:
         self.fallen += self.falling
         return data_term
 
+    @property
+    def _tv(self) -> float:
+        """The weight of the total variation."""
+        if self.settings.tv is not None:
+            return self.settings.tv
+        return USUAL_TV if self.recorruption is None else 0.0
+
     @torch.no_grad()
     def _begin(self, z: Tensor, measurement: Tensor, seen: Tensor) -> None:
         """Let the last layer make the best of the features as they are, where it can be told at once."""
@@ -245,10 +255,10 @@ class Fit:
         errors = settings.likelihood(predicted, measured, level, problem.noise)
         data_term = (errors * seen).sum() / seen.sum()
         loss = data_term
-        if settings.tv and self.recorruption is None:  # noise that is never the same can't be fitted
+        if weight := self._tv:
             # The noise's variance is not known; the data term is its estimate. This is the gradient of the
             # profile likelihood, log(data term), beside the prior.
-            loss = data_term + settings.tv * data_term.detach().abs() * total_variation(x)
+            loss = data_term + weight * data_term.detach().abs() * total_variation(x)
         if weight := settings.penalty.weight_at(self.fallen):
             loss = loss + 2 * weight * settings.penalty(x)
         self.optimiser.zero_grad()  # before: a step that could not be recorded may have left gradients

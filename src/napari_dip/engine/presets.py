@@ -63,6 +63,7 @@ _RECORRUPTED = replace(
     network=_DENOISER,
     input=ImageInput(channels=16, perturbation=0.02, recorruption=1.0),
     stopping=HeldOut(guard=None, patience=0.4),
+    tv=None,
     finish=20,
     expected=400,
 )

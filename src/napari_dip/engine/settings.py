@@ -48,7 +48,9 @@ class Settings:
         Largest decay of the exponential average of the iterates, below 1; 0 for none. The decay in iteration
         n is ``min(averaging, (n - 1) / (n + 8))``, so that the first, bad iterates are soon forgotten.
     tv
-        Weight of the total variation beside the logarithm of the mean data term; 0 for none.
+        Weight of the total variation beside the logarithm of the mean data term; 0 for none. None as the
+        input needs it: nothing beside noise that is another in each iteration, which can't be fitted, and
+        else 8.
     penalty
         An explicit prior as a term beside half the mean data term (`napari_dip.engine.penalties`).
     correction
@@ -86,7 +88,7 @@ class Settings:
     likelihood: Likelihood
     stopping: StoppingRule
     averaging: Annotated[float, Range(0, 1, but=1)] = 0.99
-    tv: Annotated[float, Range(0)] = 0.0
+    tv: Annotated[float, Range(0)] | None = 0.0
     penalty: Penalty = field(default_factory=NoPenalty)
     correction: str | None = None
     guess: Annotated[int, Range(0)] = 0

@@ -150,7 +150,7 @@ def picture_of(image: NDArray[Any], layer: Image, side: int) -> NDArray[np.uint8
     middle = tuple(slice(max(0, (size - side) // 2), (size + side) // 2) for size in image.shape[:2])
     pixels = np.asarray(image[middle])
     if colours:
-        scale = 255 if pixels.dtype.kind in "ui" and pixels.dtype.itemsize == 1 else 1
+        scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "ui" else 1
         mapped = np.ones((*pixels.shape[:2], 4))
         mapped[..., : pixels.shape[2]] = pixels / scale
     else:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.qt.threading import FunctionWorker, GeneratorWorker
+from qtpy.QtCore import QThreadPool
 
 __all__ = ["LEAVING", "Steps", "Work", "in_background"]
 
@@ -48,10 +49,16 @@ class Steps(_Ending, GeneratorWorker):  # type: ignore[misc]
     """
 
     def run(self) -> None:
-        """Do the work, while a thread of Qt's waits for it."""
+        """Do the work, while a thread of Qt's waits for it, in whose place another one may work."""
         thread = threading.Thread(target=super().run, name="Deep Image Prior")
-        thread.start()
-        thread.join()
+        pool = QThreadPool.globalInstance()
+        assert pool is not None
+        pool.releaseThread()
+        try:
+            thread.start()
+            thread.join()
+        finally:
+            pool.reserveThread()
 
 
 def in_background(

@@ -4,7 +4,9 @@ its contrast, or what another layer lies on.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
+from typing import Any
 
 from napari.layers import Image
 
@@ -15,20 +17,27 @@ KEY_BEFORE = "B"
 LOOK = ("contrast_limits", "gamma", "colormap")
 
 
-def show_before_on_key(result: Image, source: Image) -> None:
-    """Show `source` in place of `result` while the key is held and `result` is selected."""
+def show_before_on_key(result: Image, source: Image, viewer: Any) -> None:
+    """Show `source` in place of `result` while the key is held and `result` is selected.
+
+    Nothing is done where the source is no more in `viewer`.
+    """
+    there = weakref.ref(viewer.layers)
 
     def before(layer: Image) -> Iterator[None]:
         if not layer.visible:  # hidden by the user, or the key was let go in another window
             layer.visible = True
             return
-        own = {name: getattr(source, name) for name in ("visible", *LOOK)}
+        layers = there()
+        if layers is None or source not in layers:
+            return
+        own = {name: getattr(source, name) for name in ("contrast_limits_range", "visible", *LOOK)}
         for name in LOOK:
             setattr(source, name, getattr(layer, name))
         source.visible, layer.visible = True, False
         yield
         layer.visible = True
-        for name, value in own.items():
+        for name, value in sorted(own.items(), reverse=True):  # the range before the limits in it
             setattr(source, name, value)
 
     result.bind_key(KEY_BEFORE, before)

@@ -204,12 +204,16 @@ def bead_problem(bead: Layer | None, image: Layer, grid: Grid) -> str:
             f"{bead.name!r} has {_size(shape[-2:])} pixels in X and Y and is larger than the image, of "
             f"{_size(grid.shape[-2:])}. Cut the bead out, in the middle of a small layer."
         )
-    steps = tuple(abs(float(step)) for step in bead.scale)
-    # A layer whose pixels have no size has the image's.
-    if set(steps) != {1.0} and not np.allclose(steps, grid.steps, rtol=ALIKE):
+    steps, own = tuple(abs(float(step)) for step in bead.scale), grid.steps
+    micrometres, unit = take(bead, None).micrometres(tuple(range(len(shape)))), ""
+    if set(steps) == {1.0} and micrometres is None:  # a layer whose pixels have no size has the image's
+        return ""
+    if micrometres is not None and grid.micrometres is not None:
+        steps, own, unit = micrometres, grid.micrometres, " µm"
+    if not np.allclose(steps, own, rtol=ALIKE, atol=0):
         return (
-            f"{bead.name!r} has pixels of {_size(steps)}, but the image's are {_size(grid.steps)}. Resample "
-            "the bead to the image's pixels; if they are as large, give its layer the image's scale."
+            f"{bead.name!r} has pixels of {_size(steps)}{unit}, but the image's are {_size(own)}{unit}. "
+            "Resample the bead to the image's pixels; if they are as large, give its layer the image's scale."
         )
     return ""
 

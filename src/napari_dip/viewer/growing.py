@@ -139,7 +139,7 @@ class Growing:
         if earlier is None:
             self.layer = result_layer(self._region.layer, picture, self._job)
             self._called = self.layer.name = self._what_it_is(progress)
-            show_before_on_key(self.layer, self._source)
+            show_before_on_key(self.layer, self._source, self._viewer)
         else:
             self.layer, self._name = earlier, IN_FILES[earlier][1]
             earlier.data = picture

@@ -122,12 +122,18 @@ def axes_of(
     if volumes is None:
         return axes, shape
     names = letters or axes.names
-    return Axes.of(shape, with_depth(names) if volumes else names, layer.rgb, volumes), shape
+    return Axes.of(shape, with_depth(names, shape) if volumes else names, layer.rgb, volumes), shape
 
 
-def with_depth(names: str) -> str:
-    """Return letters of axes of which one is depth: the last that has no name, where none is it."""
-    unnamed = -1 if "Z" in names else names.rfind("Q")
+def with_depth(names: str, shape: tuple[int, ...]) -> str:
+    """Return letters of axes of which one is depth: the last that has no name, where none is it.
+
+    One of a single entry is only where there is no other.
+    """
+    if "Z" in names:
+        return names
+    free = [at for at, letter in enumerate(names) if letter == "Q"]
+    unnamed = max(free, key=lambda at: (shape[at] > 1, at), default=-1)
     return names[:unnamed] + "Z" + names[unnamed + 1 :] if unnamed >= 0 else names
 
 

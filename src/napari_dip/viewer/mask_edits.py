@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari.utils.notifications import show_warning
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_dip.given import pixels_of
 from napari_dip.viewer.layers import unwrap
 from napari_dip.viewer.masks import raise_up, read_mask
 
@@ -93,15 +95,22 @@ class _Follower:
     def __init__(self, run: Run, mask: Layer, labels: Any) -> None:
         self._run, self._mask, self._labels = run, unwrap(mask), labels
         self._usable = True
-        self._now, _ = read_mask(self._mask, run.region.layer, labels)
+        self._now, _ = self._read()
         self._sight = _InSight(self._mask, run._viewer)
         self._watch = MaskWatch(self._mask, run.source)
         self._watch.changed.connect(self._on_changed)
         run.updated.connect(self._on_updated)
         run.finished.connect(self._on_finished)
 
+    def _read(self) -> tuple[np.ndarray | None, str]:
+        """Return what the mask says of what the run restores, which may lie elsewhere by now."""
+        region = self._run.region
+        if tuple(pixels_of(region.source).shape) != region.shape:
+            return None, "The image has another shape now."
+        return read_mask(self._mask, replace(region).layer, self._labels)
+
     def _on_changed(self) -> None:
-        mask, why_not = read_mask(self._mask, self._run.region.layer, self._labels)
+        mask, why_not = self._read()
         if why_not and self._usable:
             show_warning(f"The run keeps its last mask. {why_not}")
         self._usable = mask is not None
@@ -167,20 +176,31 @@ def _labels_outlined(mask: Labels) -> Callable[[], None]:
 def _shapes_outlined(mask: Shapes) -> Callable[[], None]:
     """Shapes keep their colours, and lose what makes them opaque; so do those that are drawn meanwhile."""
     drawn_with = transform_color(mask.current_face_color)[0]
-    opacities = {tuple(colour[:3]): colour[3] for colour in (drawn_with, *mask.face_color)}
+    before = [*mask.face_color]
+    opacities = {tuple(colour[:3]): colour[3] for colour in (*before, drawn_with)}
 
-    def show(opacity: Callable[[tuple[float, ...], float], float]) -> None:
-        faces = [[*colour[:3], opacity(tuple(colour[:3]), colour[3])] for colour in mask.face_color]
+    def show(of_shapes: Sequence[float], to_draw_with: float) -> None:
+        faces = [[*colour[:3], alpha] for colour, alpha in zip(mask.face_color, of_shapes, strict=True)]
         to_draw = transform_color(mask.current_face_color)[0]
-        to_draw[3] = opacity(tuple(to_draw[:3]), to_draw[3])
+        to_draw[3] = to_draw_with
         mask.current_face_color = to_draw
         if faces:
             mask.face_color = np.array(faces)
 
     def back() -> None:
-        show(lambda colour, now: now or opacities.get(colour, 1.0))
+        now = [*mask.face_color]
+        # Shapes that are there since before lie where they did, if none was removed.
+        same = len(now) >= len(before) and all(
+            np.array_equal(one[:3], other[:3]) for one, other in zip(now, before, strict=False)
+        )
+        old = [float(colour[3]) for colour in before] if same else []
+        alphas = [float(one[3]) or opacities.get(tuple(one[:3]), 1.0) for one in now]
+        for n, alpha in enumerate(old):
+            alphas[n] = float(now[n][3]) or alpha
+        drawn = transform_color(mask.current_face_color)[0]
+        show(alphas, float(drawn[3]) or opacities.get(tuple(drawn[:3]), 1.0))
 
-    show(lambda colour, now: 0.0)
+    show([0.0] * len(before), 0.0)
     return back
 
 

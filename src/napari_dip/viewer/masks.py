@@ -206,6 +206,7 @@ def _grid(image: Image) -> tuple[int, ...]:
 
 def lies_over(mask: Labels, image: Image) -> bool:
     """Return whether a mask has a pixel for each pixel of an image, and lies where the image does."""
+    points = [np.zeros(image.ndim), *np.eye(image.ndim)]
     return tuple(mask.data.shape) == _grid(image) and all(
-        np.allclose(getattr(mask, name), getattr(image, name)) for name in ("scale", "translate")
+        np.allclose(mask.data_to_world(point), image.data_to_world(point)) for point in points
     )

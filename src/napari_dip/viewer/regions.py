@@ -127,6 +127,22 @@ class Region:
         """Return the same planes, and of each of them this part: a slice for each axis that is cut."""
         return replace(self, where=tuple(part.get(axis, where) for axis, where in enumerate(self.where)))
 
+    def now(self) -> Region:
+        """Return the same part of the source as that is and lies now.
+
+        Raises
+        ------
+        ValueError
+            If the source has another shape now.
+        """
+        shape = tuple(pixels_of(self.source).shape)
+        if shape != self.shape:
+            raise ValueError(
+                f"the image {self.source.name!r} has the shape {shape} now, and had {self.shape}: begin a "
+                "new run of it."
+            )
+        return replace(self)
+
     @property
     def whole(self) -> bool:
         """Whether they are all that the source has."""

@@ -98,7 +98,7 @@ class Stacking:
     @property
     def letters(self) -> str:
         """A letter for each axis, as the form shows it: for volumes, an axis without a name is depth."""
-        return with_depth(self.named) if self.in_volumes else self.named
+        return with_depth(self.named, self.shape) if self.in_volumes else self.named
 
     @property
     def in_volumes(self) -> bool:

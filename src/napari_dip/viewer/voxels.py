@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from napari.layers import Image
 from psygnal import Signal
 
+from napari_dip.given import take
 from napari_dip.viewer.layers import axes_of
 
 __all__ = ["Voxels"]
@@ -57,6 +58,13 @@ class Voxels:
     def step(self) -> float:
         """The Z step; without one, the pixel size."""
         return self._along("Z") if self.is_deep else self.pixel
+
+    @property
+    def ratio(self) -> float:
+        """The Z step over the pixel size, in the same unit where both have one of length."""
+        there = [self._letters.find(letter) for letter in "ZYX" if letter in self._letters]
+        known = take(self.layer, self._letters or None).micrometres(tuple(there)) if self.is_deep else None
+        return self.step / self.pixel if known is None else known[0] / min(known[1:])
 
     def unit(self, letter: str) -> str:
         """Return the unit along an axis, in short."""

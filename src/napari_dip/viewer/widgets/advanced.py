@@ -107,8 +107,10 @@ FIELDS = (
     Field(
         "tv",
         "Smoothness",
-        "Weight of total variation: more makes flat places flatter and keeps edges; 0 is none, 30 is much.",
+        "Weight of total variation: more makes flat places flatter and keeps edges; 0 is none, 2 is some, 20 "
+        "is much.",
         numbers=(0, 1000, 2),
+        default="as suits the noise",
     ),
     Field(
         "penalty",

@@ -69,6 +69,7 @@ class BlurChoice:
     def __init__(self, viewer: Any) -> None:
         self._layer: Image | None = None
         self._grid: Grid | None = None
+        self._proposed_for: tuple[Any, Any] = None, None  # for what pixels, and slices, the widths are
         # Until the user types, or chooses, another.
         self._aperture_is_proposed = self._bead_is_proposed = True
         self.how = choice(BLURS)
@@ -198,6 +199,10 @@ class BlurChoice:
         new = layer is not self._layer
         if new:
             self._follow(layer)
+            self._proposed_for = None, None
+            with silently(self.pixel, self.step):  # which were another one's
+                self.pixel.setValue(0)
+                self.step.setValue(0)
         grid = None if layer is None or axes is None else Grid.of(layer, axes)
         before, self._grid = self._grid, grid
         if grid is not None and (new or before is None or _sizes(grid) != _sizes(before)):
@@ -206,10 +211,15 @@ class BlurChoice:
         self._show_rows()
 
     def _propose(self, grid: Grid) -> None:
+        """Fill in what suits the pixels, and the slices, where they are not those that it is there for."""
+        across, along = (grid.steps[-2:], grid.units[-2:]), (grid.steps[0], grid.units[0])
+        before = self._proposed_for
         with silently(self.lateral, self.axial):
-            show_length(self.lateral, grid.lateral, grid.units[-1], zero=True)
-            if grid.deep:
+            if across != before[0]:
+                show_length(self.lateral, grid.lateral, grid.units[-1], zero=True)
+            if grid.deep and along != before[1]:
                 show_length(self.axial, grid.axial, grid.units[0], zero=True)
+        self._proposed_for = across, along if grid.deep else before[1]
         if grid.micrometres is not None:
             for label, size in (
                 (self.known_pixel, grid.micrometres[-1]),

@@ -64,6 +64,7 @@ class TaskForm(QWidget):
     def __init__(self, viewer: Any, task: str, presets: Entries, neighbours: int | None) -> None:
         super().__init__()
         self._viewer = viewer
+        self._shown: Any = None
         self._missing: tuple[Any, np.ndarray | None] = (None, None)  # pixels, and where they are NaN
         self.layer = LayerChoice(viewer)
         self.layer.setToolTip(f"The image to {task}. It is not changed; the result is a new layer.")
@@ -100,7 +101,8 @@ class TaskForm(QWidget):
         self.stacks.show(layer if ready else None)
         stack = layer is not None and layer.ndim > 2
         self.rows.setRowVisible(self.destination, stack)
-        if not stack:
+        if layer is not self._shown or not stack:  # another one's result goes to a file of its own
+            self._shown = layer
             self.destination.choose(None)
         self.guide.show_for(layer)
         self._show_guide()

@@ -10,6 +10,7 @@ from napari.layers import Image, Layer
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QSizePolicy
 
+from napari_dip.given import pixels_of
 from napari_dip.viewer.mask_edits import MaskWatch, follow_mask
 from napari_dip.viewer.masks import (
     MASKS,
@@ -148,7 +149,7 @@ class InpaintWidget(TaskWidget):
         mask, _ = read_mask(settings["mask"], layer, settings["labels"])  # perhaps not what is chosen now
         if mask is not None and not region.whole and not mask[region.where[: mask.ndim]].any():
             raise ValueError(NOT_IN_PART if region.cut else NOT_HERE)
-        if mask is not None and region.cut and not settings["damage"]:
+        if mask is not None and not region.whole and not settings["damage"]:
             # What the whole mask is, to which these settings are to be applied.
             settings = settings | {"damage": damage_in(mask, region.axes)}
         run = super().begin(layer, settings, region)
@@ -213,7 +214,7 @@ class InpaintWidget(TaskWidget):
         except ValueError as error:  # its axes make no sense
             show_error(str(error))
             return
-        self._searched = image
+        self._searched, self._searched_in = image, pixels_of(image)
         self.suggest.setText("Looking…")
         self.refresh()
 
@@ -259,7 +260,7 @@ class InpaintWidget(TaskWidget):
 
     def _on_found(self, suggestion: Suggestion) -> None:
         self._end_search()
-        if self._searched not in self.viewer.layers:
+        if self._searched not in self.viewer.layers or pixels_of(self._searched) is not self._searched_in:
             return
         if suggestion.counts:
             layer = suggested_before(self.viewer, self._searched, suggestion)

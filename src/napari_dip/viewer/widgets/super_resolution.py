@@ -156,7 +156,7 @@ class SuperResolutionWidget(TaskWidget):
     def _propose(self) -> None:
         """Fill in what suits the image: Z alone is made finer where it is labelled as such and coarse."""
         voxels = self._voxels
-        coarse = voxels is not None and voxels.is_called_deep and voxels.step >= ANISOTROPIC * voxels.pixel
+        coarse = voxels is not None and voxels.is_called_deep and voxels.ratio >= ANISOTROPIC
         self._letters = self._named
         self.finer.setCurrentIndex(self.finer.findData("Z" if coarse else "YX"))
         self._propose_rest()
@@ -166,7 +166,7 @@ class SuperResolutionWidget(TaskWidget):
 
     def _propose_rest(self) -> None:
         """Fill in what suits the axes that are made finer."""
-        coarser = 1.0 if self._voxels is None else self._voxels.step / self._voxels.pixel
+        coarser = 1.0 if self._voxels is None else self._voxels.ratio
         only_z = self.finer.currentData() == "Z"
         finer = min(max(USUAL_FACTOR, round(coarser)), MOST_FINER)
         self.factor.setValue(finer if only_z else USUAL_FACTOR)

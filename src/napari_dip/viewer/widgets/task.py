@@ -23,7 +23,7 @@ from napari_dip.viewer.regions import Region
 from napari_dip.viewer.runs import Run
 from napari_dip.viewer.troubles import EXPECTED
 from napari_dip.viewer.warmup import when_warm
-from napari_dip.viewer.widgets.advanced import AdvancedForm
+from napari_dip.viewer.widgets.advanced import FIELDS, AdvancedForm
 from napari_dip.viewer.widgets.contact_sheet import ContactSheet
 from napari_dip.viewer.widgets.docks import share_a_place
 from napari_dip.viewer.widgets.form import TaskForm
@@ -123,7 +123,8 @@ class TaskWidget(QWidget):
         self.sheet = ContactSheet(self.ALTERNATIVES, self.viewer)
         self.controls.add(self.sheet)
         self.controls.listen(self)
-        self.advanced = AdvancedForm()
+        missing = self.TASK == "inpaint"  # elsewhere there is nothing to guess
+        self.advanced = AdvancedForm(tuple(one for one in FIELDS if missing or one.name != "guess"))
         self.fold = QCollapsible("Advanced")
         self.fold.setDuration(0)
         frame = self.fold.layout()
@@ -285,9 +286,10 @@ class TaskWidget(QWidget):
         run = self.controls.run
         if run is None or run.result is None:
             return None
-        axes = run.region.axes
         begun = self._begin(
-            run.source, lambda: self.settings_of(run) | self.form.out, lambda: Region.of(run.source, axes)
+            run.source,
+            lambda: self.settings_of(run) | self.form.out,
+            lambda: Region.of(run.source, run.region.now().axes),
         )
         if begun is not None and run.layer is not None:  # else B would show it, and not the original
             run.layer.visible = False
@@ -299,7 +301,7 @@ class TaskWidget(QWidget):
         return self._begin(
             recent.source,
             lambda: dict(recent.settings),
-            lambda: Region.of(recent.source, axes) if whole else recent.region,
+            lambda: Region.of(recent.source, axes) if whole else recent.region.now(),
         )
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
