@@ -30,6 +30,39 @@ def stack(viewer):
     return viewer.add_image(voxels, name="cell", axis_labels=("z", "y", "x"), **place)
 
 
+def test_what_is_typed_is_kept_for_its_image_alone(viewer, open_deconvolution):
+    for name in "ab":
+        viewer.add_image(np.random.default_rng(0).poisson(30, (6, 16, 18)).astype("uint16"), name=name)
+    widget = open_deconvolution()
+    widget.layer.layer = viewer.layers["a"]
+    blur, how = widget.blur, widget.stacks.how
+    choose(how, None)  # volumes
+    usual = blur.lateral.value(), blur.axial.value()
+    blur.pixel.setValue(0.1)
+    blur.step.setValue(0.3)
+    blur.lateral.setValue(3.5)
+    blur.axial.setValue(5.5)
+    for way in (0, None, 0, None):
+        choose(how, way)
+        assert blur.lateral.value() == 3.5
+    assert blur.axial.value() == 5.5
+    widget.layer.layer = viewer.layers["b"]
+    assert (blur.pixel.value(), blur.step.value()) == (0, 0)
+    choose(how, None)
+    assert (blur.lateral.value(), blur.axial.value()) == usual
+
+
+def test_a_bead_has_the_images_pixels_in_any_unit():
+    image = Image(np.zeros((20, 20)), scale=(0.1, 0.1), units=("um", "um"))
+    grid = Grid.of(image, axes_of(image)[0])
+    for scale, unit, good in ((100, "nm", True), (0.1, "nm", False), (1, "um", False), (1, "pixel", True)):
+        bead = Image(np.zeros((9, 9)), scale=(scale,) * 2, units=(unit,) * 2)
+        assert bool(bead_problem(bead, image, grid)) == (not good), (scale, unit)
+    assert "pixels of 1 x 1 µm, but the image's are 0.1 x 0.1 µm" in bead_problem(
+        Image(np.zeros((9, 9)), units=("um", "um")), image, grid
+    )
+
+
 def _pick(box, layer):
     box.layer = layer
     box.activated.emit(box.currentIndex())  # as a click or a key does

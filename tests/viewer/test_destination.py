@@ -45,6 +45,17 @@ def choose_file(monkeypatch, tmp_path):
     return choose
 
 
+def test_a_file_is_of_one_image(viewer, layer, stack, open_denoise, choose_file):
+    widget = open_denoise()
+    choose_file(widget, "a.ome.zarr")
+    assert widget.destination.path.name == "a.ome.zarr"
+    layer.name = "renamed"
+    assert widget.destination.path is not None
+    other = viewer.add_image(stack + 100, name="other")
+    widget.layer.layer = other
+    assert widget.destination.path is None
+
+
 def test_a_result_grows_in_a_file_and_in_a_layer_that_lies_where_it_should(viewer, layer, stack, tmp_path):
     run = denoise(viewer, layer, out=tmp_path / "a.ome.zarr", **SHORT)
     shown = []

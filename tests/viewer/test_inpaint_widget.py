@@ -481,6 +481,54 @@ def test_a_stroke_takes_effect_while_it_is_drawn(make_napari_viewer, noisy, drag
     run.wait()
 
 
+def test_a_run_of_a_plane_follows_its_mask_and_its_image_where_they_go(
+    viewer, noisy, wait_until, notifications
+):
+    image = viewer.add_image(np.stack([noisy, noisy + 9]))
+    mask = viewer.add_labels(np.zeros((2, 32, 32), int))
+    mask.data[:, 10:13, 4:28] = 1
+    run = inpaint(viewer, image, mask, planes="current", **LONG)
+    wait_until(lambda: run.step is not None)
+    for layer in (image, mask):
+        layer.translate = (0, 6, 0)
+    mask.data_setitem((np.array([0]), np.array([20]), np.array([20])), 1)
+    wait_until(lambda: _mask_of(run)[0, 20, 20])
+    expected = np.zeros((1, 32, 32), bool)
+    expected[0, 10:13, 4:28] = expected[0, 20, 20] = True
+    np.testing.assert_array_equal(_mask_of(run), expected)
+    image.data = np.zeros((2, 40, 40), image.data.dtype)
+    for _ in range(2):
+        mask.data_setitem((np.array([0]), np.array([22]), np.array([22])), 1)
+    wait_until(lambda: any("The run keeps its last mask" in one.message for one in notifications))
+    run.stop()
+    assert run.wait().image.shape == (1, 32, 32)
+
+
+def test_a_trial_of_a_plane_is_of_the_damage_that_the_stack_has(viewer, noisy, open_inpaint, wait_until):
+    viewer.add_image(np.stack([noisy, noisy + 9]))
+    mask = viewer.add_labels(np.zeros((2, 32, 32), int))
+    mask.data[0, 4:28, 4:28] = 1
+    mask.data[1, ::5, ::5] = 1
+    widget = open_inpaint()
+    widget.mask_layer.layer = mask
+    viewer.dims.set_point(0, 1)
+    wait_until(lambda: "(holes)" in widget.damage.itemText(0))
+    set_advanced(widget, **LONG)
+    run = widget.try_one()
+    assert run.region.said and run._walk.job.settings["damage"] == "holes"
+    run.stop()
+    run.wait()
+
+
+def test_shapes_keep_what_makes_them_opaque(viewer, noisy):
+    image = viewer.add_image(noisy)
+    square = np.array([[2, 2], [2, 9], [9, 9], [9, 2]])
+    shapes = viewer.add_shapes([square, square + 15], face_color=[[1, 0, 0, 1.0], [1, 0, 0, 0.2]])
+    run = inpaint(viewer, image, shapes, **SHORT)
+    run.wait()
+    np.testing.assert_allclose(shapes.face_color[:, 3], [1.0, 0.2], atol=1e-6)
+
+
 def test_a_closed_widget_watches_nothing(scratched, viewer, open_inpaint, wait_until, qtbot):
     _, mask = scratched
     widget = open_inpaint()

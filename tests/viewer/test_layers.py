@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from napari_dip.api import plan_denoise, plan_super_resolve
+from napari_dip.given import description_of
 from napari_dip.images.axes import Axes
+from napari_dip.viewer.before import show_before_on_key
 from napari_dip.viewer.layers import axes_of, find_image, find_mask, image_layers, is_result
 from napari_dip.viewer.regions import Region
 from napari_dip.viewer.result_layers import AFTERWARDS, result_layer
@@ -112,6 +114,35 @@ def test_the_plane_that_a_volume_is_cut_by_lies_where_it_did():
 
 def _half(layer):
     return layer.experimental_clipping_planes[0]
+
+
+def test_colours_are_no_channel_and_depth_is_an_axis_that_has_some():
+    colours = napari.layers.Image(
+        np.zeros((2, 24, 24, 3), "uint8"), rgb=True, axis_labels=("c", "y", "x"), units=("", "um", "um")
+    )
+    axes, _ = axes_of(colours)
+    assert axes.describe((2, 24, 24, 3)).startswith("2 images, each") and axes.joint_channels
+    assert description_of(colours).axes[-1] == "S"
+    volume = napari.layers.Image(np.zeros((6, 1, 24, 24)))
+    assert axes_of(volume, True)[0].names == "ZQYX" and len(axes_of(volume, True)[0].spatial) == 3
+
+
+def test_the_original_is_shown_only_where_it_is_and_as_it_was(qapp):
+    viewer = napari.components.ViewerModel()
+    source = viewer.add_image(np.arange(64.0).reshape(8, 8), contrast_limits=(5, 60))
+    source.contrast_limits_range = (0, 70)
+    result = _result(source)
+    result.contrast_limits_range, result.contrast_limits = (-100, 900), (-50, 800)
+    viewer.add_layer(result)
+    show_before_on_key(result, source, viewer)
+    (before,) = result.keymap.values()
+    held = before(result)
+    next(held)
+    assert source.visible and not result.visible and source.contrast_limits == [-50, 800]
+    next(held, None)
+    assert (source.contrast_limits, source.contrast_limits_range) == ([5, 60], [0, 70])
+    viewer.layers.remove(source)
+    assert next(before(result), "nothing") == "nothing" and result.visible
 
 
 def test_a_mask_is_the_topmost_or_the_one_that_is_named():

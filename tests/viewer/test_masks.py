@@ -14,6 +14,7 @@ from napari_dip.viewer.masks import (
     damage_in,
     filled_in,
     label_entries,
+    lies_over,
     mask_over,
     new_mask,
     paint_on,
@@ -55,6 +56,14 @@ def test_a_new_mask_has_a_pixel_over_each_of_the_images(image, shape):
 @pytest.mark.parametrize(("side", "brush"), [(20, 3), (512, 10), (2000, 40)])
 def test_the_brush_suits_the_image(side, brush):
     assert new_mask(Image(np.zeros((side, side + 100), "uint8"))).brush_size == brush
+
+
+def test_a_mask_does_not_lie_over_an_image_that_was_turned():
+    image = Image(np.zeros((40, 40)), scale=(2, 2))
+    mask = new_mask(image)
+    assert lies_over(mask, image)
+    image.rotate = 90
+    assert not lies_over(mask, image)
 
 
 def test_the_brush_is_in_hand(viewer):

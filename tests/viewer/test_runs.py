@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication
 
 import napari_dip as dip
@@ -233,6 +233,23 @@ def test_a_stack_shows_the_planes_done_so_far(viewer, noisy, wait_until):
     np.testing.assert_array_equal(result.image[1], done)
     np.testing.assert_array_equal(result.image, run.layer.data)
     assert (result.image[2] != stack[2]).mean() > 0.5
+
+
+def test_a_run_that_is_paused_keeps_no_other_from_beginning(viewer, noisy):
+    pool = QThreadPool.globalInstance()
+    before = pool.maxThreadCount()
+    pool.setMaxThreadCount(1)
+    try:
+        viewer.add_image(noisy, name="cell")
+        paused = denoise(viewer, "cell", iterations=100_000, stopping="fixed")
+        paused.pause()
+        assert denoise(viewer, "cell", **SHORT).wait().image.shape == noisy.shape
+        assert paused.paused
+        paused.stop()
+        paused.wait()
+        assert pool.activeThreadCount() <= 1
+    finally:
+        pool.setMaxThreadCount(before)
 
 
 def test_the_plane_that_is_looked_at_is_next(viewer, noisy, wait_until):

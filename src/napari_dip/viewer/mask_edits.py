@@ -176,7 +176,7 @@ def _labels_outlined(mask: Labels) -> Callable[[], None]:
 def _shapes_outlined(mask: Shapes) -> Callable[[], None]:
     """Shapes keep their colours, and lose what makes them opaque; so do those that are drawn meanwhile."""
     drawn_with = transform_color(mask.current_face_color)[0]
-    before = [*mask.face_color]
+    before = np.array(mask.face_color)  # napari changes its own in place
     opacities = {tuple(colour[:3]): colour[3] for colour in (*before, drawn_with)}
 
     def show(of_shapes: Sequence[float], to_draw_with: float) -> None:
