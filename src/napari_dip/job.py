@@ -7,6 +7,7 @@ place that knows how a picture's numbers and axes meet the engine.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,7 @@ class Job:
         self._pace = Pace(self.engine, len(self.parts), max(1, plan.uncertainty))
         self._open = False  # whether there is an estimate that the result does not have yet
         self._asked: Task | None = None  # for what, in place of the task at hand
+        self._asking = threading.Lock()  # in the thread of the window, while the run's takes it
         self._measured: Measured | None = None
         self._piece: Piece  # the part at hand, from when it is made ready
         self._finished = False
@@ -191,7 +193,9 @@ class Job:
         task = self._asked or self.task
         if not isinstance(task, Inpaint):
             raise TypeError(f"only inpainting has a mask to change, and this job is to {task.name}.")
-        self._asked = asked = task.of_mask(mask.copy(), self.axes)
+        asked = task.of_mask(mask.copy(), self.axes)
+        with self._asking:
+            self._asked = asked
         if self.last is None or asked.denoise:
             return False
         piece = self._piece  # the thread of the run may go over to another one at any moment
@@ -361,7 +365,8 @@ class Job:
 
     def _take_task(self) -> bool:
         """Go over to the task that was asked for meanwhile, if any; return whether the part is affected."""
-        asked, self._asked = self._asked, None
+        with self._asking:
+            asked, self._asked = self._asked, None
         if asked is None:
             return False
         before, self.task = self.task, asked
