@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
-from forms import set_advanced
+from forms import choose, set_advanced
 from napari.layers import Image
 from qtpy.QtCore import Qt
 
 from napari_dip.viewer import sight
 from napari_dip.viewer.alternatives import Alternative, Comparison, picture_of
+from napari_dip.viewer.known_runs import run_of
+from napari_dip.viewer.widgets.docks import dock_of
+from napari_dip.viewer.widgets.task import OPEN
 
 SHORT = {"iterations": 2, "stopping": "fixed", "finish": 0, "device": "cpu", "precision": "float32"}
 
@@ -18,6 +24,36 @@ SHORT = {"iterations": 2, "stopping": "fixed", "finish": 0, "device": "cpu", "pr
 def small(monkeypatch):
     monkeypatch.setattr(sight, "LARGEST", {2: 16, 3: 8})
     monkeypatch.setattr(sight, "SMALLEST", 8)
+
+
+def test_nothing_is_chosen_without_a_click_and_a_closed_widget_begins_nothing(
+    viewer, open_denoise, wait_until, qtbot
+):
+    viewer.add_image(np.random.default_rng(0).normal(100, 5, (2, 32, 32)).astype("float32"), name="cells")
+    widget = open_denoise()
+    choose(widget.preset, "fast")
+    set_advanced(widget, iterations=3, device="cpu")
+    widget.compare()
+    comparison = widget.sheet.comparison
+    wait_until(lambda: comparison.runs[1] is not None and comparison.runs[1].done)
+    assert widget.preset.currentData() == "fast"
+    widget.compare()
+    comparison, alive = widget.sheet.comparison, weakref.ref(widget)
+    dock = dock_of(widget)
+    dock.destroyOnClose()  # as a click on its X does
+    assert widget.sheet.comparison is None
+    wait_until(lambda: all(run is None or run.done for run in comparison.runs))
+    assert len({run for run in comparison.runs if run is not None}) == 1
+    comparison = widget = dock = None
+    for _ in range(3):
+        qtbot.wait(50)
+        gc.collect()
+    assert alive() is None and not list(OPEN)
+    # Another one goes on where it was closed.
+    layer = next(layer for layer in viewer.layers if "denoised" in layer.name)
+    assert run_of(layer) is not None
+    again = open_denoise()
+    assert again.controls.run is not None and again.controls.run.layer in viewer.layers
 
 
 def test_what_is_chosen_from_the_sheet_is_shown_and_applied_to_the_whole(
@@ -40,7 +76,7 @@ def test_what_is_chosen_from_the_sheet_is_shown_and_applied_to_the_whole(
     pictures = {button.icon().pixmap(20, 20).toImage().pixel(3, 3) for button in sheet.pictures}
     assert len(pictures) > 1
     assert sheet.pictures[2].isChecked() and best.layer.visible and not fast.layer.visible
-    assert widget.preset.currentData() == "best"
+    assert widget.preset.currentData() == "fast"  # nobody has chosen yet
 
     qtbot.keyClick(sheet.pictures[1], Qt.Key.Key_Space)
     assert fast.layer.visible and not best.layer.visible

@@ -43,6 +43,32 @@ def test_it_is_a_layer_that_lies_where_the_result_does_and_the_result_stays(view
     assert layer.visible  # by the user
 
 
+def test_it_is_told_of_the_automatic_detail_alone(viewer, noisy, open_denoise):
+    viewer.add_image(noisy, name="cell")
+    widget = open_denoise()
+    run = denoise(viewer, "cell", **SHORT)
+    run.wait()
+    menu = widget.controls.more
+
+    def entry():
+        menu._fill()
+        return next((one for one in menu._entries.actions() if one.text() == "How sure is it?"), None)
+
+    assert entry().isEnabled()
+    run.adjust(1)
+    assert not entry().isEnabled() and "move Detail to Automatic" in entry().toolTip()
+    with pytest.raises(ValueError, match=r"call run.adjust\(0\)"):
+        ask_how_sure(viewer, run)
+    run.adjust(0)
+    assert entry().isEnabled()
+    again = ask_how_sure(viewer, run)
+    again.stop()
+    again.wait()
+    assert len(menu.recent) == 1  # the one of the user's, as it was
+    viewer.layers.remove(run.layer)
+    assert entry() is None
+
+
 def test_of_a_result_that_was_removed_meanwhile_nothing_is_shown(viewer, noisy):
     viewer.add_image(noisy, name="cell")
     run = denoise(viewer, "cell", **SHORT)

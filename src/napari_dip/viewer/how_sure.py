@@ -31,8 +31,13 @@ def ask_how_sure(viewer: Any, run: Run) -> Run | None:
     ------
     ValueError
         If that can't be told: of a run that is not done, whose result is in a file, that has neither denoised
-        nor inpainted, or that held out no pixels.
+        nor inpainted, or that held out no pixels; or of another detail than the automatic one.
     """
+    if run.detail:
+        raise ValueError(
+            "how sure a result is can be told of its automatic detail: move Detail to Automatic first, or "
+            "call run.adjust(0)."
+        )
     if not run.assessable or run.result is None or run.layer is None:
         raise ValueError(
             "how sure a result is can be told of a finished denoising or inpainting in memory that held out "

@@ -41,12 +41,12 @@ class ContactSheet(QWidget):
     ----------
     requested : psygnal.Signal
         A comparison is wanted.
-    chosen : psygnal.Signal(Run, Alternative)
-        A result was chosen, by the user or because it is the newest.
+    chosen : psygnal.Signal(Run, Alternative, bool)
+        A result was chosen: by the user, or because it is the newest.
     """
 
     requested: ClassVar[Signal] = Signal()
-    chosen: ClassVar[Signal] = Signal(object, object)
+    chosen: ClassVar[Signal] = Signal(object, object, bool)
 
     def __init__(
         self, alternatives: Sequence[Alternative], viewer: Any, parent: QWidget | None = None
@@ -150,7 +150,7 @@ class ContactSheet(QWidget):
         if run.adjustable and run.detail != self.alternatives[number].detail:
             run.adjust(self.alternatives[number].detail)
         self.pictures[number].setChecked(True)
-        self.chosen.emit(run, self.alternatives[number])
+        self.chosen.emit(run, self.alternatives[number], number == self._picked)
 
     def _on_clicked(self, number: int) -> None:
         self._picked = number

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
 
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
@@ -81,6 +82,7 @@ class MoreMenu(QPushButton):
         self._viewer = viewer
         self._run: Run | None = None
         self.recent: list[Recent] = []
+        self._remembered: WeakSet[Run] = WeakSet()  # as they were when they ended
         self.setToolTip(
             "What was removed, how sure it is, this result as code, a preset of your own, runs to do again."
         )
@@ -113,8 +115,9 @@ class MoreMenu(QPushButton):
         settings
             The keywords of the task's call that make the same.
         """
-        if run.result is None:
+        if run.result is None or run in self._remembered:
             return
+        self._remembered.add(run)
         planes = f" ({run.region.said})" if run.region.said else ""
         what = [with_what(run.task, run.result.settings)]
         what += [run.result.settings["damage"]] if "damage" in run.result.settings else []
@@ -147,7 +150,9 @@ class MoreMenu(QPushButton):
                 self._add(self._again, recent.label, "", partial(self.again_requested.emit, recent))
 
     def _offer_pictures(self, run: Run) -> None:
-        """Offer what can be shown of a result."""
+        """Offer what can be shown of a result, where it is."""
+        if run.layer not in self._viewer.layers:
+            return
         if run.adjustable:
             self._add(
                 self._entries,
@@ -160,8 +165,11 @@ class MoreMenu(QPushButton):
                 self._entries,
                 "How sure is it?",
                 "Restores it twice more, with other random numbers and other noise, and shows as a layer "
-                "how far each pixel may be from the truth.",
+                "how far each pixel may be from the truth."
+                if not run.detail
+                else "It is told of the automatic detail: move Detail to Automatic first.",
                 lambda: ask_how_sure(self._viewer, run),
+                enabled=not run.detail,
             )
         if run.adjustable or run.assessable:
             self._entries.addSeparator()

@@ -1,7 +1,8 @@
-"""The runs that a widget has seen the end of."""
+"""The runs that a task's widgets have seen the end of: one that is opened later knows them too."""
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
 
     from napari_dip.viewer.runs import Run
 
-__all__ = ["RunsDone"]
+__all__ = ["RunsDone", "runs_done"]
 
 # A run keeps its result, and the pictures between which the detail is chosen.
 MOST = 8
@@ -25,14 +26,9 @@ class RunsDone:
     """
 
     def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
+        self._layers = weakref.ref(viewer.layers)  # what is known of a viewer is not to keep it
         self._runs: list[Run] = []  # the newest last
         viewer.layers.events.removed.connect(self._on_removed)
-
-    def let_go(self) -> None:
-        """Stop following the viewer, and keep no run."""
-        self._viewer.layers.events.removed.disconnect(self._on_removed)
-        self._runs.clear()
 
     def keep(self, run: Run) -> None:
         """Keep a run that is done."""
@@ -51,5 +47,16 @@ class RunsDone:
         return next((run for run in self._runs[::-1] if run.layer is layer), None)
 
     def _on_removed(self, event: Any = None) -> None:
-        there = self._viewer.layers
+        there = self._layers() or ()
         self._runs = [run for run in self._runs if run.source in there or run.layer in there]
+
+
+_KNOWN: weakref.WeakKeyDictionary[Any, dict[str, RunsDone]] = weakref.WeakKeyDictionary()
+
+
+def runs_done(viewer: Any, task: str) -> RunsDone:
+    """Return the runs of a task in a viewer, whichever of its widgets has seen their end."""
+    known = _KNOWN.setdefault(viewer, {})
+    if task not in known:
+        known[task] = RunsDone(viewer)
+    return known[task]

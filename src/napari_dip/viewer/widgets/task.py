@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakSet
+from weakref import WeakMethod, WeakSet
 
 import napari.viewer
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 from superqt import QCollapsible
 
@@ -31,7 +31,7 @@ from napari_dip.viewer.widgets.left_behind import LeftBehind
 from napari_dip.viewer.widgets.narrow import Entries, stack_up
 from napari_dip.viewer.widgets.remembering import Remembering
 from napari_dip.viewer.widgets.run_controls import RunControls
-from napari_dip.viewer.widgets.runs_done import RunsDone
+from napari_dip.viewer.widgets.runs_done import runs_done
 from napari_dip.viewer.widgets.theme import Colours
 from napari_dip.viewer.words import sentence
 
@@ -85,10 +85,10 @@ class TaskWidget(QWidget):
         super().__init__(parent)
         self.viewer = unwrap(napari_viewer)
         self._not_ready = LOADING
-        self._shown = False
+        self._shown = self._docked = False
         self._wanted: Image | None = None  # is to be restored as soon as that is possible
         # What ties the widget to a viewer that outlives it. Qt holds a lambda, and not the object of a
-        # bound method.
+        # bound method: none of them may hold the widget, which would never go.
         self._ties: list[Callable[[], object]] = []
         ties = self._ties
         self.destroyed.connect(lambda: [cut() for cut in ties])
@@ -99,7 +99,6 @@ class TaskWidget(QWidget):
         self._connect()
         put_entries()
         OPEN.add(self)
-        self.tie(lambda: OPEN.discard(self))
         self._on_theme()
         self._on_layer()
         self._remembering = Remembering(self.TASK, self.preset, self.advanced.device, self.fold)
@@ -119,7 +118,7 @@ class TaskWidget(QWidget):
         self.what.setWordWrap(True)
         self.what.setToolTip("What will be restored.")
         self.controls = RunControls(self.VERB, self.EXPLANATION, self.viewer)
-        self.done = RunsDone(self.viewer)
+        self.done = runs_done(self.viewer, self.TASK)
         self.sheet = ContactSheet(self.ALTERNATIVES, self.viewer)
         self.controls.add(self.sheet)
         self.controls.listen(self)
@@ -156,23 +155,43 @@ class TaskWidget(QWidget):
         self.tie(self.left_behind.let_go)
         self.tie(self.form.let_go)
         self.tie(self.controls.let_go)
-        self.tie(self.done.let_go)
         self.tie(self.sheet.forget)
-        self.tie(lambda: RUNS.begun.disconnect(self._on_begun, missing_ok=True))
+        self.tie(self._hear_no_more)
 
     def _hear(self, event: Any, react: Callable[[], object]) -> None:
         """Have `react` called at an event of napari's, for as long as the widget is there."""
+        method = WeakMethod(react)
 
         # A function: napari 0.6 compares a method's widget with others when it is gone already.
         def heard(event: object = None) -> None:
-            react()
+            alive = method()
+            if alive is not None:
+                alive()
 
         event.connect(heard)
         self.tie(lambda: event.disconnect(heard))
 
+    def _hear_no_more(self) -> None:
+        OPEN.discard(self)
+        RUNS.begun.disconnect(self._on_begun, missing_ok=True)
+
     def tie(self, cut: Callable[[], object]) -> None:
-        """Have `cut` called when the widget is gone; its runs go on."""
-        self._ties.append(cut)
+        """Have `cut` called when the widget is gone; its runs go on.
+
+        A method of the widget's own is called where Qt has deleted it and Python has not: nothing knows of it
+        else.
+        """
+        if getattr(cut, "__self__", None) is not self:
+            self._ties.append(cut)
+            return
+        method = WeakMethod(cut)
+
+        def cut_if_there() -> None:
+            alive = method()
+            if alive is not None:
+                alive()
+
+        self._ties.append(cut_if_there)
 
     # ------------------------------------------------------------------------------------ what a task says
 
@@ -395,6 +414,14 @@ class TaskWidget(QWidget):
             self._shown = True
             share_a_place(self, [one for one in OPEN if one.viewer is self.viewer])
 
+    def changeEvent(self, event: Any) -> None:
+        """Begin nothing more of a comparison when the dock is closed."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange:
+            closed, self._docked = self._docked and self.parent() is None, self.parent() is not None
+            if closed:
+                self.sheet.forget()
+
     def _on_warm(self, devices: dict[str, str]) -> None:
         self._not_ready = ""
         self.advanced.show_devices(devices)
@@ -454,13 +481,15 @@ class TaskWidget(QWidget):
         run = self.controls.run
         if run is not None and run.done:
             self.done.keep(run)
-            self.controls.more.remember(run, self.settings_of(run))
+            if run.of is None:
+                self.controls.more.remember(run, self.settings_of(run))
         self.describe()
 
-    def _on_chosen(self, run: Run, alternative: Alternative) -> None:
+    def _on_chosen(self, run: Run, alternative: Alternative, by_user: bool) -> None:
         """Go on from the alternative that was chosen, if no run is under way."""
-        self.preset.setCurrentIndex(self.preset.findData(alternative.preset))
-        self._remembering.on_preset()
+        if by_user:
+            self.preset.setCurrentIndex(self.preset.findData(alternative.preset))
+            self._remembering.on_preset()
         if self.controls.run is not run and (self.controls.run is None or self.controls.run.done):
             self.done.keep(run)
             self.controls.follow(run)
