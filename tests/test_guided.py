@@ -77,11 +77,28 @@ def test_a_guide_in_a_file_and_a_result_in_a_file(tmp_path):
     np.testing.assert_array_equal(np.asarray(read.image), kept.image)
 
 
+@pytest.mark.parametrize("guide", [np.full((24, 24), 7), np.full((24, 24), np.nan)])
+def test_a_guide_that_says_nothing_is_refused(guide):
+    with pytest.raises(ValueError, match="the guide is the same everywhere, or has no finite pixel"):
+        plan_denoise(np.random.default_rng(0).random((24, 24)), guide=guide, **SHORT)
+
+
+def test_an_image_that_guides_itself_is_warned_of(recwarn):
+    image = np.random.default_rng(0).random((24, 24))
+    with pytest.warns(
+        UserWarning, match="the guide is the image itself, whose noise then passes for structure"
+    ):
+        plan_denoise(image, guide=image.copy(), **SHORT)
+    recwarn.clear()
+    plan_denoise(image, guide=image + 0.1 * image**2, **SHORT)
+    assert not recwarn
+
+
 def test_a_guide_is_not_for_lazy_results():
     import dask.array as da
 
     with pytest.raises(ValueError, match="a dask array is restored when it is computed"):
-        dip.denoise(da.zeros((4, 16, 16)), guide=np.zeros((16, 16)))
+        dip.denoise(da.zeros((4, 16, 16)), guide=np.eye(16))
 
 
 def test_layers_are_reconciled_in_world_coordinates():

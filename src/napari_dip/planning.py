@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from numbers import Integral, Real
@@ -55,6 +56,8 @@ OF_JOBS = (
     "out",
 )  # fmt: skip
 MOST_RUNS = 16
+# A guide of more pixels is not looked through before a run.
+LARGEST_LOOKED_AT = 2**26
 
 
 def plan_denoise(image: Any, **settings: Any) -> Job:
@@ -346,10 +349,29 @@ def _guide(guide: Any, asked: str | None, task: Task, given: Given, axes: Axes) 
                 "leave guided_by out."
             )
         return None
+    _refuse_empty_guide(array_of(guide), given.array)
     factors = task.factors(axes)
     if is_layer(guide) and given.layer is not None:
         return layer_guide(guide, given.layer, axes, factors)
     return array_guide(array_of(guide), given.array.shape, axes, factors)
+
+
+def _refuse_empty_guide(guide: Any, image: Any) -> None:
+    """Refuse a guide that says nothing, and warn of one that says what the image does, noise and all."""
+    if not isinstance(guide, np.ndarray) or guide.dtype.kind not in "biuf" or guide.size > LARGEST_LOOKED_AT:
+        return
+    finite = guide[np.isfinite(guide)]
+    if not finite.size or finite.min() == finite.max():
+        raise ValueError(
+            "the guide is the same everywhere, or has no finite pixel, and says nothing of the image: leave "
+            "it out, or choose another."
+        )
+    if isinstance(image, np.ndarray) and image.shape == guide.shape and np.array_equal(image, guide):
+        warnings.warn(
+            "the guide is the image itself, whose noise then passes for structure: leave it out, or choose a "
+            "cleaner picture of the same.",
+            stacklevel=2,
+        )
 
 
 def _with_repeat(given: Given, repeat: Any, to_file: bool) -> Given:

@@ -38,7 +38,7 @@ def test_none_leaves_a_setting_as_it_is():
         ({"seconds": 0.0}, "seconds must be a number above 0 or None"),
         ({"averaging": 1.0}, "averaging must be a number of at least 0 and below 1"),
         ({"precision": "float8"}, "precision must be auto, float32 or bfloat16"),
-        ({"tv": -1.0}, "tv must be a number of at least 0, but is -1.0"),
+        ({"tv": -1.0}, "tv must be a number of at least 0 or None, but is -1.0"),
         ({"penalty": {"name": "tv", "weight": 10**30}}, "weight of .tv. must be a number .* but is 1000"),
     ],
 )

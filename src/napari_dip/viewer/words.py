@@ -290,7 +290,9 @@ def ending(result: Restoration) -> str:
         what = f"{result.iterations} iterations, {seconds}"
     how = ENDINGS[result.stopped_by]
     if not result.iterations and result.stopped_by == "stopping rule":
-        return "Finished: nothing was to be restored. The image is the same everywhere, or complete."
+        return (
+            "Finished: nothing was to be restored. The image is the same everywhere, or nothing is missing."
+        )
     if result.stopped_by == "stopping rule" and result.settings.get("denoise") is False:
         how = FILLED
     if result.stopped_by == "stopping rule" and result.task == "deblock":

@@ -261,7 +261,11 @@ def with_what(task: str, settings: Mapping[str, Any]) -> str:
 
 def _copy_script(text: str) -> None:
     missing = " = ...  #" in text
-    copy(text, "a script" + missing * ". Say in it where the pixels are (...): their layer has no file")
+    copy(
+        text,
+        "a script"
+        + missing * ". Say in it where the pixels are (...): their layer has no file that reads as they do",
+    )
 
 
 def copy(text: str, what: str) -> None:

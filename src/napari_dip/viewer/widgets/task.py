@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakMethod, WeakSet
+from weakref import WeakSet
 
 import napari.viewer
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 from superqt import QCollapsible
 
@@ -88,7 +88,7 @@ class TaskWidget(QWidget):
         self._shown = self._docked = False
         self._wanted: Image | None = None  # is to be restored as soon as that is possible
         # What ties the widget to a viewer that outlives it. Qt holds a lambda, and not the object of a
-        # bound method: none of them may hold the widget, which would never go.
+        # bound method: it lives until Qt deletes it, and not until Python happens to look for garbage.
         self._ties: list[Callable[[], object]] = []
         ties = self._ties
         self.destroyed.connect(lambda: [cut() for cut in ties])
@@ -160,13 +160,10 @@ class TaskWidget(QWidget):
 
     def _hear(self, event: Any, react: Callable[[], object]) -> None:
         """Have `react` called at an event of napari's, for as long as the widget is there."""
-        method = WeakMethod(react)
 
         # A function: napari 0.6 compares a method's widget with others when it is gone already.
         def heard(event: object = None) -> None:
-            alive = method()
-            if alive is not None:
-                alive()
+            react()
 
         event.connect(heard)
         self.tie(lambda: event.disconnect(heard))
@@ -176,22 +173,8 @@ class TaskWidget(QWidget):
         RUNS.begun.disconnect(self._on_begun, missing_ok=True)
 
     def tie(self, cut: Callable[[], object]) -> None:
-        """Have `cut` called when the widget is gone; its runs go on.
-
-        A method of the widget's own is called where Qt has deleted it and Python has not: nothing knows of it
-        else.
-        """
-        if getattr(cut, "__self__", None) is not self:
-            self._ties.append(cut)
-            return
-        method = WeakMethod(cut)
-
-        def cut_if_there() -> None:
-            alive = method()
-            if alive is not None:
-                alive()
-
-        self._ties.append(cut_if_there)
+        """Have `cut` called when the widget is gone; its runs go on."""
+        self._ties.append(cut)
 
     # ------------------------------------------------------------------------------------ what a task says
 
@@ -415,12 +398,17 @@ class TaskWidget(QWidget):
             share_a_place(self, [one for one in OPEN if one.viewer is self.viewer])
 
     def changeEvent(self, event: Any) -> None:
-        """Begin nothing more of a comparison when the dock is closed."""
+        """Go when the dock is closed, which leaves the widget alone; begin nothing more of a comparison."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange:
             closed, self._docked = self._docked and self.parent() is None, self.parent() is not None
             if closed:
                 self.sheet.forget()
+                QTimer.singleShot(0, self._go)
+
+    def _go(self) -> None:
+        if self.parent() is None and not self.isVisible():  # else it has been put into another dock
+            self.deleteLater()
 
     def _on_warm(self, devices: dict[str, str]) -> None:
         self._not_ready = ""
