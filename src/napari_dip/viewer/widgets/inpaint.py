@@ -109,7 +109,7 @@ class InpaintWidget(TaskWidget):
         self._why_not = ""
         self._seen: str | None = None  # the kind of damage
         self._watch: MaskWatch | None = None
-        self._strokes: list[Any] = []  # events
+        self._strokes: list[Any] = []  # events, with what hears of them
         self._search: Any = None
         self.layer.currentIndexChanged.connect(self._on_image)
         self.mask_layer.currentIndexChanged.connect(self._on_mask)
@@ -241,9 +241,15 @@ class InpaintWidget(TaskWidget):
         if image is not None and mask is not None:
             self._watch = MaskWatch(mask, image)
             self._watch.changed.connect(self.refresh)
-            self._strokes = [getattr(mask.events, name) for name in STROKES if hasattr(mask.events, name)]
-            for event in self._strokes:
-                event.connect(self._on_stroke)
+
+            # A function: napari 0.6 compares a method's widget with others when it is gone already.
+            def heard(event: object = None) -> None:
+                self._on_stroke(event)
+
+            events = [getattr(mask.events, name) for name in STROKES if hasattr(mask.events, name)]
+            self._strokes = [(event, heard) for event in events]
+            for event in events:
+                event.connect(heard)
 
     def _on_stroke(self, event: object = None) -> None:
         """Have what is painted be seen: when a run has ended its result lies above the mask."""
@@ -253,7 +259,8 @@ class InpaintWidget(TaskWidget):
 
     def _watch_no_more(self) -> None:
         while self._strokes:
-            self._strokes.pop().disconnect(self._on_stroke)
+            event, heard = self._strokes.pop()
+            event.disconnect(heard)
         if self._watch is not None:
             self._watch.let_go()
             self._watch = None
