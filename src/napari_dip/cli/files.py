@@ -175,7 +175,9 @@ def assign(
         except (OSError, ValueError) as error:
             wrong[image] = sentence_of(error)
     originals = {work.mask.resolve() for work in works if work.mask is not None}
-    originals |= {image.resolve() for image in found.images if not _is_made(image, works)}
+    named = {path.resolve() for work in works for path in (work.out, beside(work.out, "uncertainty"))}
+    places = {image.resolve() for image in found.images}
+    originals |= {place for place in places if place not in named or not _is_made(place)}
     found.left_out = _made_of_others(found.images, works, originals)
     left_out = set(found.left_out)
     sound: dict[Path, Work] = {}  # by the result
@@ -210,11 +212,8 @@ def assign(
     return list(sound.values())
 
 
-def _is_made(image: Path, works: Sequence[Work]) -> bool:
-    """Whether an image has the name of a result, and says that this program made it."""
-    names = {path.resolve() for work in works for path in (work.out, beside(work.out, "uncertainty"))}
-    if image.resolve() not in names:
-        return False
+def _is_made(image: Path) -> bool:
+    """Whether an image says that this program made it."""
     try:
         return opened(image)[1].record is not None
     except (OSError, ValueError):

@@ -25,8 +25,7 @@ def show_files(names: Sequence[str], speaker: Speaker) -> int:
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always", UserWarning)
                 facts = _facts(image)
-            for warning in warned:
-                speaker.warn(image, str(warning.message).removeprefix(f"{image} "))
+            speaker.pass_on(image, warned)
         except Exception as error:
             speaker.fail(image, error)
             failed = True

@@ -271,9 +271,7 @@ def _restore(
         warnings.simplefilter("always", UserWarning)
         result: Restoration = getattr(api, verb)(work.image, out=new, callback=follow, **given, **settings)
     bar.close()
-    for warning in warned:
-        if warning.category is UserWarning:
-            speaker.warn(work.image, str(warning.message).removeprefix(f"{work.image} "))
+    speaker.pass_on(work.image, warned)
     made = new.exists()
     ended_early = made and result.stopped_by in ("user", *CUT_SHORT)
     if ended_early:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from unicodedata import category
@@ -71,6 +72,12 @@ class Speaker:
     def warn(self, name: object, text: str) -> None:
         """Say in a sentence what is wrong with a file."""
         print(printable(f"napari-dip: {name}: {sentence_of(text)}"), file=sys.stderr, flush=True)
+
+    def pass_on(self, name: object, warned: Iterable[warnings.WarningMessage]) -> None:
+        """Say what was warned of while a file was read or restored, without saying its name twice."""
+        for warning in warned:
+            if warning.category is UserWarning:
+                self.warn(name, str(warning.message).removeprefix(f"{name} "))
 
     def fail(self, name: object, error: Exception) -> str:
         """Say what went wrong with a file; return the sentence."""

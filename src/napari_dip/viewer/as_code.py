@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels
 
 from napari_dip.given import pixels_of
 from napari_dip.images.files import ending_for, is_path, read, stem_of
 from napari_dip.restoration import PAST, Restoration, origin
 from napari_dip.script import Pixels, as_command, as_python
 from napari_dip.viewer.guides import same_part
+from napari_dip.viewer.masks import lies_over
 
 if TYPE_CHECKING:
     from napari_dip.viewer.regions import Region
@@ -81,7 +82,7 @@ def _mask(run: Run) -> tuple[Pixels | None, Any]:
         return None, None
     layer, labels = run.mask
     what = f"nonzero where pixels were filled in: the layer {layer.name!r}"
-    same_grid = isinstance(layer, Labels | Image) and run.region.whole and _lies_on(layer, run.source)
+    same_grid = isinstance(layer, Labels | Image) and run.region.whole and lies_over(layer, run.source)
     if not same_grid:
         return Pixels(f"{what}, on the image's pixels"), labels
     return _from(layer, what), labels
@@ -94,14 +95,6 @@ def _guide(run: Run) -> Pixels | None:
     if part is None:
         return Pixels(f"{what}, on the image's pixels")
     return _from(run.guide, f"{what}, {run.region.said}" if run.region.said else what, part)
-
-
-def _lies_on(mask: Layer, image: Image) -> bool:
-    """Whether a mask's pixels are an image's."""
-    if mask.ndim != image.ndim or tuple(mask.data.shape) != tuple(pixels_of(image).shape[: mask.ndim]):
-        return False
-    points = [np.zeros(mask.ndim), *np.eye(mask.ndim)]
-    return all(np.allclose(mask.data_to_world(point), image.data_to_world(point)) for point in points)
 
 
 def _from(layer: Any, what: str, region: Region | None = None) -> Pixels:

@@ -204,9 +204,9 @@ def _grid(image: Image) -> tuple[int, ...]:
     return tuple(data.shape[: image.ndim])
 
 
-def lies_over(mask: Labels, image: Image) -> bool:
+def lies_over(mask: Labels | Image, image: Image) -> bool:
     """Return whether a mask has a pixel for each pixel of an image, and lies where the image does."""
     points = [np.zeros(image.ndim), *np.eye(image.ndim)]
-    return tuple(mask.data.shape) == _grid(image) and all(
+    return (mask.ndim, tuple(mask.data.shape)) == (image.ndim, _grid(image)) and all(
         np.allclose(mask.data_to_world(point), image.data_to_world(point)) for point in points
     )
