@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from numpy.typing import DTypeLike
 from tqdm import tqdm
 
+from napari_dip.images.excerpts import Planes
 from napari_dip.job import Job
 from napari_dip.lazy import restore_lazily
 from napari_dip.plan import Plan
@@ -58,6 +59,7 @@ def denoise(
     stopping: Part = None,
     noise: str | float | Mapping[str, Any] | None = None,
     axes: str | None = None,
+    planes: Planes = None,
     device: str | None = None,
     seed: int | None = None,
     network: Part = None,
@@ -126,6 +128,11 @@ def denoise(
         `neighbours` says otherwise.
         Without `axes`, the last two are Y and X, a last one of 3 or 4 is colour, and leading ones are a
         stack that is restored plane by plane. A napari layer or file brings its own.
+    planes : int, slice or tuple of these
+        Which planes (or volumes) of a stack: a number or a slice along its first axis, or one of these for
+        each axis of the stack, ``(slice(0, 4), 1)``. The result has these alone, and all its axes. They are
+        restored as in the whole stack, along with their `neighbours`; a mask, guide or repeat is that of all.
+        Settings don't say which they were, so that what suits a plane can be done of all.
     device : str
         Where to compute: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or ``"auto"``, a graphics processor
         where there is one.

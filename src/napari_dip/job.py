@@ -515,10 +515,12 @@ class Job:
             detail=Detail(self._result.array, list(self._planes.values())) if self._planes else None,
             task=self.task.name,
             uncertainty=self._outcome.uncertainty,
+            planes=self._plan.planes,
         )
 
     def _record(self) -> dict[str, Any]:
         """Return how the result came about, as plain JSON, without every iteration."""
-        record = origin(self.task.name) | self.result().to_dict()
+        planes = {"planes": self._plan.planes} if self._plan.planes else {}
+        record = origin(self.task.name) | planes | self.result().to_dict()
         del record["history"]
         return record

@@ -18,6 +18,7 @@ from dask.base import tokenize
 from numpy.typing import NDArray
 
 from napari_dip.engine.devices import check_device_name, turn_of
+from napari_dip.images.excerpts import Excerpt
 from napari_dip.images.intensities import check_image
 from napari_dip.job import Job
 from napari_dip.plan import Plan
@@ -55,6 +56,7 @@ def restore_lazily(plan: Plan) -> Restoration:
             "uncertainty is for images that are restored at once, but a dask array is restored when it is "
             "computed: pass image.compute()."
         )
+    plan = _plain(plan)
     check_image(plan.image)
     check_device_name(settings.device)
     _refuse_cut(plan)
@@ -68,7 +70,7 @@ def restore_lazily(plan: Plan) -> Restoration:
     asked = trial.settings | {"device": settings.device, "precision": settings.precision}
     task, masks = plan.task, []
     if isinstance(task, Inpaint):
-        masks = [_mask_beside(image, task.mask)]
+        masks = [_mask_beside(image, np.asarray(task.mask))]
         task = replace(task, mask=np.zeros(0, dtype=bool))
     whole = max(image.shape[axis] for axis in axes.spatial)
     plan = replace(plan, image=None, task=task, tile=whole if asked["tile"] is None else asked["tile"])
@@ -85,7 +87,22 @@ def restore_lazily(plan: Plan) -> Restoration:
         meta=np.empty((0,) * image.ndim, trial.dtype),
     )
     history: dict[str, list[Any]] = {name: [] for name in ("run", *RECORDED)}
-    return Restoration(restored, 0, NOT_COMPUTED, history, asked, task=task.name)
+    return Restoration(restored, 0, NOT_COMPUTED, history, asked, task=task.name, planes=plan.planes)
+
+
+def _plain(plan: Plan) -> Plan:
+    """Return the plan with arrays of its own of the planes that were chosen."""
+    if not isinstance(plan.image, Excerpt):
+        return plan
+    if plan.neighbours:
+        raise ValueError(
+            "planes of a dask array know nothing of their neighbours: leave neighbours or planes out, or "
+            "give out=, a file for the result."
+        )
+    task = plan.task
+    if isinstance(task, Inpaint) and isinstance(task.mask, Excerpt):
+        task = replace(task, mask=task.mask.array[task.mask.where])
+    return replace(plan, image=plan.image.array[plan.image.where], task=task)
 
 
 def _refuse_cut(plan: Plan) -> None:

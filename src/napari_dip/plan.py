@@ -14,6 +14,7 @@ from napari_dip.engine.memory import memory_of
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.images.axes import Axes
+from napari_dip.images.excerpts import Excerpt, Planes, chosen_planes, said_planes
 from napari_dip.images.files import Description
 from napari_dip.images.guides import Guide
 from napari_dip.images.noise import Noise
@@ -65,6 +66,8 @@ class Plan:
         What is known of the image besides its numbers, for that file.
     lazy
         Whether it is to be done only when the result's pixels are asked for.
+    planes
+        Which planes of a stack the image is, as `napari_dip.images.excerpts.said_planes` says it.
     """
 
     image: Any
@@ -83,6 +86,26 @@ class Plan:
     out: str | os.PathLike[str] | None = None
     description: Description | None = None
     lazy: bool = False
+    planes: str = ""
+
+    def only(self, planes: Planes) -> Plan:
+        """Return the plan for some planes (or volumes) of the stack, along with what goes with them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there are no such planes.
+        """
+        shape = tuple(self.image.shape)
+        where = chosen_planes(planes, self.axes, shape)
+        return replace(
+            self,
+            image=Excerpt(self.image, where),
+            task=self.task.only(where),
+            guide=None if self.guide is None else self.guide.only(where),
+            description=None if self.description is None else self.description.only(where),
+            planes=said_planes(where, self.axes, shape),
+        )
 
     @property
     def factors(self) -> tuple[int, ...]:
@@ -106,6 +129,7 @@ class Plan:
         engine, tile
             The engine's settings and the side of the tiles, as they were decided on a machine.
         """
+        whole = self.image.array if isinstance(self.image, Excerpt) else self.image
         return {
             "preset": self.preset,
             **self.task.settings,
@@ -120,7 +144,7 @@ class Plan:
             **({"detail": self.detail} if self.detail else {}),
             **({"uncertainty": self.uncertainty} if self.uncertainty else {}),
             **({} if self.guide is None else {"guided_by": self.guide.fingerprint}),
-            **({"repeated": self.image.fingerprint} if isinstance(self.image, Repeated) else {}),
+            **({"repeated": whole.fingerprint} if isinstance(whole, Repeated) else {}),
         }
 
     def memory(self, engine: Settings, size: Sequence[int]) -> int:

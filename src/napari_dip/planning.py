@@ -131,7 +131,21 @@ def asked_to_inpaint(
     chosen = None if labels is None else tuple(int(label) for label in np.ravel(labels))
     damaged = replace(worst, kind=damage or worst.kind)
     task = Inpaint.of(missing, meaning, shape, damaged, denoise, chosen)
-    return _plan(task, task.damage.kind, given, meaning, preset, settings)
+    plan = _plan(task, task.damage.kind, given, meaning, preset, settings)
+    _refuse_empty_planes(plan)
+    return plan
+
+
+def _refuse_empty_planes(plan: Plan) -> None:
+    """Refuse planes of which the mask says nothing, unless pixels that are not finite may be filled in."""
+    assert isinstance(plan.task, Inpaint)
+    if not plan.planes or plan.task.denoise or plan.image.dtype.kind == "f":
+        return
+    if not np.asarray(plan.task.mask).any():
+        raise ValueError(
+            f"the mask has nothing to fill in on the planes {plan.planes}: choose others, or leave planes "
+            "out."
+        )
 
 
 def _to_fill_in(given: Given, mask: Any, labels: Any, axes: Axes) -> Any:
@@ -223,6 +237,7 @@ def _plan(
     preset: str,
     settings: dict[str, Any],
 ) -> Plan:
+    planes = settings.pop("planes", None)
     if settings.get("guide") is not None:
         presets = guided(presets)
     chosen = choose_preset(preset, task.name, presets)
@@ -250,7 +265,7 @@ def _plan(
             f"network 'picture', as the preset {preset!r} has it here, makes nothing of a guide: leave guide "
             "out, or choose another preset."
         )
-    return Plan(
+    plan = Plan(
         given.array,
         axes,
         engine,
@@ -268,6 +283,7 @@ def _plan(
         description=None if rest["out"] is None else given.description(axes),
         lazy=given.lazy and rest["out"] is None,
     )
+    return plan if planes is None else plan.only(planes)
 
 
 def refuse_unusable(settings: Mapping[str, Any]) -> None:

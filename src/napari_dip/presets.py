@@ -42,9 +42,9 @@ ENGINE = tuple(field.name for field in fields(Settings))
 # What a preset has besides, and what it leaves out: what belongs to one image, one question or one machine.
 KEPT = ("preset", *ENGINE, "warm", "detail")
 LEFT_OUT = (
-    "image", "axes", "dtype", "tile", "out", "neighbours", "channels", "noise", "uncertainty", "guide",
-    "guided_by", "repeat", "repeated", "mask", "labels", "damage", "denoise", "factor", "kernel", "psf",
-    "table", *MACHINE,
+    "image", "axes", "planes", "dtype", "tile", "out", "neighbours", "channels", "noise", "uncertainty",
+    "guide", "guided_by", "repeat", "repeated", "mask", "labels", "damage", "denoise", "factor", "kernel",
+    "psf", "table", *MACHINE,
 )  # fmt: skip
 # A name is a file's name too, on any system.
 NAME = re.compile(r"[^\W_][\w -]{0,39}")

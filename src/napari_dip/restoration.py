@@ -75,6 +75,9 @@ class Restoration:
         The standard deviation of each pixel's error, float32, in the image's units, of the result's shape;
         None where it was not asked for (``uncertainty=3``). NaN where it can't be told. A dask array of the
         file ``NAME-uncertainty`` where ``out`` was given.
+    planes
+        Which planes of the image's stack it is, as the command line takes them, ``"3:8"``; empty for all. The
+        `settings` say nothing of that: what suits one plane can be done of all.
     """
 
     image: Any = field(repr=False)
@@ -87,6 +90,7 @@ class Restoration:
     detail: Detail | None = field(default=None, repr=False)
     task: str = field(default="denoise", repr=False)
     uncertainty: Any = field(default=None, repr=False)
+    planes: str = field(default="", repr=False)
 
     # What a notebook shows of it.
     MEASURED: ClassVar[tuple[str, ...]] = ("noise", "residual")
@@ -182,6 +186,7 @@ class Restoration:
             Pixels("the pixels of the image", None if image is None else os.fspath(image)),
             covered if self.task == "inpaint" else None,
             out=f"{stem}.{PAST[self.task]}{ending}" if out is None else os.fspath(out),
+            planes=self.planes,
             stopped_by=self.stopped_by,
         )
 

@@ -219,6 +219,7 @@ def as_python(
     out: str,
     labels: Any = None,
     guide: Pixels | None = None,
+    planes: str = "",
     stopped_by: str = "",
     notes: Sequence[str] = (),
 ) -> str:
@@ -238,6 +239,8 @@ def as_python(
         Which of the mask's labels count; None for all.
     guide
         The guide, where there was one and it is known.
+    planes
+        Which planes of all these it is, as `napari_dip.images.excerpts.said_planes` says it; empty for all.
     stopped_by
         What ended the run, which a reader is told where it can't be made again.
     notes
@@ -254,6 +257,7 @@ def as_python(
         arguments.append(f"guide={_argument('guide', guide, setup)}")
     if "repeated" in spoken:
         arguments.append(f"repeat={_argument('repeat', Pixels('the other capture'), setup)}")
+    arguments += [f"planes={_planes(planes)}"] if planes else []
     arguments += [f"{key}={as_code(value)}" for key, value in spoken.items()]
 
     if stopped_by in BY_CHANCE:
@@ -280,6 +284,15 @@ def _argument(name: str, pixels: Pixels, setup: list[str]) -> str:
     part = ", ".join(_index(one) for one in pixels.part)
     setup.append(f"{name} = np.asarray(read({as_code(pixels.path)})[0][{part}])  # {what}")
     return name
+
+
+def _planes(said: str) -> str:
+    """Return planes as Python, of what the command line says."""
+    each = [
+        f"slice({', '.join(end or 'None' for end in one.split(':'))})" if ":" in one else one
+        for one in said.split(",")
+    ]
+    return each[0] if len(each) == 1 else f"({', '.join(each)})"
 
 
 def _index(one: int | slice) -> str:
@@ -321,12 +334,13 @@ def as_command(
     out: str,
     labels: Any = None,
     guide: Pixels | None = None,
+    planes: str = "",
 ) -> str | None:
     """Return a command that makes a result again, or None where it was not made from whole files.
 
     Parameters
     ----------
-    task, settings, image, mask, out, labels, guide
+    task, settings, image, mask, out, labels, guide, planes
         As `as_python` takes them.
     """
     needed = [image] if mask is None else [image, mask]
@@ -339,6 +353,7 @@ def as_command(
         words += ["--mask", _no_option(mask)]
     if "guided_by" in settings and guide is not None:
         words += ["--guide", _no_option(guide)]
+    words += ["--planes", planes] if planes else []
     for key, value in _spoken(task, settings, image, labels, out).items():
         option = f"--{key.replace('_', '-')}"
         if isinstance(value, bool):

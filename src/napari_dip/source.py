@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_dip.engine.noises import Noises
 from napari_dip.images.axes import Axes
+from napari_dip.images.excerpts import Excerpt
 from napari_dip.images.intensities import Intensities
 from napari_dip.images.noise import Noise, estimate_noise, noise_of
 from napari_dip.images.repeats import Drift, Repeated, shift_between
@@ -67,7 +68,7 @@ class Source:
     def company(self) -> int:
         """How many planes or volumes go with each."""
         axis = self.along
-        return 0 if axis is None else min(2 * self.neighbours, self.shape[axis] - 1)
+        return 0 if axis is None else min(2 * self.neighbours, len(self._reach(axis)) - 1)
 
     @property
     def channels(self) -> int:
@@ -81,7 +82,11 @@ class Source:
     @property
     def along(self) -> int | None:
         """The axis along which the neighbours lie: the last of the stack's that has several planes."""
-        return max((axis for axis in self.axes.stack if self.shape[axis] > 1), default=None)
+        return max((axis for axis in self.axes.stack if len(self._reach(axis)) > 1), default=None)
+
+    def _reach(self, axis: int) -> range:
+        """Return which numbers along an axis there is a plane at; of some planes also those beside them."""
+        return self.image.reach(axis) if isinstance(self.image, Excerpt) else range(self.shape[axis])
 
     def beside(self, index: Index) -> list[Index]:
         """Return where a part lies, and then the same part of what goes with it.
@@ -94,7 +99,8 @@ class Source:
             return [index]
         at = index[axis]
         assert isinstance(at, int)
-        reach = range(max(0, at - self.company), min(self.shape[axis], at + self.company + 1))
+        there = self._reach(axis)
+        reach = range(max(there.start, at - self.company), min(there.stop, at + self.company + 1))
         others = sorted(set(reach) - {at}, key=lambda other: (abs(other - at), other))
         nearest = others[: self.company]
         away = range(1, self.neighbours + 1)
@@ -152,8 +158,11 @@ class Source:
         middle = len(block) // 2  # one channel stands for the three of a colour image: this one is green
         halves: Sequence[NDArray[Any] | None] = [None] * len(block)
         shift = None
-        if isinstance(self.image, Repeated):
-            apart = self.axes.to_engine(self.image.apart(index))
+        image, where = self.image, index
+        if isinstance(image, Excerpt):
+            image, where = image.array, image.place(index)
+        if isinstance(image, Repeated):
+            apart = self.axes.to_engine(image.apart(where))
             halves = list(np.where(np.isfinite(block), apart, np.nan))
             mean = block[middle].astype(np.float64)
             shift = shift_between(mean + halves[middle], mean - halves[middle])
@@ -174,7 +183,8 @@ class Source:
     def name(self, index: Index) -> str:
         """Return what a part of the image is called, to begin a sentence with."""
         kind = "plane" if len(self.axes.spatial) == 2 else "volume"
-        place = [f"{name} {i}" for name, i in zip(self.axes.names, index, strict=True) if isinstance(i, int)]
+        where = self.image.place(index) if isinstance(self.image, Excerpt) else index
+        place = [f"{name} {i}" for name, i in zip(self.axes.names, where, strict=True) if isinstance(i, int)]
         place = [text.removeprefix("Q ") for text in place]
         return f"{kind} {', '.join(place)} of the image" if place else "the image"
 

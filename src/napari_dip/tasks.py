@@ -21,6 +21,7 @@ from napari_dip.engine.problem import Quantised
 from napari_dip.engine.settings import Settings
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import Damage
+from napari_dip.images.excerpts import Excerpt, Where
 from napari_dip.images.intensities import cast
 from napari_dip.images.jpeg import BLOCK, within_steps
 from napari_dip.images.psf import PointSpread
@@ -77,6 +78,10 @@ class Task(ABC):
         if isinstance(rule, HeldOut) and rule.absolute is None:
             settings = replace(settings, stopping=replace(rule, absolute=settings.likelihood.robust))
         return settings
+
+    def only(self, where: Where) -> Task:
+        """Return what is asked of a part of the array, some planes of a stack."""
+        return self
 
     def factors(self, axes: Axes) -> tuple[int, ...]:
         """Return how much finer the result is than the image, along each axis of the array."""
@@ -170,7 +175,7 @@ class Inpaint(Task):
     Parameters
     ----------
     mask
-        True where a pixel is to be filled in; the image's shape.
+        True where a pixel is to be filled in; the image's shape. Of some planes of a stack an excerpt.
     damage
         What kind of damage it is, and how wide.
     denoise
@@ -179,7 +184,7 @@ class Inpaint(Task):
         Which labels of what it was made from are in the mask; None for all.
     """
 
-    mask: NDArray[np.bool_] = field(repr=False)
+    mask: NDArray[np.bool_] | Excerpt = field(repr=False)
     damage: Damage
     denoise: bool = False
     labels: tuple[int, ...] | None = None
@@ -203,8 +208,16 @@ class Inpaint(Task):
         return cls(np.broadcast_to(mask, shape), damage, denoise, labels)
 
     def of_mask(self, mask: NDArray[np.bool_], axes: Axes) -> Inpaint:
-        """Return the same task for another mask of the image."""
-        return self.of(mask, axes, self.mask.shape, self.damage, self.denoise, self.labels)
+        """Return the same task for another mask of the image; what lies beside an excerpt stays."""
+        task = self.of(mask, axes, self.mask.shape, self.damage, self.denoise, self.labels)
+        if not isinstance(self.mask, Excerpt):
+            return task
+        around = np.array(self.mask.array)
+        around[self.mask.where] = task.mask
+        return replace(task, mask=replace(self.mask, array=around))
+
+    def only(self, where: Where) -> Inpaint:
+        return replace(self, mask=Excerpt(self.mask, where))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from napari_dip.viewer.widgets.super_resolution import SuperResolutionWidget
 
 ELSEWHERE = {
     *("image", "preset", "axes", "neighbours", "detail", "guide", "guided_by", "out", "progress", "callback"),
-    *("repeat", "repeated", "expected", "uncertainty"),
+    *("planes", "repeat", "repeated", "expected", "uncertainty"),
 }
 
 

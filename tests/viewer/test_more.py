@@ -142,10 +142,26 @@ def test_planes_of_a_stack_are_said(viewer, noisy, tmp_path):
     path = str(tmp_path / "movie.ome.tif")
     write(path, np.stack([noisy, noisy[::-1], noisy]), Description.plain("TYX"))
     (layer,) = viewer.open(path, plugin="napari-dip")
-    run = napari_dip.viewer.denoise(viewer, layer, planes=slice(1, 3), iterations=3)
+    run = napari_dip.viewer.denoise(viewer, layer, planes=slice(1, 3), neighbours=1, iterations=3)
+    assert run.wait().planes == "1:3" and "planes" not in run.result.settings
+    script = run.as_python()
+    assert f'"{path}",\n    planes=slice(1, 3),' in script
+    assert " --planes 1:3 " in command_of(run)
+    names = {}
+    exec(script, names)
+    np.testing.assert_array_equal(np.asarray(names["restored"].image), run.layer.data)
+
+
+def test_a_part_of_some_planes_is_said(viewer, noisy, tmp_path):
+    path = str(tmp_path / "movie.ome.tif")
+    write(path, np.stack([noisy, noisy[::-1], noisy]), Description.plain("TYX"))
+    (layer,) = viewer.open(path, plugin="napari-dip")
+    part = (slice(0, 20), slice(8, 32))
+    run = napari_dip.viewer.denoise(viewer, layer, planes=1, part=part, neighbours=1, iterations=3)
     run.wait()
     script = run.as_python()
-    assert "[0][1:3])  # the pixels of the layer 'movie', time 1 to 2" in script
+    assert "[0][:, 0:20, 8:])  # the pixels of the layer 'movie', part" in script.replace("8:32", "8:")
+    assert command_of(run) is None
     names = {}
     exec(script, names)
     np.testing.assert_array_equal(np.asarray(names["restored"].image), run.layer.data)

@@ -63,7 +63,7 @@ def test_the_axes_can_be_corrected_and_the_sentence_follows_at_once(viewer, open
     assert widget.what.text() == f"{planes}, along with 2 neighbours on each side"
     choose(widget.stacks.planes, "current")
     assert widget.what.text().startswith("Time 1, channel 0, slice 1 of 4 time points")
-    assert widget.what.text().endswith(", alone: neighbours go along when all are restored")
+    assert widget.what.text().endswith(", along with 2 neighbours on each side")
     choose(widget.stacks.planes, "all")
     choose(widget.stacks.how, 0)
     assert widget.what.text() == planes

@@ -28,6 +28,7 @@ OWN = ("image", "mask", "out", "progress", "callback")
 ALIASES = {
     "Part": {"str", "Mapping"},
     "DTypeLike": {"str"},
+    "Planes": {"int", "slice", "Sequence"},
     "Any": {"str", "float", "Sequence", "Mapping"},  # a file, numbers, or what has settings of its own
 }
 
@@ -83,6 +84,8 @@ class Keyword:
         if self.annotation == "Any":
             return self.name.upper()
         types, words = self.types, "|".join(self.words)
+        if "slice" in types:
+            return "N|N:N[,...]"
         if "Sequence" in types and not words:
             return "N[,N...]"
         number = "N" if types & {"int", "float"} else ""
@@ -113,6 +116,8 @@ class Keyword:
         types, words = self.types, self.words
         if text in words:
             return text
+        if "slice" in types and re.fullmatch(r"-?\d*:-?\d*", text):
+            return slice(*(int(end) if end.strip("-") else None for end in text.split(":")))
         for number in (int, float):
             if number.__name__ in types:
                 try:
@@ -122,6 +127,7 @@ class Keyword:
         if self.open:
             return text
         figure = "a number" if "float" in types else "a whole number" if "int" in types else ""
+        figure += " or a range such as 3:8" if "slice" in types else ""
         needed = [*words, figure, "JSON" if "Mapping" in types else ""]
         some = ", or several with commas between them," if "Sequence" in types else ""
         raise argparse.ArgumentTypeError(
@@ -236,5 +242,6 @@ def as_typed(text: str, names: Collection[str]) -> str:
         return found[1] if found[1] not in names else "--" + found[1].replace("_", "-")
 
     text = re.sub(r"``?(\w+)``?", option, re.sub(r" ?\[\d+\]_", "", text)).replace("`", "")
-    text = re.sub(r"\((\d+(?:, \d+)+)\)", lambda found: found[1].replace(", ", ","), text)
+    text = re.sub(r"slice\((\d+), (\d+)\)", r"\1:\2", text)
+    text = re.sub(r"\(([\d:]+(?:, \d+)+)\)", lambda found: found[1].replace(", ", ","), text)
     return re.sub(r"\b[Aa] dict\b", "JSON", text).replace("keywords", "options")

@@ -68,6 +68,16 @@ class Description:
             units=tuple(self.units[a] for a in order),
         )
 
+    def only(self, where: Sequence[slice]) -> Description:
+        """Describe a part of the image, from a start to a stop along each axis."""
+        places = zip(self.translate, self.scale, where, strict=True)
+        named = self.axes.find("C")
+        return replace(
+            self,
+            translate=tuple(at + step * part.start for at, step, part in places),
+            channels=self.channels[where[named]] if self.channels else (),
+        )
+
     def colours(self, shape: Sequence[int]) -> int | None:
         """Return the axis of RGB or RGBA colours of an image of this shape, or None if it has none."""
         if "S" in self.axes:

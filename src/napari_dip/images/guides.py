@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +15,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from skimage.transform import resize
 
 from napari_dip.images.axes import Axes
+from napari_dip.images.excerpts import Where
 from napari_dip.images.intensities import Intensities
 from napari_dip.images.layers import name_of, pixels_of, to_world
 
@@ -80,13 +81,22 @@ class Guide:
         turned = [1 + sorted(self.axes.spatial).index(axis) for axis in self.axes.spatial]
         return self._planes[at][(slice(None), *part)].transpose(0, *turned)
 
+    def only(self, where: Where) -> Guide:
+        """Return the guide for some planes of the image's stack."""
+        kept = [where[axis] if axis in self.stack else slice(None) for axis in self._kept]
+        return replace(self, array=self.array[(*[slice(None)] * int(self.channel == 0), *kept)], _planes={})
+
+    @property
+    def _kept(self) -> list[int]:
+        """Which axes of the image it has."""
+        return sorted((*self.stack, *self.axes.spatial))
+
     @property
     def fingerprint(self) -> str:
         """A short text that is the same for the same numbers."""
         digest = hashlib.blake2b(f"{self.array.shape} {self.turn}".encode(), digest_size=16)
         first = int(self.channel == 0)
-        kept = sorted((*self.stack, *self.axes.spatial))
-        sizes = [self.array.shape[first + kept.index(axis)] for axis in self.stack]
+        sizes = [self.array.shape[first + self._kept.index(axis)] for axis in self.stack]
         for at in np.ndindex(*sizes):
             for plane in self._read(at):
                 digest.update(np.ascontiguousarray(plane).data)
@@ -95,7 +105,7 @@ class Guide:
     def _read(self, at: tuple[int, ...]) -> list[NDArray[Any]]:
         """Return the channels of one of its planes or volumes."""
         places = dict(zip(self.stack, at, strict=True))
-        index = tuple(places.get(axis, slice(None)) for axis in sorted((*self.stack, *self.axes.spatial)))
+        index = tuple(places.get(axis, slice(None)) for axis in self._kept)
         if self.channel == 0:
             return [np.asarray(self.array[(n, *index)]) for n in range(self.channels)]
         block = np.asarray(self.array[index])

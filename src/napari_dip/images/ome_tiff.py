@@ -140,7 +140,8 @@ def _metadata(placed: Description, shape: Sequence[int], axes: str) -> dict[str,
     )  # of the planes, along the axes of the stack
     for axis, letter in enumerate(placed.axes):
         scale, translate, unit = float(placed.scale[axis]), float(placed.translate[axis]), placed.units[axis]
-        if (scale, translate, unit) == (1.0, 0.0, ""):
+        counted = letter not in "YX" and translate.is_integer()  # planes: of some the record says which
+        if (scale, unit) == (1.0, "") and (translate == 0 or counted):
             continue
         symbol = UNITS.get(letter, {}).get(unit_called(unit), ("", 0.0))[0]
         if not symbol or not 0 < scale < math.inf or not math.isfinite(translate):

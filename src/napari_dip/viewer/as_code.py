@@ -48,6 +48,7 @@ def python_of(run: Run) -> str:
         out=_out(run, image),
         labels=labels,
         guide=_guide(run),
+        planes=run.region.typed,
         stopped_by=result.stopped_by,
         notes=notes,
     )
@@ -58,7 +59,10 @@ def command_of(run: Run) -> str | None:
     image = _image(run)
     mask, labels = _mask(run)
     out = _out(run, image)
-    return as_command(run.task, _result(run).settings, image, mask, out=out, labels=labels, guide=_guide(run))
+    settings, planes = _result(run).settings, run.region.typed
+    return as_command(
+        run.task, settings, image, mask, out=out, labels=labels, guide=_guide(run), planes=planes
+    )
 
 
 def settings_of(run: Run) -> str:
@@ -73,8 +77,8 @@ def _result(run: Run) -> Restoration:
 
 
 def _image(run: Run) -> Pixels:
-    planes = f", {run.region.said}" if run.region.said else ""
-    return _from(run.source, f"the pixels of the layer {run.source.name!r}{planes}", run.region)
+    region = run.region.through
+    return _from(run.source, f"the pixels of the layer {run.source.name!r}{_part(region)}", region)
 
 
 def _mask(run: Run) -> tuple[Pixels | None, Any]:
@@ -82,7 +86,7 @@ def _mask(run: Run) -> tuple[Pixels | None, Any]:
         return None, None
     layer, labels = run.mask
     what = f"nonzero where pixels were filled in: the layer {layer.name!r}"
-    same_grid = isinstance(layer, Labels | Image) and run.region.whole and lies_over(layer, run.source)
+    same_grid = isinstance(layer, Labels | Image) and not run.region.cut and lies_over(layer, run.source)
     if not same_grid:
         return Pixels(f"{what}, on the image's pixels"), labels
     return _from(layer, what), labels
@@ -91,10 +95,15 @@ def _mask(run: Run) -> tuple[Pixels | None, Any]:
 def _guide(run: Run) -> Pixels | None:
     if run.guide is None:
         return None
-    what, part = f"the guide: the layer {run.guide.name!r}", same_part(run.region, run.guide)
+    region = run.region.through
+    what, part = f"the guide: the layer {run.guide.name!r}", same_part(region, run.guide)
     if part is None:
         return Pixels(f"{what}, on the image's pixels")
-    return _from(run.guide, f"{what}, {run.region.said}" if run.region.said else what, part)
+    return _from(run.guide, f"{what}{_part(region)}", part)
+
+
+def _part(region: Region) -> str:
+    return f", {region.said}" if region.said else ""
 
 
 def _from(layer: Any, what: str, region: Region | None = None) -> Pixels:

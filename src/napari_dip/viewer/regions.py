@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 
 from napari_dip.given import pixels_of
+from napari_dip.images.excerpts import Planes as SomePlanes
+from napari_dip.images.excerpts import chosen_planes, said_planes
 from napari_dip.viewer.layers import axes_of, cuts, unwrap
 from napari_dip.viewer.sight import in_sight
 from napari_dip.viewer.sliders import position
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Part", "Planes", "Region", "at_once", "kind_of"]
 
-# What can be chosen of a stack: all of it, what the slider shows, or a number or slice for each of its axes.
-Planes = str | int | slice | tuple[int | slice, ...] | None
+# What can be chosen of a stack: what the slider shows, or a number or slice for each of its axes.
+Planes = str | SomePlanes
 # ... and of each plane or volume: all of it, what is in sight, or a slice for each of its axes.
 Part = str | tuple[slice, ...] | None
 VISIBLE = "visible"
@@ -127,6 +128,38 @@ class Region:
         """Return the same planes, and of each of them this part: a slice for each axis that is cut."""
         return replace(self, where=tuple(part.get(axis, where) for axis, where in enumerate(self.where)))
 
+    @property
+    def through(self) -> Region:
+        """The same part of each of all planes."""
+        looped = self.axes.looped
+        where = (slice(0, size) if n in looped else self.where[n] for n, size in enumerate(self.shape))
+        return replace(self, where=tuple(where))
+
+    def company(self, neighbours: int | None) -> Region:
+        """Return the region with the planes that go along with its own, as `napari_dip.source.Source` has it.
+
+        Parameters
+        ----------
+        neighbours
+            How many on each side of each plane.
+        """
+        along = max((axis for axis in self.axes.stack if self.shape[axis] > 1), default=None)
+        if not neighbours or along is None:
+            return self
+        own, size = self.where[along], self.shape[along]
+        # Near the ends of the stack, those on the other side take the place of what is not there.
+        start = max(0, min(own.start - neighbours, size - 1 - 2 * neighbours))
+        stop = min(size, max(own.stop + neighbours, 1 + 2 * neighbours))
+        beside = slice(min(start, own.start), max(stop, own.stop))
+        return replace(self, where=(*self.where[:along], beside, *self.where[along + 1 :]))
+
+    def among(self, other: Region) -> dict[str, Any]:
+        """Return the keyword by which a verb, given the planes of another region, restores these alone."""
+        if self.where == other.where:
+            return {}
+        pairs = [(self.where[axis], other.where[axis].start) for axis in self.axes.looped]
+        return {"planes": tuple(slice(own.start - first, own.stop - first) for own, first in pairs)}
+
     def now(self) -> Region:
         """Return the same part of the source as that is and lies now.
 
@@ -157,6 +190,11 @@ class Region:
     def layer(self) -> Image:
         """A layer that holds them: the source, or one in no viewer that lies where they lie in it."""
         return self.source if self.whole else _excerpt(self.source, self.where)
+
+    @property
+    def typed(self) -> str:
+        """Which planes they are, as the command line takes them; empty for all."""
+        return said_planes(self.where, self.axes, self.shape)
 
     @property
     def said(self) -> str:
@@ -192,42 +230,14 @@ def kind_of(axes: Axes) -> str:
 
 def _where(axes: Axes, shape: tuple[int, ...], planes: Planes, at: Sequence[float]) -> tuple[slice, ...]:
     """Return which part of the array `planes` means."""
-    where, along = [slice(0, size) for size in shape], axes.looped
-    if planes is None:
-        return tuple(where)
     if isinstance(planes, str):
         if planes != "current":
             raise ValueError(f'planes must be "current", a number or a slice, but is {planes!r}.')
         planes = tuple(
             min(max(int(np.floor(at[axis] + 0.5)), 0), shape[axis] - 1) if len(at) > axis else 0
-            for axis in along
+            for axis in axes.looped
         )
-    given = planes if isinstance(planes, tuple) else (planes,)
-    if len(given) > len(along):
-        raise ValueError(
-            f"planes has {len(given)} entries, but the image is a stack along {len(along)} "
-            f"ax{'i' if len(along) == 1 else 'e'}s{_named(axes, along)}: give a number or a slice for each."
-        )
-    for axis, chosen in zip(along, given, strict=False):
-        where[axis] = _part(chosen, axes.names[axis], shape[axis])
-    return tuple(where)
-
-
-def _part(chosen: Any, name: str, size: int) -> slice:
-    if isinstance(chosen, slice):
-        start, stop, step = chosen.indices(size)
-        if step != 1 or stop <= start:
-            raise ValueError(
-                f"planes takes one or more neighbours along an axis, but {chosen} has none along {name}, "
-                f"which has {size}, or leaves some out."
-            )
-        return slice(start, stop)
-    if isinstance(chosen, bool) or not isinstance(chosen, Integral):
-        raise TypeError(f"planes takes numbers and slices, but {chosen!r} is neither.")
-    at = int(chosen) + (size if chosen < 0 else 0)
-    if not 0 <= at < size:
-        raise ValueError(f"planes asks for {chosen} along {name}, which goes from 0 to {size - 1}.")
-    return slice(at, at + 1)
+    return chosen_planes(planes, axes, shape)
 
 
 def _slices(part: Any, axes: Axes, shape: tuple[int, ...]) -> dict[int, slice]:
@@ -252,10 +262,6 @@ def _slices(part: Any, axes: Axes, shape: tuple[int, ...]) -> dict[int, slice]:
             )
         slices[axis] = slice(start, stop)
     return slices
-
-
-def _named(axes: Axes, along: Sequence[int]) -> str:
-    return f" ({', '.join(axes.names[axis] for axis in along)})" if along else ""
 
 
 def _is_all(part: slice, size: int) -> bool:

@@ -345,6 +345,8 @@ class Run:
         assert job is not None
         self._worker = self._walk.job = None
         self.result, self.error = self._walk.result, self._walk.error
+        if self.result is not None:
+            self.result = replace(self.result, planes=self.region.typed)
         self._viewer.dims.events.current_step.disconnect(self._look)
         self.planes.update(job.finished, None if job.last is None else job.last.run, over=True)
         try:

@@ -42,7 +42,7 @@ def denoise(
         Which planes (or volumes) of a stack: None for all; ``"current"`` for the one that the sliders show; a
         number or a slice along the stack's first axis, as ``5`` or ``slice(3, 8)``; or a tuple with one of
         these for each axis of the stack, as ``(slice(0, 4), 1)``. The result is a layer of these planes
-        alone, which lies over them.
+        alone, which lies over them. They are restored as in the whole stack, along with their `neighbours`.
     part
         Of each plane (or volume): None for all of it; ``"visible"`` for the part that the canvas shows, or as
         much around its middle as is done soon, or for the shape that is selected; or a slice along each of
@@ -271,5 +271,7 @@ def _region(viewer: Any, image: napari.layers.Image, settings: Mapping[str, Any]
 
 def _begin(viewer: Any, region: Region, plan: Callable[..., Job], settings: dict[str, Any]) -> Run:
     """Begin a run of a region with the keywords of a verb's call."""
-    settings, guide = guided(viewer, region, settings)
-    return Run(viewer, region.source, plan(region.layer, **settings), region=region, guide=guide)
+    around = region.company(settings.get("neighbours"))
+    settings, guide = guided(viewer, around, settings)
+    job = plan(around.layer, **settings, **region.among(around))
+    return Run(viewer, region.source, job, region=region, guide=guide)

@@ -198,10 +198,6 @@ class StackChoice:
         described = f"{region.said} of {whole}" if region.said else whole
         if not self.neighbours:
             return described
-        if not region.whole and all(
-            region.where[axis].stop - region.where[axis].start == 1 for axis in region.axes.looped
-        ):
-            return f"{described}, alone: neighbours go along when all are restored"
         many = "1 neighbour" if self.neighbours == 1 else f"{self.neighbours} neighbours"
         return f"{described}, along with {many} on each side"
 

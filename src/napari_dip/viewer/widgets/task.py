@@ -308,8 +308,9 @@ class TaskWidget(QWidget):
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
         """Begin a run of a region of `layer`, with these keywords of the task's call."""
-        settings, guide = guided(self.viewer, region, settings)
-        job = self.plan(region.layer, settings)
+        around = region.company(settings.get("neighbours"))
+        settings, guide = guided(self.viewer, around, settings)
+        job = self.plan(around.layer, settings | region.among(around))
         # Around a part the original is still to be seen.
         then = "keep both" if region.cut else self.afterwards.currentData()
         return Run(self.viewer, layer, job, region=region, guide=guide, then=then)
