@@ -64,7 +64,9 @@ def test_a_preset_for_filling_in_keeps_nothing_of_the_mask_it_was_made_with(home
     assert presets.load("few", "inpaint") == {"stopping": {"patience": 123}}
 
 
-@pytest.mark.parametrize("name", ["", " a", "a ", "../a", "a/b", "a.b", "-a", "fast", "Best", "x" * 41, 3])
+@pytest.mark.parametrize(
+    "name", ["", " a", "a ", "../a", "a/b", "a.b", "-a", "fast", "Best", "x" * 41, "Con", "lpt1", 3]
+)
 def test_names_that_can_t_be(name, home):
     with pytest.raises(ValueError, match="Choose a"):
         presets.save(name, {})

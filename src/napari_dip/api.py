@@ -189,12 +189,12 @@ def denoise(
         they show some of the same structures.
     detail : float
         From -1, smoothest, to 1, the image as it was; 0 is the automatic choice. What suits an image is seen
-        best afterwards, without another run: `Restoration.adjusted`.
+        best afterwards, without another run, by `Restoration.adjusted`.
     uncertainty : int
         How sure is the result? With 3, each plane or volume is restored 3 times: once for the result, once
-        with another seed, and once the result itself with noise made anew. ``Restoration.uncertainty`` then
-        has the standard deviation of each pixel's error, its size told by pixels that the first two did not
-        see. 2 or more, to denoise and inpaint. With `out`, it goes to ``NAME-uncertainty`` beside that file.
+        with another seed, and once the result itself with noise made anew. That tells the standard deviation
+        of each pixel's error (`Restoration.uncertainty`), its size by pixels that the first two did not see.
+        2 or more, to denoise and inpaint. With `out`, it goes to ``NAME-uncertainty`` beside that file.
     guide : array_like, napari image layer or path
         Another image of the same scene, such as a channel that is less noisy: the generator sees it, and
         takes from it what helps to explain the image. Of the image's shape, of one plane or volume for all,

@@ -21,7 +21,7 @@ from napari_dip.given import Given, array_of, is_layer, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.files import is_path
-from napari_dip.images.guides import Guide, array_guide, layer_guide
+from napari_dip.images.guides import Guide, array_guide, layer_guide, shares_noise
 from napari_dip.images.intensities import dtype_of
 from napari_dip.images.jpeg import quantisation_of
 from napari_dip.images.masks import EmptyMask, array_mask, layer_mask, missing_in
@@ -382,10 +382,10 @@ def _refuse_empty_guide(guide: Any, image: Any) -> None:
             "the guide is the same everywhere, or has no finite pixel, and says nothing of the image: leave "
             "it out, or choose another."
         )
-    if isinstance(image, np.ndarray) and image.shape == guide.shape and np.array_equal(image, guide):
+    if isinstance(image, np.ndarray) and image.shape == guide.shape and shares_noise(guide, image):
         warnings.warn(
-            "the guide is the image itself, whose noise then passes for structure: leave it out, or choose a "
-            "cleaner picture of the same.",
+            "the guide is the image itself, or made of it, noise and all, which then passes for structure: "
+            "leave it out, or choose a cleaner picture of the same.",
             stacklevel=2,
         )
 

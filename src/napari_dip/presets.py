@@ -48,6 +48,8 @@ LEFT_OUT = (
 )  # fmt: skip
 # A name is a file's name too, on any system.
 NAME = re.compile(r"[^\W_][\w -]{0,39}")
+# What no file on Windows may be called.
+DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[\d¹²³]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,8 @@ def check_name(name: str, task: str = "denoise", *, overwrite: bool = False) -> 
             f"a preset can't be called {name!r}. Choose a name of at most 40 letters, digits, spaces, - and "
             "_ that begins with a letter or digit."
         )
+    if DEVICES.fullmatch(name):
+        raise ValueError(f"{name!r} is a device on Windows, and no name of a file. Choose another name.")
     if name.casefold() in {one for kind in KINDS[_task(task)] for one in PRESETS[kind]}:
         raise ValueError(f"{name!r} is a preset that comes with napari-dip. Choose another name.")
     there = _find(name, task)

@@ -179,7 +179,8 @@ class Restoration:
 
         stem = "image" if image is None else stem_of(image)
         ending = ending_for(self.image.shape, self.image.dtype, self.settings["axes"])
-        covered = Pixels("nonzero where pixels were filled in", None if mask is None else os.fspath(mask))
+        filled = "nonzero where pixels were filled in; None if those were that are NaN or infinite"
+        covered = Pixels(filled, None if mask is None else os.fspath(mask))
         return as_python(
             self.task,
             self.settings,

@@ -124,19 +124,23 @@ def said_with_preset(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
-def changed(task: str, settings: Mapping[str, Any]) -> str:
+def changed(task: str, settings: Mapping[str, Any], *, values: bool = False) -> str:
     """Return in a few words what is not as the preset has it, as ``"seed, penalty"``; none if all is.
 
     Parameters
     ----------
     task, settings
         As `said_with_preset` takes them.
+    values
+        Whether to say of numbers and words what they are, as ``"seed 3, penalty"``.
     """
     said, engine = said_with_preset(task, settings), {field.name for field in fields(Settings)}
     names = [key for key in said if key in engine and key not in MACHINE]
     if task == "inpaint" and isinstance(said.get("stopping"), dict) and said["stopping"].keys() == {"guard"}:
         names.remove("stopping")  # which the mask decides
-    return ", ".join(names[:2]) + (", …" if len(names) > 2 else "")
+    plain = str | int | float
+    told = [f"{name} {said[name]}" if values and isinstance(said[name], plain) else name for name in names]
+    return ", ".join(told[:2]) + (", …" if len(told) > 2 else "")
 
 
 def _kind(task: str, settings: Mapping[str, Any]) -> str:

@@ -157,7 +157,7 @@ def test_pixels_that_are_nan_are_told(viewer, noisy, open_denoise):
     stack[1, 3, 3:5] = np.nan
     viewer.add_image(stack, axis_labels=("t", "y", "x"))
     widget = open_denoise()
-    assert widget.what.text().endswith(", 2 pixels to be filled in (NaN)")
+    assert widget.what.text().endswith(", 2 pixels to be filled in (NaN or infinite)")
     viewer.add_image(noisy)
     assert "NaN" not in widget.what.text()
 

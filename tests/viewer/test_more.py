@@ -87,13 +87,22 @@ def test_own_presets_are_saved_offered_used_and_deleted(
     viewer, noisy, done, monkeypatch, notifications, wait_until
 ):
     widget, run = done(viewer.add_image(noisy, name="cell"), tv=25)
-    answers = iter(["fast", "Soft cells"])
-    monkeypatch.setattr(QInputDialog, "getText", lambda *args: (next(answers), True))
+    answers, asked = iter(["fast", " Soft   cells", "soft cells", "fast"]), []
+
+    def answer(parent, title, label, echo, text):
+        asked.append((label, text))
+        return next(answers), len(asked) < 4
+
+    monkeypatch.setattr(QInputDialog, "getText", answer)
     save = entries(widget.controls.more.menu())["Save settings as a preset…"]
     save.trigger()
-    assert "comes with napari-dip" in notifications[-1].message
-    save.trigger()
+    assert "comes with napari-dip" in asked[1][0] and asked[1][1] == "fast"
+    assert notifications[-1].message == "'Soft cells' is among the presets now."
     assert presets.load("Soft cells")["tv"] == 25
+    questions = []
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: questions.append(args[-1]))
+    save.trigger()  # under a name that there is already, and then under none
+    assert questions == ["Replace your preset 'Soft cells'?"] and len(asked) == 4
     at = widget.preset.findData("Soft cells")
     assert widget.preset.itemText(at) == "Soft cells (own)"
     leave_to_preset(widget)
@@ -176,7 +185,7 @@ def test_runs_are_done_again_and_what_can_not_be_done_is_told(
     more = widget.controls.more
     again = [text for text in entries(more.menu()) if text.startswith("Run again > ")]
     assert len(again) == 1
-    assert re.fullmatch(r"Run again > R&&D, fast with iterations, seed, \d\d:\d\d", again[0])
+    assert re.fullmatch(r"Run again > R&&D, fast with iterations \d+, seed 2, \d\d:\d\d", again[0])
     entries(more.menu())[again[0]].trigger()
     second = widget.controls.run
     assert second is not run

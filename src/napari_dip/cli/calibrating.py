@@ -56,6 +56,11 @@ def calibrate_files(
     for one in told:
         speaker.note(sentence_of(one.message))
     speaker.say(_text(calibration), _facts(calibration, used, known, what))
+    if options.get("name") and calibration.preset == calibration.base:
+        name = options["name"]
+        speaker.warn(
+            "--save", f"nothing was saved as {name!r}, for nothing is better than {calibration.base!r}"
+        )
     return 0
 
 

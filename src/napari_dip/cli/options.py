@@ -241,6 +241,13 @@ def as_typed(text: str, names: Collection[str]) -> str:
     def option(found: re.Match[str]) -> str:
         return found[1] if found[1] not in names else "--" + found[1].replace("_", "-")
 
+    # What is for those alone who write Python.
+    text = re.sub(r" \(`(?:napari_dip|Restoration)\.[\w.]+`\)", "", text)
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", text)
+    text = " ".join(
+        one for one in sentences if not re.search(r"dask array|A napari layer|Two layers|`Restoration\.", one)
+    )
+    text = text.replace("the layer or file", "the file")
     text = re.sub(r"``?(\w+)``?", option, re.sub(r" ?\[\d+\]_", "", text)).replace("`", "")
     text = re.sub(r"slice\((\d+), (\d+)\)", r"\1:\2", text)
     text = re.sub(r"\(([\d:]+(?:, \d+)+)\)", lambda found: found[1].replace(", ", ","), text)

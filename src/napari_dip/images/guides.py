@@ -18,8 +18,9 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.excerpts import Where
 from napari_dip.images.intensities import Intensities
 from napari_dip.images.layers import name_of, pixels_of, to_world
+from napari_dip.images.noise import estimate_noise
 
-__all__ = ["Guide", "array_guide", "layer_guide", "pixel_on_pixel"]
+__all__ = ["Guide", "array_guide", "layer_guide", "pixel_on_pixel", "shares_noise"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -228,6 +229,22 @@ def layer_guide(guide: Any, image: Any, axes: Axes, factors: Sequence[int]) -> G
         )
     stack = tuple(range(image.ndim - count - len(stacked), image.ndim - count))
     return Guide(pixels, stack, -1 if rgb else None, axes, shape, turn)
+
+
+def shares_noise(guide: NDArray[Any], image: NDArray[Any]) -> bool:
+    """Whether a guide has the noise of an image of its shape, but for brightness and contrast.
+
+    Their middle planes tell: whether they differ by less than the half of the image's noise.
+    """
+    middle = tuple(size // 2 for size in image.shape[:-2])
+    one, other = (np.asarray(pixels[middle], np.float64) for pixels in (guide, image))
+    both = np.isfinite(one) & np.isfinite(other)
+    if min(both.shape) < 2 or not both.any() or np.ptp(one[both]) == 0:
+        return False
+    line = np.polyfit(one[both], other[both], 1)
+    apart = float(np.std(other[both] - np.polyval(line, one[both])))
+    noise = estimate_noise(np.where(both, other, np.nan))
+    return apart <= 0.5 * float(np.sqrt(noise.variance(other[both].mean())))
 
 
 def pixel_on_pixel(guide: Any, image: Any) -> bool:

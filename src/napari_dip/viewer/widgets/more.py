@@ -17,12 +17,13 @@ from qtpy.QtWidgets import QApplication, QInputDialog, QLineEdit, QMenu, QMessag
 from napari_dip.viewer.how_sure import ask_how_sure
 from napari_dip.viewer.removed import show_removed
 from napari_dip.viewer.troubles import EXPECTED
+from napari_dip.viewer.words import sentence
 
 if TYPE_CHECKING:
     from napari_dip.viewer.regions import Region
     from napari_dip.viewer.runs import Run
 
-__all__ = ["MoreMenu", "Recent", "copy"]
+__all__ = ["MoreMenu", "Recent", "copy", "with_what"]
 
 MOST_RECENT = 10
 NO_COMMAND = (
@@ -218,21 +219,45 @@ class MoreMenu(QPushButton):
     def _save(self, run: Run) -> None:
         from napari_dip.presets import save
 
-        name, chosen = QInputDialog.getText(
-            self, "Save as a preset", "Name of the preset:", QLineEdit.EchoMode.Normal, ""
-        )
-        if not chosen or run.result is None:
+        name = self._ask_name(run.task)
+        if name is None or run.result is None:
             return
-        save(name.strip(), run.result.settings, run.task)
+        save(name, run.result.settings, run.task, overwrite=True)
         self.presets_changed.emit()
-        show_info(f"{name.strip()!r} is among the presets now.")
+        detail = ""
+        if run.detail:
+            left = ", the image as it was" if run.detail == 1 else ""
+            detail = f" Its Detail is {run.detail:g}{left}."
+        show_info(f"{name!r} is among the presets now.{detail}")
+
+    def _ask_name(self, task: str) -> str | None:
+        """Ask for a name until it can be one, or replaces a preset that may go; return None for none."""
+        from napari_dip.presets import check_name
+
+        name = problem = ""
+        while True:
+            text = f"{problem}\n\nName of the preset:".lstrip()
+            name, chosen = QInputDialog.getText(
+                self, "Save as a preset", text, QLineEdit.EchoMode.Normal, name
+            )
+            if not chosen:
+                return None
+            name = " ".join(name.split())
+            try:
+                there = check_name(name, task, overwrite=True)
+            except ValueError as error:
+                problem = sentence(error)
+                continue
+            replaced = f"Replace your preset '{'' if there is None else there.stem}'?"
+            if there is None or _sure(self, "Save as a preset", replaced):
+                return name
+            problem = ""
 
     def _delete(self, name: str) -> None:
         from napari_dip.presets import delete
 
         assert self._run is not None
-        sure = QMessageBox.question(self, "Delete a preset", f"Delete your preset '{name}'?")
-        if sure != QMessageBox.StandardButton.Yes:
+        if not _sure(self, "Delete a preset", f"Delete your preset '{name}'?"):
             return
         try:
             delete(name, self._run.task)
@@ -242,6 +267,10 @@ class MoreMenu(QPushButton):
     def _on_removed(self, event: Any = None) -> None:
         """Runs that take a layer that is gone can't be done again, and must not keep its pixels."""
         self.recent = [one for one in self.recent if one.layers <= set(self._viewer.layers)]
+
+
+def _sure(parent: QWidget, title: str, question: str) -> bool:
+    return QMessageBox.question(parent, title, question) == QMessageBox.StandardButton.Yes
 
 
 def _try(do: Callable[[], object]) -> None:
@@ -255,7 +284,7 @@ def with_what(task: str, settings: Mapping[str, Any]) -> str:
     """Return in a few words what a run was done with, as ``"fast with seed"``."""
     from napari_dip.script import changed
 
-    few = changed(task, settings)
+    few = changed(task, settings, values=True)
     return f"{settings['preset']} with {few}" if few else str(settings["preset"])
 
 

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBox
 from napari_dip.viewer.sight import PART
 from napari_dip.viewer.uncertainty import typical
 from napari_dip.viewer.widgets.detail_choice import DetailChoice
-from napari_dip.viewer.widgets.more import MoreMenu
+from napari_dip.viewer.widgets.more import MoreMenu, with_what
 from napari_dip.viewer.widgets.narrow import put_before
 from napari_dip.viewer.widgets.plane_strip import PlaneStrip
 from napari_dip.viewer.widgets.plot import Plot
@@ -327,7 +327,7 @@ class RunControls(QWidget):
         self.rest.setText(f"Apply to all {run.planes.kind}s" if everything else "Apply to the whole image")
         self.rest.setToolTip(
             f"Restore all of '{run.source.name}' with exactly the settings of this run, "
-            "whatever is chosen above."
+            f"{with_what(run.task, run.result.settings)}, whatever is chosen above."
         )
         self.rest.show()
 

@@ -216,7 +216,7 @@ class TaskWidget(QWidget):
     def details(self) -> str:
         """Return what else is to be said of what will be restored; it follows a comma."""
         missing = self.form.missing
-        return "" if missing is None or not missing.any() else f"{filled_in(missing)} (NaN)"
+        return "" if missing is None or not missing.any() else f"{filled_in(missing)} (NaN or infinite)"
 
     def presets(self) -> str:
         """Return which presets are offered, a key of `napari_dip.engine.presets.PRESETS`."""
