@@ -31,6 +31,8 @@ ALIASES = {
     "Planes": {"int", "slice", "Sequence"},
     "Any": {"str", "float", "Sequence", "Mapping"},  # a file, numbers, or what has settings of its own
 }
+# What is in sentences that say nothing to those who write no Python.
+ONLY_PYTHON = r"dask array|A napari layer|Two layers|`Restoration\."
 
 
 @dataclass(frozen=True)
@@ -244,10 +246,8 @@ def as_typed(text: str, names: Collection[str]) -> str:
     # What is for those alone who write Python.
     text = re.sub(r" \(`(?:napari_dip|Restoration)\.[\w.]+`\)", "", text)
     sentences = re.split(r"(?<=\.) (?=[A-Z])", text)
-    text = " ".join(
-        one for one in sentences if not re.search(r"dask array|A napari layer|Two layers|`Restoration\.", one)
-    )
-    text = text.replace("the layer or file", "the file")
+    text = " ".join(one for one in sentences if not re.search(ONLY_PYTHON, one))
+    text = re.sub(r"\b(the|a) layer or file", r"\1 file", text)
     text = re.sub(r"``?(\w+)``?", option, re.sub(r" ?\[\d+\]_", "", text)).replace("`", "")
     text = re.sub(r"slice\((\d+), (\d+)\)", r"\1:\2", text)
     text = re.sub(r"\(([\d:]+(?:, \d+)+)\)", lambda found: found[1].replace(", ", ","), text)

@@ -319,15 +319,15 @@ class RunControls(QWidget):
         )
         # A trial stands where a pause does during a run.
         self.pause.setVisible(live or not self._one)
-        tried = run is not None and run.result is not None and not run.region.whole
-        if run is None or not tried or live or run.source not in self._viewer.layers:
+        result = None if run is None or run.region.whole else run.result
+        if run is None or result is None or live or run.source not in self._viewer.layers:
             self.rest.hide()
             return
         everything = math.prod(run.region.shape[axis] for axis in run.region.axes.looped) > 1
         self.rest.setText(f"Apply to all {run.planes.kind}s" if everything else "Apply to the whole image")
         self.rest.setToolTip(
             f"Restore all of '{run.source.name}' with exactly the settings of this run, "
-            f"{with_what(run.task, run.result.settings)}, whatever is chosen above."
+            f"{with_what(run.task, result.settings)}, whatever is chosen above."
         )
         self.rest.show()
 
