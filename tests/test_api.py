@@ -294,6 +294,35 @@ def test_what_is_masked_is_missing():
     )
 
 
+def test_what_is_masked_in_what_goes_with_the_image_is_missing_too():
+    image, other = np.random.default_rng(0).normal(100, 10, (2, 24, 24)).astype("float32")
+    hot = other.copy()
+    hot[5:9, 5:9] = 1e4
+    masked, missing = np.ma.masked_greater(hot, 1000), np.where(hot > 1000, np.nan, hot)
+    for what in ("guide", "repeat"):
+        images = [dip.denoise(image, **{what: one}, **QUICK).image for one in (masked, missing)]
+        np.testing.assert_array_equal(*images)
+    with pytest.raises(ValueError, match=r"the mask is a masked array of int64.*mask\.filled\(0\)"):
+        dip.inpaint(image, np.ma.masked_equal(np.eye(24, dtype="int64"), 1), **QUICK)
+
+
+def test_tensors_are_arrays_and_slopes_may_be_switched_off():
+    image = noisy()
+    expected = dip.denoise(image.astype("float32"), **QUICK).image
+    tensor = torch.from_numpy(image.astype("float32"))
+    for switched_off in (torch.no_grad, torch.inference_mode):
+        with switched_off():
+            np.testing.assert_array_equal(dip.denoise(tensor, **QUICK).image, expected)
+    by_tensor = dip.denoise(image, guide=tensor, **QUICK).image
+    np.testing.assert_array_equal(by_tensor, dip.denoise(image, guide=tensor.numpy(), **QUICK).image)
+
+
+@pytest.mark.parametrize("what", ["guide", "repeat"])
+def test_rows_of_different_lengths_are_no_image(what):
+    with pytest.raises(ValueError, match=f"{what} must have rows of one length"):
+        dip.denoise(noisy(), **{what: [[1], [1, 2]]})
+
+
 def test_a_keyword_that_is_not_known_is_told_with_the_one_that_is_meant():
     with pytest.raises(TypeError, match=r"'nois' is not known.*Is 'noise' meant\?"):
         plan_denoise(np.eye(16), nois=3)

@@ -134,6 +134,8 @@ def test_the_best_of_what_beats_the_preset_is_taken():
         ({}, "give truths or repeats"),
         ({"truths": [0], "repeats": [0]}, "give truths or repeats"),
         ({"repeats": [np.eye(24)]}, "2 images and 1 repeats"),
+        ({"repeats": np.eye(24)[None]}, "2 images and 1 repeats"),
+        ({"repeats": 6}, "several each, but 6 was given: put it into a list"),
         ({"truths": [2 * np.eye(24), np.eye(23)]}, r"of image 2, the repeat has shape \(23, 23\)|of image 2"),
         ({"repeats": [np.eye(24), np.eye(24)], "name": "fast"}, "comes with napari-dip"),
     ],
@@ -141,6 +143,11 @@ def test_the_best_of_what_beats_the_preset_is_taken():
 def test_what_can_t_be_calibrated_with_is_refused(known, sentence):
     with pytest.raises((TypeError, ValueError), match=sentence):
         calibrate([np.eye(24), np.eye(24)], **known)
+
+
+def test_an_image_that_is_the_same_everywhere_is_refused():
+    with pytest.raises(ValueError, match="image 1 is the same everywhere"):
+        calibrate([np.full((24, 24), 5)] * 2, truths=[np.full((24, 24), 6)] * 2)
 
 
 def test_one_image_is_too_few_and_stacks_are_given_plane_by_plane():

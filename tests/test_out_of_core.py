@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_dip as dip
+from napari_dip.images.files import Description, read, write
 from napari_dip.planning import plan_inpaint
 from napari_dip.results import Growing
 from napari_dip.unfinished import Unfinished
@@ -147,6 +148,18 @@ def test_a_stopped_run_keeps_what_it_has_and_goes_on(stack, in_memory, tmp_path)
     image = stopped.image.compute()
     assert np.array_equal(image[0], in_memory.image[0]) and np.array_equal(image[2], stack[2])
     assert np.array_equal(dip.denoise(stack, out=out, **QUICK).image.compute(), in_memory.image)
+
+
+def test_a_file_says_what_is_known_of_the_image_in_the_end(stack, tmp_path):
+    out, names = tmp_path / "a.ome.zarr", [f"{tmp_path / name}.ome.tif" for name in "xy"]
+    for name, size in zip(names, (0.5, 0.325), strict=True):
+        said = Description("TYX", (1, size, size), (0, 0, 0), ("", "micrometer", "micrometer"), name=name)
+        write(name, stack, said)
+    with pytest.raises(Killed):
+        dip.denoise(names[0], out=out, callback=stop_in(1), **QUICK)
+    dip.denoise(names[1], out=out, **QUICK)
+    description = read(out)[1]
+    assert description.scale == (1, 0.325, 0.325) and description.name == names[1]
 
 
 def test_a_single_plane_that_is_stopped_is_a_file(stack, tmp_path):

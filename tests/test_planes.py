@@ -1,11 +1,14 @@
 """Some planes of a stack, restored as in the whole of it."""
 
+import json
+
 import dask.array as da
 import numpy as np
 import pytest
 
 import napari_dip as dip
 from napari_dip.api import plan_inpaint
+from napari_dip.cli import main
 from napari_dip.images.axes import Axes
 from napari_dip.images.description import Description
 from napari_dip.images.excerpts import Excerpt, chosen_planes, said_planes
@@ -128,3 +131,43 @@ def test_the_mask_of_chosen_planes_may_be_edited_and_that_of_their_neighbours_st
 def test_how_sure_the_result_of_chosen_planes_is_can_be_told(stack):
     some = dip.denoise(stack, planes=slice(2, 4), uncertainty=2, **QUICK)
     assert some.uncertainty.shape == (2, 16, 16) and np.isfinite(some.uncertainty).all()
+
+
+def test_a_file_that_was_begun_with_other_planes_is_left_alone(stack, tmp_path):
+    out = tmp_path / "some.ome.zarr"
+    with pytest.warns(UserWarning, match="is not finished"):
+        dip.denoise(stack, planes=slice(0, 3), out=out, callback=lambda step: step.run == 1, **QUICK)
+    with pytest.raises(ValueError, match=r"begun with other settings \(planes='0:3'\)"):
+        dip.denoise(stack, planes=slice(3, 6), out=out, **QUICK)
+    assert dip.denoise(stack, planes=slice(0, 3), out=out, **QUICK).image.shape == (3, 16, 16)
+
+
+def test_a_single_plane_may_go_to_a_png_and_what_is_no_stack_has_no_planes(stack, tmp_path):
+    out = tmp_path / "plane.png"
+    image = dip.denoise(stack.astype("uint8"), planes=2, out=out, **QUICK).image
+    assert image.shape == (1, 16, 16)
+    assert np.array_equal(read(out)[0].compute(), image[0].compute())
+    with pytest.raises(ValueError, match="planes is for a stack, but this is a plane of 16 x 16 pixels"):
+        dip.denoise(stack[0], planes=0)
+    with pytest.raises(TypeError, match="slices of whole numbers"):
+        dip.denoise(stack, planes=slice("a", "b"))
+
+
+def test_a_warning_counts_the_planes_of_the_whole_image(stack):
+    lazy = da.from_array(np.where(np.arange(7)[:, None, None] == 4, np.nan, stack), chunks=(1, 16, 16))
+    some = dip.denoise(lazy, planes=slice(3, 6), iterations=2, device="cpu")
+    with pytest.warns(UserWarning, match=r"image\[4, :, :\]: nothing is known here"):
+        some.image[1].compute(scheduler="sync")
+
+
+def test_it_is_told_which_planes_a_result_is(stack, tmp_path, capsys):
+    write(tmp_path / "a.ome.tif", stack, Description.plain("ZYX"))
+    out = tmp_path / "b.ome.tif"
+    command = ["denoise", f"{tmp_path / 'a.ome.tif'}", "-o", f"{out}", "--planes=-3:", "--neighbours", "1"]
+    assert main([*command, "--iterations", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["planes"] == "4:7"
+    assert main(["info", f"{out}"]) == 0
+    assert "planes:     4:7\n" in capsys.readouterr().out
+    assert read(out)[1].translate == (4, 0, 0)
+    assert main([*command[:-3], "--planes", "-3:"]) == 2
+    assert "is said with =, as in --planes=-2:" in capsys.readouterr().err

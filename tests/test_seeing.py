@@ -189,6 +189,8 @@ def test_a_run_is_followed_stopped_and_done_where_slopes_are_switched_off():
             callback=lambda step: steps.append(step.progress) or len(steps) == 4,
             **QUICK | {"iterations": 50},
         )
+    with torch.inference_mode():
+        assert dip.invert_features(network, None, IMAGE, **QUICK).image.shape == IMAGE.shape
     assert seen.stopped_by == "user" and seen.iterations == 4 and seen.image.shape == (20, 24)
     assert steps == sorted(steps)
 
@@ -214,6 +216,7 @@ NAN = np.where(IMAGE > 0.9, np.nan, IMAGE)
     ("image", "settings", "says"),
     [
         (IMAGE, {"normalise": (0.5, 0)}, "std above 0"),
+        (IMAGE, {"normalise": (0.5, np.inf)}, "std above 0"),
         (IMAGE, {"normalise": ((1, 2), (1, 2))}, r"takes images of 1 channel|Given groups=1"),
         (np.stack([IMAGE] * 3, -1), {"normalise": ((1, 2), (1, 2))}, r"every channel \(3 here\)"),
         (255 * IMAGE, {"normalise": (0.45, 0.23)}, "standard deviations off.*image / 255"),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
+import torch
 from numpy.typing import DTypeLike
 from tqdm import tqdm
 
@@ -594,7 +595,8 @@ def finish_job(
     """Do all of `job`, or as much as can be done, and return what came of it."""
     bar = tqdm(total=1.0, bar_format=BAR, disable=not progress)
     try:
-        with closing(iter(job)) as steps:
+        # Notebooks that use networks often have gradients switched off for good.
+        with torch.inference_mode(False), torch.enable_grad(), closing(iter(job)) as steps:
             for step in steps:
                 bar.update(step.progress - bar.n)
                 if callback is not None and callback(step) is True:

@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from napari_dip import presets
+from napari_dip.engine.components import shown
 from napari_dip.engine.presets import PRESETS
 from napari_dip.fields import Field
 from napari_dip.images.noise import Noise, noise_of
@@ -188,7 +189,8 @@ def calibrate(
     --------
     >>> import numpy as np, napari_dip as dip
     >>> rng = np.random.default_rng(0)
-    >>> light = 20 + 10 * np.sin(np.arange(32) / 4) * np.ones((2, 32, 1))
+    >>> y, x = np.mgrid[:32, :32]
+    >>> light = np.stack([20 + 10 * np.sin(x / 4) * np.sin(y / 5), 20 + 10 * np.cos(x / 3) * np.sin(y / 4)])
     >>> first, second = rng.poisson(light), rng.poisson(light)
     >>> found = dip.calibrate(first, repeats=second)  # doctest: +SKIP
     >>> dip.denoise(another, **found.settings)  # doctest: +SKIP
@@ -196,7 +198,14 @@ def calibrate(
     if (truths is None) == (repeats is None):
         raise TypeError("give truths or repeats, one of them: what is known of each image besides itself.")
     clean = truths is not None
-    pairs = list(itertools.zip_longest(images, (truths if clean else repeats) or ()))
+    others: Any = truths if clean else repeats
+    for several in (images, others):
+        if not isinstance(several, Iterable) or isinstance(several, str):
+            raise TypeError(
+                f"images, truths and repeats are several each, but {shown(several)} was given: put it into "
+                "a list."
+            )
+    pairs = list(itertools.zip_longest(images, others))
     if any(one is None for pair in pairs for one in pair):
         counts = [sum(pair[n] is not None for pair in pairs) for n in (0, 1)]
         what = "truths" if clean else "repeats"

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from napari_dip.given import take
+from napari_dip.given import refuse_uneven, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.intensities import cast, check_image, dtype_of
 from napari_dip.parts import Index
@@ -73,6 +73,7 @@ class Canvas:
         cls, shape: Sequence[int], axes: str | None, limits: Sequence[float], dtype: DTypeLike | None
     ) -> Canvas:
         """Return a canvas of a shape, with nothing on it but the middle of the range."""
+        refuse_uneven(shape, "shape")
         sides = tuple(np.atleast_1d(np.asarray(shape)).tolist())
         if not all(isinstance(side, int) and side > 0 for side in sides):
             raise ValueError(f"shape must be whole numbers above 0, such as (64, 64), but is {shape!r}.")

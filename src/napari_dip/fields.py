@@ -61,6 +61,10 @@ class Field:
             )
         everything = (...,)
         mean, apart = (one.astype(np.float64) for one in (both[everything], both.apart(everything)))
+        if np.nanmin(mean + apart) == np.nanmax(mean + apart):
+            raise ValueError(
+                f"image {number} is the same everywhere, and tells nothing of a microscope: leave it out."
+            )
         away = shift_between(mean + apart, mean - apart)
         if away is not None:
             what = "truth" if clean else "repeat"

@@ -12,12 +12,12 @@ import numpy as np
 
 from napari_dip.engine.components import choose, shown
 from napari_dip.engine.operators import KERNELS, Gaussian, Kernel, Lanczos
-from napari_dip.given import Given
+from napari_dip.given import Given, refuse_uneven
 from napari_dip.images.axes import Axes
 from napari_dip.images.jpeg import BLOCK
 from napari_dip.images.psf import PSFS, GaussianPSF, MeasuredPSF, Optics, PointSpread
 
-__all__ = ["factors_of", "kernels_of", "point_spread_of", "refuse_uneven", "steps_of"]
+__all__ = ["factors_of", "kernels_of", "point_spread_of", "steps_of"]
 
 LARGEST_FACTOR = 16
 
@@ -72,14 +72,6 @@ def _in_pixels(widths: Sequence[Any], axes: Axes, scale: Any) -> tuple[float, ..
             f"psf must be a width above 0, or one for each spatial axis, but one is {wrong[0]:g}."
         )
     return tuple(number / float(step) for number, step in zip(numbers, steps, strict=True))
-
-
-def refuse_uneven(value: Any, what: str) -> None:
-    """Refuse a list whose rows differ in length, which is no array."""
-    try:
-        np.ndim(value)
-    except ValueError:
-        raise ValueError(f"{what} must have rows of one length, but is {shown(value)}.") from None
 
 
 def point_spread_of(psf: Any, axes: Axes, given: Given) -> PointSpread:

@@ -13,7 +13,17 @@ from napari_dip.images.axes import Axes
 from napari_dip.images.files import Description, is_path, read
 from napari_dip.images.layers import pixels_of
 
-__all__ = ["KEY", "Given", "array_of", "description_of", "is_layer", "layer_axes", "pixels_of", "take"]
+__all__ = [
+    "KEY",
+    "Given",
+    "array_of",
+    "description_of",
+    "is_layer",
+    "layer_axes",
+    "pixels_of",
+    "refuse_uneven",
+    "take",
+]
 
 # Where a restoration's settings and history lie in a layer's metadata.
 KEY = "napari_dip"
@@ -95,8 +105,7 @@ def take(image: Any, axes: str | None) -> Given:
     if is_layer(image):
         rgb = bool(getattr(image, "rgb", False))
         return Given(pixels_of(image), axes or layer_axes(image), rgb, layer=image)
-    if isinstance(image, np.ma.MaskedArray):
-        image = _unmasked(image)
+    image = _plain(image, "image")
     if not (hasattr(image, "shape") and hasattr(image, "dtype")):
         try:
             array = np.asarray(image)
@@ -110,23 +119,49 @@ def take(image: Any, axes: str | None) -> Given:
     return Given(image, axes)
 
 
-def _unmasked(image: Any) -> Any:
-    """Return a masked array's pixels, NaN where it is masked."""
-    if not np.ma.is_masked(image):
-        return image.data
-    if image.dtype.kind != "f":
-        raise ValueError(
-            f"the image is a masked array of {image.dtype.name} values, which can't say that pixels are "
-            "missing: pass image.astype('float32').filled(numpy.nan), or inpaint(image.data, image.mask)."
-        )
-    return image.filled(np.nan)
+def _plain(array: Any, what: str) -> Any:
+    """Return an array of numpy's kind: of a masked one its pixels, NaN where it is masked."""
+    if isinstance(array, np.ma.MaskedArray):
+        if not np.ma.is_masked(array):
+            return array.data
+        if array.dtype.kind != "f":
+            instead = {"image": ", or inpaint(image.data, image.mask)", "mask": ", or mask.filled(0)"}
+            raise ValueError(
+                f"the {what} is a masked array of {array.dtype.name} values, which can't say that pixels are "
+                f"missing: pass {what}.astype('float32').filled(numpy.nan){instead.get(what, '')}."
+            )
+        return array.filled(np.nan)
+    try:
+        np.dtype(getattr(array, "dtype", float))
+    except TypeError:  # a tensor's, or a table's
+        return np.asarray(array)
+    return array
 
 
-def array_of(thing: Any) -> Any:
-    """Return the array of what is given beside an image: a path's, a layer's, or what is one itself."""
+def array_of(thing: Any, what: str) -> Any:
+    """Return the array of what is given beside an image: a path's, a layer's, or what is one itself.
+
+    Parameters
+    ----------
+    thing
+        It.
+    what
+        What it is, as ``"guide"``, to be said where it is none.
+    """
     if is_path(thing):
         return read(thing)[0]
-    return pixels_of(thing) if is_layer(thing) else thing
+    if is_layer(thing):
+        return pixels_of(thing)
+    refuse_uneven(thing, what)
+    return _plain(thing, what)
+
+
+def refuse_uneven(value: Any, what: str) -> None:
+    """Refuse a list whose rows differ in length, which is no array."""
+    try:
+        np.ndim(value)
+    except ValueError:
+        raise ValueError(f"{what} must have rows of one length, but is {shown(value)}.") from None
 
 
 def _distinct(names: str, shape: tuple[int, ...]) -> str:

@@ -520,7 +520,6 @@ class Job:
 
     def _record(self) -> dict[str, Any]:
         """Return how the result came about, as plain JSON, without every iteration."""
-        planes = {"planes": self._plan.planes} if self._plan.planes else {}
-        record = origin(self.task.name) | planes | self.result().to_dict()
+        record = origin(self.task.name) | self.result().to_dict()
         del record["history"]
         return record

@@ -56,7 +56,7 @@ def restore_lazily(plan: Plan) -> Restoration:
             "uncertainty is for images that are restored at once, but a dask array is restored when it is "
             "computed: pass image.compute()."
         )
-    plan = _plain(plan)
+    plan, starts = _plain(plan)
     check_image(plan.image)
     check_device_name(settings.device)
     _refuse_cut(plan)
@@ -75,7 +75,7 @@ def restore_lazily(plan: Plan) -> Restoration:
     whole = max(image.shape[axis] for axis in axes.spatial)
     plan = replace(plan, image=None, task=task, tile=whole if asked["tile"] is None else asked["tile"])
     restored = da.map_blocks(
-        partial(_restore_block, plan=plan, factors=trial.factors, dtype=trial.dtype),
+        partial(_restore_block, plan=plan, starts=starts, factors=trial.factors, dtype=trial.dtype),
         image,
         *masks,
         name=f"{task.name}-{tokenize(image.name, [mask.name for mask in masks], asked, repr(axes))}",
@@ -90,10 +90,10 @@ def restore_lazily(plan: Plan) -> Restoration:
     return Restoration(restored, 0, NOT_COMPUTED, history, asked, task=task.name, planes=plan.planes)
 
 
-def _plain(plan: Plan) -> Plan:
-    """Return the plan with arrays of its own of the planes that were chosen."""
+def _plain(plan: Plan) -> tuple[Plan, list[int]]:
+    """Return the plan with arrays of its own of the planes that were chosen, and where they begin."""
     if not isinstance(plan.image, Excerpt):
-        return plan
+        return plan, [0] * plan.image.ndim
     if plan.neighbours:
         raise ValueError(
             "planes of a dask array know nothing of their neighbours: leave neighbours or planes out, or "
@@ -102,7 +102,8 @@ def _plain(plan: Plan) -> Plan:
     task = plan.task
     if isinstance(task, Inpaint) and isinstance(task.mask, Excerpt):
         task = replace(task, mask=task.mask.array[task.mask.where])
-    return replace(plan, image=plan.image.array[plan.image.where], task=task)
+    where = plan.image.where
+    return replace(plan, image=plan.image.array[where], task=task), [part.start for part in where]
 
 
 def _refuse_cut(plan: Plan) -> None:
@@ -132,12 +133,13 @@ def _restore_block(
     block: NDArray[Any],
     *masks: NDArray[np.bool_],
     plan: Plan,
+    starts: list[int],
     factors: tuple[int, ...],
     dtype: np.dtype[Any],
     block_info: Mapping[int, Any],
 ) -> np.ndarray:
     """Do a task: restore one chunk of the image, by its mask if there is one."""
-    where = _place(block_info[0]["array-location"], block_info[0]["shape"])
+    where = _place(block_info[0]["array-location"], block_info[0]["shape"], starts)
     if not np.isfinite(block).any():
         warnings.warn(f"{where}: nothing is known here, and it stays as it is.", stacklevel=1)
         return as_it_is(block, factors, dtype)
@@ -160,10 +162,14 @@ def _restore_block(
     return restored
 
 
-def _place(location: list[tuple[int, int]], shape: tuple[int, ...]) -> str:
-    """Say where a block lies, as Python would index it."""
+def _place(location: list[tuple[int, int]], shape: tuple[int, ...], starts: list[int]) -> str:
+    """Say where a block lies, as Python would index the image, of which the planes begin at `starts`."""
     along = [
-        ":" if (start, stop) == (0, size) else f"{start}" if stop == start + 1 else f"{start}:{stop}"
-        for (start, stop), size in zip(location, shape, strict=True)
+        ":"
+        if (first, start, stop) == (0, 0, size)
+        else f"{first + start}"
+        if stop == start + 1
+        else f"{first + start}:{first + stop}"
+        for first, (start, stop), size in zip(starts, location, shape, strict=True)
     ]
     return f"image[{', '.join(along)}]"

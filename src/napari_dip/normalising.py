@@ -35,7 +35,7 @@ def _pair(normalise: Any, channels: int) -> tuple[list[float], list[float]]:
     """Return the means and the standard deviations."""
     try:
         mean, std = (np.atleast_1d(np.asarray(part, float)) for part in normalise)
-        good = mean.ndim == std.ndim == 1 and np.isfinite(mean).all() and (std > 0).all()
+        good = mean.ndim == std.ndim == 1 and bool(np.isfinite([*mean, *std]).all() and (std > 0).all())
         good = good and len({mean.size, std.size, 1, *([channels] if channels > 1 else [])}) <= 2
     except (TypeError, ValueError):
         good = False

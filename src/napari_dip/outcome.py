@@ -52,7 +52,7 @@ class Outcome:
         if plan.out is not None:
             description = plan.description or Description.plain(plan.axes.names)
             paths = [plan.out, *([beside(plan.out, "uncertainty")] if plan.uncertainty else [])]
-            asked = plan.in_full(settings, plan.tile)
+            asked = plan.in_full(settings, plan.tile) | ({"planes": plan.planes} if plan.planes else {})
             self._files = [Unfinished(path, asked, description) for path in paths]
 
         def stored(what: Original | Unknown, number: int) -> Result:

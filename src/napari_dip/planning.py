@@ -16,8 +16,8 @@ from napari_dip.engine.held_out import HeldOut
 from napari_dip.engine.networks import Picture
 from napari_dip.engine.presets import guided
 from napari_dip.engine.settings import Settings
-from napari_dip.forward import factors_of, kernels_of, point_spread_of, refuse_uneven, steps_of
-from napari_dip.given import Given, array_of, is_layer, take
+from napari_dip.forward import factors_of, kernels_of, point_spread_of, steps_of
+from napari_dip.given import Given, array_of, is_layer, refuse_uneven, take
 from napari_dip.images.axes import Axes
 from napari_dip.images.damage import KINDS, worst_damage
 from napari_dip.images.files import is_path
@@ -163,7 +163,7 @@ def _to_fill_in(given: Given, mask: Any, labels: Any, axes: Axes) -> Any:
                 "shapes lie on an image layer, but the image is none: give that layer as the image, or as "
                 "the mask an array, such as shapes.to_labels(image.shape)."
             )
-        return array_mask(array_of(mask), given.array.shape, axes, labels)
+        return array_mask(array_of(mask, "mask"), given.array.shape, axes, labels)
     except EmptyMask:
         missing = missing_in(given.array, axes)
         if not missing.any():
@@ -219,8 +219,7 @@ def asked_to_deconvolve(
 ) -> Plan:
     """Check the arguments of `deconvolve` and return the plan of what it would do."""
     given = take(image, axes)
-    psf = array_of(psf)
-    refuse_uneven(psf, "psf")
+    psf = array_of(psf, "psf")
     deep = np.ndim(psf) == 3 or (np.ndim(psf) == 1 and np.size(psf) == 3)
     if _unnamed(given) and deep:
         given = replace(given, axes="ZYX")
@@ -365,11 +364,12 @@ def _guide(guide: Any, asked: str | None, task: Task, given: Given, axes: Axes) 
                 "leave guided_by out."
             )
         return None
-    _refuse_empty_guide(array_of(guide), given.array)
+    pixels = array_of(guide, "guide")
+    _refuse_empty_guide(pixels, given.array)
     factors = task.factors(axes)
     if is_layer(guide) and given.layer is not None:
         return layer_guide(guide, given.layer, axes, factors)
-    return array_guide(array_of(guide), given.array.shape, axes, factors)
+    return array_guide(pixels, given.array.shape, axes, factors)
 
 
 def _refuse_empty_guide(guide: Any, image: Any) -> None:
@@ -397,7 +397,7 @@ def _with_repeat(given: Given, repeat: Any, to_file: bool) -> Given:
             "repeat is for images that are restored at once, but a dask array is restored when it is "
             "computed: pass image.compute(), or out=, a file for the result."
         )
-    return replace(given, array=Repeated(given.array, array_of(repeat)))
+    return replace(given, array=Repeated(given.array, array_of(repeat, "repeat")))
 
 
 def _in_volumes(settings: Mapping[str, Any]) -> bool:

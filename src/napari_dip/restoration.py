@@ -251,6 +251,7 @@ class Restoration:
             "stopped_by": self.stopped_by,
             "residual": self.residual,
             "noise": self.noise,
+            **({"planes": self.planes} if self.planes else {}),
             "settings": self.settings,
             "history": self.history,
         }

@@ -20,6 +20,7 @@ from napari_dip.engine.presets import preset as preset_of
 from napari_dip.engine.problem import Problem
 from napari_dip.engine.settings import Settings
 from napari_dip.engine.stopping import Fixed
+from napari_dip.given import refuse_uneven
 from napari_dip.normalising import Normalise, refuse_other_units, said_of, shown_by
 from napari_dip.seen import Look, Seen
 from napari_dip.step import Step
@@ -27,6 +28,8 @@ from napari_dip.step import Step
 __all__ = ["Seen", "invert_features", "maximise_activation"]
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def invert_features(
     model: nn.Module,
     layer: str | None,
@@ -138,9 +141,11 @@ def invert_features(
     }
     problem = Problem(wanted[0] / scale, operator=features)
     look = Look("invert-features", features, problem, engine, canvas, said)
-    return _finish(look, progress, callback)
+    return finish_job(look, progress=progress, callback=callback)
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def maximise_activation(
     model: nn.Module,
     layer: str | None,
@@ -245,16 +250,11 @@ def maximise_activation(
     }
     nothing = torch.zeros((1,) * len(size))
     look = Look("maximise-activation", features, Problem(nothing, operator=features), engine, canvas, said)
-    return _finish(look, progress, callback)
+    return finish_job(look, progress=progress, callback=callback)
 
 
 # The engine's own streams of random numbers begin far below.
 MOVED = 1 << 40
-
-
-def _finish(look: Look, progress: bool, callback: Callable[[Step], object] | None) -> Seen:
-    with torch.enable_grad():  # notebooks that use networks often have it switched off for good
-        return finish_job(look, progress=progress, callback=callback)
 
 
 def _engine(task: str, preset: str, model: nn.Module, settings: dict[str, Any]) -> Settings:
@@ -279,6 +279,7 @@ def _network(model: object) -> nn.Module:
 
 def _unit(unit: int | Sequence[int], output: Tensor, layer: str | None) -> tuple[int, ...]:
     """Return the unit's index, checked against what the layer gives."""
+    refuse_uneven(unit, "unit")
     asked = tuple(np.atleast_1d(np.asarray(unit)).tolist())
     fits = 0 < len(asked) <= output.ndim and all(
         isinstance(index, int) and 0 <= index < size for index, size in zip(asked, output.shape, strict=False)

@@ -157,6 +157,8 @@ class Unfinished:
             self.settings = dict(settings)
         else:
             self._file = ZarrFile.open(self._image)
+            with self._room():  # the image may be described better than when it was begun
+                self._file.describe(description)
             there = tuple(self._file.array.shape), np.dtype(self._file.array.dtype)
             if there != (shape, dtype):
                 raise ValueError(
@@ -168,7 +170,7 @@ class Unfinished:
         """Return what has been written at an index; since another run has finished it, to the file."""
         assert self._file is not None
         if not self._image.exists() and self.path.exists():
-            return np.asarray(read(self.path)[0][index])
+            return np.asarray(self._done()[index])
         return np.asarray(self._file.array[index])
 
     def write(self, index: Index, plane: NDArray[Any]) -> None:
@@ -221,7 +223,12 @@ class Unfinished:
             self._ready.rename(self.path)
         self.close()
         self._clear()
-        done: da.Array = read(self.path)[0]
+        return self._done()
+
+    def _done(self) -> da.Array:
+        """Return what is in the file, of the result's shape: a PNG file has a plane of a stack of one."""
+        assert self._file is not None
+        done: da.Array = read(self.path)[0].reshape(self._file.array.shape)
         return done
 
     @property

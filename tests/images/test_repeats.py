@@ -85,6 +85,14 @@ def test_captures_that_do_not_lie_on_one_another_are_noticed(moved):
     assert shift_between(*nothing) is None  # there is nothing to tell it by
 
 
+def test_where_nothing_tells_how_they_lie_they_lie_on_one_another():
+    light = 20 + 10 * np.sin(np.arange(32) / 4) * np.ones((32, 1))
+    for seed in range(8):
+        first, second = np.random.default_rng(seed).poisson([light, light])
+        assert shift_between(first, second) is None
+    assert shift_between(np.full((32, 32), 5.0), np.full((32, 32), 6.0)) is None
+
+
 def test_the_mean_is_read_part_by_part_and_misses_nothing_that_one_of_them_has():
     first, second = np.arange(24.0).reshape(2, 3, 4), np.arange(24.0).reshape(2, 3, 4) + 2
     first[0, 0, 0], second[0, 0, 1], first[1, 2, 3] = np.nan, np.inf, np.nan
@@ -101,5 +109,7 @@ def test_the_mean_is_read_part_by_part_and_misses_nothing_that_one_of_them_has()
 def test_what_can_be_no_repeat_is_refused():
     with pytest.raises(ValueError, match=r"the repeat has shape \(4, 3\), but the image has \(3, 4\)"):
         Repeated(np.zeros((3, 4)), np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="no pixel of the repeat is a finite number"):
+        Repeated(np.zeros((3, 4)), np.full((3, 4), np.nan))
     with pytest.raises(TypeError, match="complex"):
         Repeated(np.zeros((3, 4)), np.zeros((3, 4), complex))

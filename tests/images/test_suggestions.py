@@ -158,3 +158,8 @@ def test_images_without_anything_to_tell_give_nothing_or_little(image):
 
 def test_every_label_has_a_name():
     assert set(FINDINGS) == {1, 2, 3, 4}
+
+
+def test_numbers_that_floats_cannot_tell_apart_are_no_findings():
+    image = 2**62 + np.random.default_rng(0).integers(0, 99, (24, 24))
+    assert not np.any(suggest_mask(image, Axes.of((24, 24))).labels)

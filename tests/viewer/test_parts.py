@@ -191,7 +191,7 @@ def test_of_a_lazy_stack_of_large_planes_the_part_of_the_one_that_is_shown(
     assert run.layer.name == "cells [denoised, time 2, part]"
     assert run.result.image.shape == (1, 24, 24)
     assert widget.controls.rest.text() == "Apply to all planes"
-    assert run.layer.metadata["napari_dip"]["planes"] == "time 2"
+    assert run.layer.metadata["napari_dip"]["planes"] == "2"
 
 
 def test_in_3d_there_is_no_part_and_out_of_sight_one_is_told(viewer, image, open_denoise, click):

@@ -155,7 +155,7 @@ def test_a_trial_and_then_the_rest_with_the_same_settings(
     assert run.layer.name == "cells [denoised, time 2]"
     np.testing.assert_array_equal(run.layer.data, dip.denoise(stack[2:3], **run.result.settings).image)
     np.testing.assert_array_equal(run.layer.data_to_world((0, 3, 4)), layer.data_to_world((2, 3, 4)))
-    assert run.layer.metadata["napari_dip"]["planes"] == "time 2"
+    assert run.layer.metadata["napari_dip"]["planes"] == "2"
     assert run.layer.metadata["napari_dip"]["source"] == "cells"
 
     set_advanced(widget, iterations=7, seed=3, warm=False)  # whichever plane is the first

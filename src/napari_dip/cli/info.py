@@ -62,6 +62,7 @@ def _text(facts: dict[str, Any]) -> str:
         "type": facts["dtype"],
         "pixel size": ", ".join(size) or "not known",
         "channels": ", ".join(facts["channels"]),
+        "planes": str((facts["record"] or {}).get("planes", "")),
         "shows": str((facts["record"] or {}).get("shows", "")),
         "made by": _origin(facts["record"]),
     }

@@ -52,6 +52,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse what can't be understood."""
         message = message.removeprefix("argument ").rstrip(".")
+        if message.endswith("expected one argument"):
+            message += " (one that begins with a dash is said with =, as in --planes=-2:)"
         prefix = "unrecognized arguments: "
         if message.startswith(prefix):
             unknown = message.removeprefix(prefix).split()[0].partition("=")[0]

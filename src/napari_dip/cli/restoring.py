@@ -341,6 +341,7 @@ def _facts(work: Work, result: Restoration, made: bool) -> dict[str, Any]:
         "residual": plain(result.residual),
         "noise": plain(result.noise),
         "seconds": round(result.seconds, 3),
+        **({"planes": result.planes} if result.planes else {}),
         "settings": result.settings,
     }
 

@@ -107,6 +107,11 @@ def chosen_planes(planes: Planes, axes: Axes, shape: Sequence[int]) -> Where:
     """
     where, along = [slice(0, size) for size in shape], axes.looped
     given = () if planes is None else tuple(planes) if isinstance(planes, tuple | list) else (planes,)
+    if given and not along:
+        raise ValueError(
+            f"planes is for a stack, but this is {axes.describe(shape)}: leave it out, or name the axes "
+            "otherwise."
+        )
     if len(given) > len(along):
         names = f" ({', '.join(axes.names[axis] for axis in along)})" if along else ""
         raise ValueError(
@@ -140,7 +145,10 @@ def said_planes(where: Where, axes: Axes, shape: Sequence[int]) -> str:
 
 def _part(chosen: Any, name: str, size: int) -> slice:
     if isinstance(chosen, slice):
-        start, stop, step = chosen.indices(size)
+        try:
+            start, stop, step = chosen.indices(size)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"planes takes slices of whole numbers, but {chosen} is none: {error}.") from None
         if step != 1 or stop <= start:
             raise ValueError(
                 f"planes takes one or more neighbours along an axis, but {chosen} has none along {name}, "

@@ -124,12 +124,8 @@ def _order(letters: str) -> list[int]:
 
 def _metadata(placed: Description, shape: Sequence[int], axes: str) -> dict[str, Any]:
     """Return what tifffile makes OME-XML of."""
-    ours = {"axes": axes, "record": placed.record}
-    found: dict[str, Any] = {
-        "axes": placed.axes.replace("P", "Q"),
-        "Name": _printable(placed.name),
-        "CommentAnnotation": {"Namespace": NAMESPACE, "Value": json.dumps(ours)},
-    }
+    ours: dict[str, Any] = {"axes": axes, "record": placed.record, "places": {}}
+    found: dict[str, Any] = {"axes": placed.axes.replace("P", "Q"), "Name": _printable(placed.name)}
     if placed.channels:
         found["Channel"] = {"Name": [_printable(channel) for channel in placed.channels]}
     unsaid: list[str] = []
@@ -140,18 +136,21 @@ def _metadata(placed: Description, shape: Sequence[int], axes: str) -> dict[str,
     )  # of the planes, along the axes of the stack
     for axis, letter in enumerate(placed.axes):
         scale, translate, unit = float(placed.scale[axis]), float(placed.translate[axis]), placed.units[axis]
-        counted = letter not in "YX" and translate.is_integer()  # planes: of some the record says which
-        if (scale, unit) == (1.0, "") and (translate == 0 or counted):
+        if (scale, translate, unit) == (1.0, 0.0, ""):
             continue
         symbol = UNITS.get(letter, {}).get(unit_called(unit), ("", 0.0))[0]
         if not symbol or not 0 < scale < math.inf or not math.isfinite(translate):
-            unsaid.append(f"{letter} (step {scale:g} {unit}, first at {translate:g})")
+            if (scale, unit) == (1.0, "") and math.isfinite(translate):  # planes that are counted
+                ours["places"][letter] = translate
+            else:
+                unsaid.append(f"{letter} (step {scale:g} {unit}, first at {translate:g})")
             continue
         found |= {STEP[letter]: scale, f"{STEP[letter]}Unit": symbol}
         if translate:
             steps = places[axis] if letter in "TZ" else np.zeros(math.prod(stack))
             positions[PLACE[letter]] = (translate + scale * steps).tolist()
             positions[f"{PLACE[letter]}Unit"] = [symbol] * len(steps)
+    found["CommentAnnotation"] = {"Namespace": NAMESPACE, "Value": json.dumps(ours)}
     if positions:
         found["Plane"] = positions
     if unsaid:
@@ -229,6 +228,11 @@ def _ome(array: dask.array.Array, letters: str, xml: str) -> tuple[dask.array.Ar
         return array, Description.plain(axes)
     plane = pixels.find("{*}Plane")
     placed = [_place(letter, pixels.attrib, {} if plane is None else plane.attrib) for letter in known]
+    counted = ours.get("places")
+    for axis, letter in enumerate(axes):
+        at = _number(counted.get(letter)) if isinstance(counted, dict) else math.nan
+        if placed[axis] == (1.0, 0.0, "") and math.isfinite(at):
+            placed[axis] = (1.0, at, "")
     channels = tuple(channel.get("Name", "") for channel in pixels.findall("{*}Channel"))
     return array, Description(
         axes,

@@ -90,12 +90,24 @@ class ZarrFile:
         """
         return cls(Path(path), *_open(Path(path), "r+"))
 
+    def describe(self, description: Description) -> None:
+        """Say of the image what is known of it now; its axes stay."""
+        if description.axes != self.description.axes:
+            raise ValueError(
+                f"{self.path} has the axes {self.description.axes!r}, and not {description.axes!r}: choose "
+                "another name, or move it away."
+            )
+        self._say("ome", _stated(self.array.shape, self.array.dtype, description))
+
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write down how the image was made."""
+        self._say(RECORD, dict(record))
+
+    def _say(self, what: str, value: dict[str, Any]) -> None:
         import zarr
         from zarr.storage import LocalStore
 
-        zarr.open_group(LocalStore(self.path), mode="r+").attrs[RECORD] = dict(record)
+        zarr.open_group(LocalStore(self.path), mode="r+").attrs[what] = value
 
 
 def check_zarr(shape: Sequence[int], dtype: np.dtype[Any], description: Description) -> None:
@@ -147,15 +159,11 @@ def _make(path: Path, shape: Sequence[int], dtype: np.dtype[Any], description: D
     colours = description.colours(shape)
     placed = description.turned(order)
     size = [int(shape[axis]) for axis in order]
-    if colours is not None:
-        labels = list(zip(COLOURS, COLOURS.values(), strict=True))[: shape[colours]]
-    else:
-        labels = list(zip(description.channels, itertools.cycle(STAINS), strict=False))
     group = zarr.create_group(
         LocalStore(path),
         zarr_format=3,
         attributes={
-            "ome": _attributes(placed, labels, dtype),
+            "ome": _stated(shape, dtype, description),
             AXES: description.axes,
             **({} if description.record is None else {RECORD: dict(description.record)}),
         },
@@ -180,15 +188,18 @@ def _name(letter: str) -> str:
     return "c" if letter == "S" else letter.lower()
 
 
-def _attributes(
-    placed: Description, labels: Sequence[tuple[str, str]], dtype: np.dtype[Any]
-) -> dict[str, Any]:
-    """Return the OME-Zarr 0.5 metadata of an image whose axes are in its order, checked by its model."""
+def _stated(shape: Sequence[int], dtype: np.dtype[Any], description: Description) -> dict[str, Any]:
+    """Return the OME-Zarr 0.5 metadata of an image, checked by its model."""
     from ome_zarr_models.common.omero import Omero
     from ome_zarr_models.v05.axes import Axis
     from ome_zarr_models.v05.image import ImageAttrs
     from ome_zarr_models.v05.multiscales import Dataset, Multiscale
 
+    placed, colours = description.turned(_order(description.axes)), description.colours(shape)
+    if colours is not None:
+        labels = list(zip(COLOURS, COLOURS.values(), strict=True))[: shape[colours]]
+    else:
+        labels = list(zip(description.channels, itertools.cycle(STAINS), strict=False))
     axes = [
         Axis(name=_name(letter), type=TYPES.get(letter), unit=unit or None)
         for letter, unit in zip(placed.axes, placed.units, strict=True)

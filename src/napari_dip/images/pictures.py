@@ -27,6 +27,7 @@ ORIENTATION = 0x0112  # which Exif calls so
 
 def check_png(shape: Sequence[int], dtype: np.dtype[Any], description: Description) -> None:
     """Refuse what a PNG file can't hold."""
+    shape, description = _of_plane(shape, description)
     colours = description.colours(shape)
     axes = "YX" if colours is None else "YXS"
     if len(shape) != len(axes) or description.axes[:2] != "YX" or 0 in shape:
@@ -47,11 +48,20 @@ def write_png(path: Path, array: Any, description: Description) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     check_png(array.shape, np.dtype(array.dtype), description)
+    shape, _ = _of_plane(array.shape, description)
     text = PngInfo()
     if description.record is not None:
         text.add_itxt(KEYWORD, json.dumps(dict(description.record)))
-    pixels = np.ascontiguousarray(array, np.dtype(array.dtype).newbyteorder("="))
+    pixels = np.ascontiguousarray(array, np.dtype(array.dtype).newbyteorder("=")).reshape(shape)
     Image.fromarray(pixels).save(path, format="PNG", pnginfo=text)
+
+
+def _of_plane(shape: Sequence[int], description: Description) -> tuple[Sequence[int], Description]:
+    """Return the shape and the description of a stack's only plane, or what was given."""
+    stack = description.axes.find("Y")
+    if stack <= 0 or len(shape) != len(description.axes) or any(size != 1 for size in shape[:stack]):
+        return shape, description
+    return shape[stack:], description.turned(range(stack, len(shape)))
 
 
 def read_picture(path: Path) -> tuple[dask.array.Array, Description]:

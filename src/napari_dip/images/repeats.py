@@ -22,6 +22,8 @@ BLOCK, BLOCKS = 8, 16
 NEAR = 0.4
 # ... and the part of what they differ by that has to go when they are laid on one another.
 WORTH = 0.1
+# Pixels by which both are blurred first, and how many standard deviations of it are no chance.
+BLUR, CHANCES = 1.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ class Repeated:
                 f"the repeat has shape {tuple(second.shape)}, but the image has {tuple(first.shape)}. Give "
                 "another capture of the same field, of the same shape."
             )
+        if isinstance(second, np.ndarray) and second.dtype.kind == "f" and not np.isfinite(second).any():
+            raise ValueError(
+                "no pixel of the repeat is a finite number, but some are needed: check how it was saved, or "
+                "leave it out."
+            )
         if _same(first, second):
             raise ValueError(
                 "the repeat is the image itself, or a copy of it, and tells nothing of its noise. Give "
@@ -163,14 +170,20 @@ def shift_between(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, ...
     if not (np.isfinite(first) & np.isfinite(second)).any():
         return None
     # Noise is least of what varies slowly.
-    blurred = [gaussian_filter(np.nan_to_num(one - np.nanmean(one)), 1.5) for one in (first, second)]
+    blurred = [gaussian_filter(np.nan_to_num(one - np.nanmean(one)), BLUR) for one in (first, second)]
+    if min(float(np.ptp(one)) for one in blurred) == 0:
+        return None
     found, *_ = phase_cross_correlation(*blurred, upsample_factor=10, normalization=None)
     if np.linalg.norm(found) < NEAR:
         return None
     moved = shift(blurred[1], found, order=1, mode="nearest")
     margin = int(np.ceil(np.abs(found).max())) + 1
-    inside = tuple(slice(margin, max(margin, size - margin)) for size in moved.shape)
+    if 4 * margin > min(size for size in moved.shape if size > 1):
+        return None  # so little lies on one another then that noise may say anything
+    inside = tuple(slice(margin, size - margin) if size > 1 else slice(None) for size in moved.shape)
     before, after = (np.square(blurred[0] - one)[inside] for one in (blurred[1], moved))
-    if not before.size or after.mean() > (1 - WORTH) * before.mean():
+    # In small images noise, of which so much is alike after the blur, agrees by chance somewhere.
+    chance = CHANCES * np.sqrt(2 * (4 * np.pi * BLUR**2) ** (moved.ndim / 2) / before.size)
+    if after.mean() > (1 - max(WORTH, chance)) * before.mean():
         return None
     return tuple(round(float(pixels), 1) + 0.0 for pixels in found)

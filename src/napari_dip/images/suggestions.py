@@ -146,6 +146,8 @@ def _in_noise_units(plane: NDArray[Any], finite: Mask) -> Floats:
     least = FINEST * (high - low or float(np.ptp(plane.astype(np.float64))))
     signal = plane.astype(np.float64) - noise.offset
     read = max(noise.read_noise, least)
+    if read == 0:  # the pixels differ by less than floats can tell
+        return np.zeros_like(signal)
     if noise.gain * (high - low) < 1e-3 * read**2:
         return signal / read
     zero = 0.375 * noise.gain**2 + read**2

@@ -203,9 +203,9 @@ class Region:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Which planes, and which part of each along its axes, as plain JSON; empty for all."""
+        """Which part of each plane along its axes, as plain JSON; empty for all."""
         part = [[self.where[axis].start, self.where[axis].stop] for axis in self.axes.spatial]
-        return ({"planes": self._planes} if self._planes else {}) | ({"part": part} if self.cut else {})
+        return {"part": part} if self.cut else {}
 
     @property
     def _planes(self) -> str:
