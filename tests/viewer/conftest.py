@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import time
 from itertools import count
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManager, PluginManifest
+from npe2.manifest import _bases
 from qtpy.QtCore import QPoint, Qt
 
 
@@ -31,6 +33,26 @@ def opengl(qapp):
             time.sleep(wait)
     gl.get_gl_extensions()
     gl.get_max_texture_sizes()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def manifests_are_read_once():
+    """Have npe2, which looks for plugins anew in each test, read what each of them says but once."""
+    read = getattr(_bases, "_load_yaml_no_duplicates", None)
+    if read is None:  # another npe2's
+        yield
+        return
+    known = {}
+
+    def remembered(stream):
+        text = stream.read()
+        if text not in known:
+            known[text] = read(text)
+        return copy.deepcopy(known[text])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_bases, "_load_yaml_no_duplicates", remembered)
+        yield
 
 
 TESTS = count()
