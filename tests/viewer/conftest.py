@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import time
-from itertools import count
 
 import numpy as np
 import pytest
@@ -55,15 +54,11 @@ def manifests_are_read_once():
         yield
 
 
-TESTS = count()
-
-
 @pytest.fixture(autouse=True)
 def little_garbage_to_look_through():
     """Have Python look for garbage among a test's own objects, and not in each among a million others."""
-    if next(TESTS) % 20 == 0:
-        gc.collect()
-        gc.freeze()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
