@@ -267,3 +267,8 @@ def test_what_can_not_be_excited_is_refused_in_a_sentence(settings, says):
 def test_what_is_no_network_is_refused():
     with pytest.raises(TypeError, match=r"torch.nn.Module, but is a "):
         dip.invert_features(np.mean, None, IMAGE)
+
+
+def test_an_image_with_opacity_is_opaque():
+    seen = dip.maximise_activation(nn.Conv2d(3, 4, 3), None, unit=1, shape=(20, 24, 4), **QUICK)
+    assert np.all(seen.image[..., 3] == 1) and np.std(seen.image[..., :3]) > 0

@@ -79,6 +79,8 @@ class Canvas:
             raise ValueError(f"shape must be whole numbers above 0, such as (64, 64), but is {shape!r}.")
         meaning, asked = Axes.of(sides, axes), _limits(limits)
         frame = np.full(sides, sum(asked) / 2, np.float32)
+        if meaning.joint_channels and sides[-1] == 4:
+            frame[..., 3] = asked[1]  # opaque
         said = {"limits": list(asked), "axes": meaning.names, "dtype": _named(dtype)}
         return cls(frame, meaning, _only(meaning, sides), asked, said)
 
