@@ -100,6 +100,9 @@ def test_a_command_takes_a_guide_and_a_jpeg_file_that_says_its_table(noisy, tmp_
     settings = dip.deblock(path, iterations=2, **HERE).settings
     told = [as_command("deblock", settings, Pixels("", name), out="b.png") for name in (path, "a.png")]
     assert ["--table" in command for command in told] == [False, True]
+    words = shlex.split(told[1])
+    table = read_verbs()["deblock"].keywords["table"].value(words[words.index("--table") + 1])
+    assert np.shape(table) == (8, 8)
 
 
 def test_finer_in_z_with_optics(tmp_path, monkeypatch):

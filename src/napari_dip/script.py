@@ -29,6 +29,7 @@ __all__ = [
     "as_code",
     "as_command",
     "as_python",
+    "by_chance",
     "changed",
     "command_line",
     "said_with_preset",
@@ -264,8 +265,7 @@ def as_python(
     arguments += [f"planes={_planes(planes)}"] if planes else []
     arguments += [f"{key}={as_code(value)}" for key, value in spoken.items()]
 
-    if stopped_by in BY_CHANCE:
-        notes = [f"The run {BY_CHANCE[stopped_by]}: this one ends by itself, and differs a little.", *notes]
+    notes = [*by_chance(stopped_by), *notes]
     needs_read = any("read(" in line for line in setup)
     lines = [f"# {' '.join(note.split())}" for note in notes]
     lines += ["import numpy as np", ""] if needs_read else []
@@ -275,6 +275,13 @@ def as_python(
     if setup:
         lines.append("")
     return "\n".join([*lines, as_call(f"restored = dip.{task.replace('-', '_')}", arguments)]) + "\n"
+
+
+def by_chance(stopped_by: str) -> list[str]:
+    """Return in a sentence that a run ended by what can't be made again, if it did."""
+    if stopped_by not in BY_CHANCE:
+        return []
+    return [f"The run {BY_CHANCE[stopped_by]}: this one ends by itself, and differs a little."]
 
 
 def _argument(name: str, pixels: Pixels, setup: list[str]) -> str:
@@ -389,6 +396,7 @@ def _no_option(pixels: Pixels) -> str:
 def _word(value: Any) -> str:
     """Return a setting as a word of a command."""
     several = isinstance(value, list | tuple)
-    if isinstance(value, Mapping) or (several and any(isinstance(one, Mapping) for one in value)):
+    nested = several and any(isinstance(one, Mapping | list | tuple) for one in value)
+    if isinstance(value, Mapping) or nested:
         return json.dumps(value)
     return ",".join(map(str, value)) if several else str(value)

@@ -160,6 +160,10 @@ def test_pixels_that_are_nan_are_told(viewer, noisy, open_denoise):
     assert widget.what.text().endswith(", 2 pixels to be filled in (NaN or infinite)")
     viewer.add_image(noisy)
     assert "NaN" not in widget.what.text()
+    stack[0] = np.nan
+    widget.layer.layer = viewer.add_image(stack.copy(), axis_labels=("t", "y", "x"))
+    told = ", 2 pixels to be filled in (NaN or infinite), 1 of which nothing is known stays as it is"
+    assert widget.what.text().endswith(told)
 
 
 def test_what_was_in_the_way_of_one_image_is_not_said_of_another(viewer, noisy, open_denoise, click):

@@ -87,6 +87,26 @@ def test_what_is_nan_is_filled_in_without_a_mask_and_beside_one(viewer, noisy, o
     assert np.isfinite(console.wait().image).all()
 
 
+def test_planes_that_lack_but_nan_are_filled_in_beside_a_mask_of_others(
+    viewer, noisy, open_inpaint, wait_until, notifications
+):
+    stack = np.stack([noisy] * 3).astype("f4")
+    stack[2, 5, 3:9] = np.nan
+    viewer.add_image(stack)
+    painted = np.zeros(stack.shape, "u1")
+    painted[0, 9:12, 4:20] = 1
+    viewer.add_labels(painted)
+    widget = open_inpaint()
+    viewer.dims.set_current_step(0, 2)
+    widget.stacks.planes.setCurrentIndex(widget.stacks.planes.findData("current"))
+    run = _start(widget, wait_until, iterations=3)
+    wait_until(lambda: run.done)
+    assert run.layer.data.shape == (1, 32, 32) and np.isfinite(run.layer.data).all()
+    assert not notifications and "damage=" in run.as_python()
+    viewer.dims.set_current_step(0, 1)
+    assert not widget.controls.main.isEnabled()
+
+
 def test_what_is_painted_after_a_run_lies_above_its_result(viewer, noisy, open_inpaint, wait_until, qtbot):
     image = viewer.add_image(noisy, name="cell")
     widget = open_inpaint()
@@ -294,6 +314,19 @@ def test_a_suggested_mask_is_put_on_a_layer_and_told(viewer, open_inpaint, click
         assert (widget.mask_layer.layer is mask) is not edited
 
 
+def test_what_was_found_in_one_image_is_no_mask_of_another(viewer, open_inpaint, click, wait_until):
+    image = np.random.default_rng(0).normal(100, 5, (64, 64))
+    image[20, 30] = 900
+    hot, other = (viewer.add_image(one) for one in (image, np.flip(image)))
+    widget = open_inpaint()
+    widget.layer.layer = hot
+    click(widget.suggest)
+    widget.layer.layer = other
+    wait_until(lambda: widget.suggest.text() == "Suggest")
+    assert list(viewer.layers) == [hot, other] and widget.mask_layer.layer is None
+    assert "Found" not in widget.controls.status.text()
+
+
 def test_nothing_found_is_told_too(viewer, open_inpaint, click, wait_until):
     viewer.add_image(np.random.default_rng(0).normal(100, 5, (64, 64)))
     widget = open_inpaint()
@@ -360,6 +393,7 @@ def test_a_mask_is_edited_while_it_is_filled_in(scratched, open_inpaint, wait_un
     assert (result != image.data)[25].mean() > 0.5
     np.testing.assert_array_equal(result[:10], image.data[:10])
     assert not _FOLLOWERS
+    assert "# The mask was edited during the run: this one begins with the mask" in run.as_python()
 
 
 def test_a_mask_that_becomes_unusable_is_told_once_and_the_last_one_stays(

@@ -137,8 +137,14 @@ def test_filling_in_names_the_mask_s_file(viewer, noisy, open_inpaint, wait_unti
     command = command_of(run)
     assert command.startswith("napari-dip inpaint ") and " --mask " in command and " --labels 2 " in command
     labels.data = np.roll(mask, 1)  # is not what is in the file any more
-    assert "mask = ...  # nonzero where pixels were filled in: the layer 'mask'\n" in python_of(run)
-    assert command_of(run) is None
+    missing = "mask = ...  # nonzero where pixels were filled in: the layer 'mask' as it was in the run"
+    assert missing in python_of(run) and command_of(run) is None
+    labels.data = mask
+    assert missing not in python_of(run)
+    image.data = noisy + 1
+    other = viewer_inpaint(viewer, image, labels)
+    image.data = noisy
+    assert "image = ...  # the pixels of the layer 'cell' as they were in the run\n" in python_of(other)
 
 
 def viewer_inpaint(viewer, image, labels):
@@ -159,6 +165,19 @@ def test_planes_of_a_stack_are_said(viewer, noisy, tmp_path):
     names = {}
     exec(script, names)
     np.testing.assert_array_equal(np.asarray(names["restored"].image), run.layer.data)
+
+
+def test_a_command_says_why_it_makes_another_result(viewer, noisy, open_denoise, wait_until, tmp_path):
+    path = str(tmp_path / "movie.ome.tif")
+    write(path, np.stack([noisy, noisy + 1, noisy]), Description.plain("TYX"))
+    viewer.open(path, plugin="napari-dip")
+    viewer.dims.set_current_step(0, 2)
+    widget = open_denoise()
+    set_advanced(widget, iterations=2)
+    run = widget.start()
+    wait_until(lambda: run.done)
+    command = entries(widget.controls.more.menu())["Copy as a command"]
+    assert "In the window the planes were restored in another order" in command.toolTip()
 
 
 def test_a_part_of_some_planes_is_said(viewer, noisy, tmp_path):

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QApplication
 import napari_dip as dip
 from napari_dip.viewer import denoise
 from napari_dip.viewer.growing import GONE
+from napari_dip.viewer.words import status
 
 SHORT = {"iterations": 12, "device": "cpu", "precision": "float32"}
 LONG = {**SHORT, "iterations": 100_000, "stopping": "fixed"}
@@ -301,7 +302,8 @@ def test_a_waiting_run_can_be_stopped(viewer, noisy):
     second = denoise(viewer, viewer.add_image(noisy + 1), **SHORT)
     second.stop()
     second.wait()
-    assert second.layer is None
+    assert second.layer is None and not second.restored and second.progress == 0
+    assert status(second) == "Stopped before it began: nothing was restored."
     first.stop()
     first.wait()
     assert len(viewer.layers) == 3

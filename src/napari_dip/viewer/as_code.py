@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +16,24 @@ from napari.layers import Image, Labels
 from napari_dip.given import pixels_of
 from napari_dip.images.files import ending_for, is_path, read, stem_of
 from napari_dip.restoration import PAST, Restoration, origin
-from napari_dip.script import Pixels, as_command, as_python
+from napari_dip.script import Pixels, as_command, as_python, by_chance
 from napari_dip.viewer.guides import same_part
-from napari_dip.viewer.masks import lies_over
+from napari_dip.viewer.masks import lies_over, read_mask
+from napari_dip.viewer.prints import looks_at, print_of
 
 if TYPE_CHECKING:
     from napari_dip.viewer.regions import Region
     from napari_dip.viewer.runs import Run
 
-__all__ = ["command_of", "python_of", "settings_of"]
+__all__ = ["command_of", "notes_of", "python_of", "settings_of"]
 
-# Of images up to so many bytes all pixels are compared with the file's, of larger ones some planes.
-SMALL = 2**25
 ANOTHER_ORDER = (
     "In the window the planes were restored in another order, by what was looked at. Each starts from the "
     "one before: they differ a little."
+)
+MASK_EDITED = (
+    "The mask was edited during the run: this one begins with the mask as it was in the end, and differs a "
+    "little."
 )
 
 
@@ -38,8 +42,6 @@ def python_of(run: Run) -> str:
     result = _result(run)
     image = _image(run)
     mask, labels = _mask(run)
-    order = list(dict.fromkeys(result.history["run"]))
-    notes = [ANOTHER_ORDER] if order != sorted(order) and result.settings.get("warm", True) else []
     return as_python(
         run.task,
         result.settings,
@@ -49,9 +51,20 @@ def python_of(run: Run) -> str:
         labels=labels,
         guide=_guide(run),
         planes=run.region.typed,
-        stopped_by=result.stopped_by,
-        notes=notes,
+        notes=notes_of(run),
     )
+
+
+def notes_of(run: Run) -> list[str]:
+    """Return why what makes the result of a run again makes another one, in sentences."""
+    result = _result(run)
+    order = list(dict.fromkeys(result.history["run"]))
+    another_order = order != sorted(order) and result.settings.get("warm", True)
+    return [
+        *by_chance(result.stopped_by),
+        *([ANOTHER_ORDER] if another_order else []),
+        *([MASK_EDITED] if run.mask_edited else []),
+    ]
 
 
 def command_of(run: Run) -> str | None:
@@ -77,8 +90,10 @@ def _result(run: Run) -> Restoration:
 
 
 def _image(run: Run) -> Pixels:
-    region = run.region.through
-    return _from(run.source, f"the pixels of the layer {run.source.name!r}{_part(region)}", region)
+    region, what = run.region.through, f"the pixels of the layer {run.source.name!r}"
+    if run.seen and _print_now(run) != run.seen:
+        return Pixels(f"{what} as they were in the run{_part(region)}")
+    return _from(run.source, f"{what}{_part(region)}", region)
 
 
 def _mask(run: Run) -> tuple[Pixels | None, Any]:
@@ -86,10 +101,21 @@ def _mask(run: Run) -> tuple[Pixels | None, Any]:
         return None, None
     layer, labels = run.mask
     what = f"nonzero where pixels were filled in: the layer {layer.name!r}"
+    if run.masked and _print_now(run, layer, labels) != run.masked:
+        return Pixels(f"{what} as it was in the run, on the image's pixels"), labels
     same_grid = isinstance(layer, Labels | Image) and not run.region.cut and lies_over(layer, run.source)
     if not same_grid:
         return Pixels(f"{what}, on the image's pixels"), labels
     return _from(layer, what), labels
+
+
+def _print_now(run: Run, mask: Any = None, labels: Any = None) -> str:
+    """Return what is said of a run's pixels now, or of a mask on them; nothing where that is gone."""
+    with suppress(ValueError, TypeError, IndexError):  # the layer has another shape now
+        layer = replace(run.region).layer
+        pixels = pixels_of(layer) if mask is None else read_mask(mask, layer, labels)[0]
+        return "" if pixels is None else print_of(pixels)
+    return ""
 
 
 def _guide(run: Run) -> Pixels | None:
@@ -139,10 +165,10 @@ def _same(array: Any, data: Any) -> bool:
     """Whether a file's array has a layer's pixels."""
     if tuple(array.shape) != tuple(data.shape) or array.dtype != data.dtype:
         return False
-    if math.prod(data.shape) * data.dtype.itemsize <= SMALL:
-        return bool(np.array_equal(np.asarray(array), np.asarray(data), equal_nan=data.dtype.kind == "f"))
-    looks = {tuple(int(size * part) for size in data.shape[:-2]) for part in (0, 0.5, 0.99)}
-    return all(np.array_equal(np.asarray(array[at]), np.asarray(data[at])) for at in looks)
+    floats = data.dtype.kind == "f"
+    return all(
+        np.array_equal(np.asarray(array[at]), np.asarray(data[at]), equal_nan=floats) for at in looks_at(data)
+    )
 
 
 def _out(run: Run, image: Pixels) -> str:

@@ -18,6 +18,7 @@ from qtpy.QtCore import QTimer
 from napari_dip.given import pixels_of
 from napari_dip.viewer.layers import unwrap
 from napari_dip.viewer.masks import raise_up, read_mask
+from napari_dip.viewer.prints import print_of
 
 if TYPE_CHECKING:
     from napari_dip.viewer.runs import Run
@@ -94,8 +95,8 @@ class _Follower:
 
     def __init__(self, run: Run, mask: Layer, labels: Any) -> None:
         self._run, self._mask, self._labels = run, unwrap(mask), labels
-        self._usable = True
         self._now, _ = self._read()
+        self._usable = self._now is not None
         self._sight = _InSight(self._mask, run._viewer)
         self._watch = MaskWatch(self._mask, run.source)
         self._watch.changed.connect(self._on_changed)
@@ -124,6 +125,7 @@ class _Follower:
             self._sight.keep(self._run.layer)
 
     def _on_finished(self) -> None:
+        self._run.masked = "" if self._now is None else print_of(self._now)
         self._watch.let_go()
         self._sight.give_back()
         _FOLLOWERS.remove(self)

@@ -77,6 +77,11 @@ class Run:
         Its planes or volumes, and how far each of them is.
     mask
         For inpainting, the layer with the mask and which of its labels count, where the run follows one.
+    mask_edited
+        Whether that was edited while the run went on.
+    seen, masked
+        What `napari_dip.viewer.prints.print_of` says of the pixels that were restored, and of the mask in the
+        end; empty where that is not known.
     task
         What is done, the `name` of one of `napari_dip.tasks`.
     rule
@@ -111,6 +116,7 @@ class Run:
         self.region = region or Region.of(self.source, job.axes)
         self.planes = PlanesToDo(job, self.region)
         self.mask: tuple[Layer, Any] | None = None
+        self.mask_edited, self.masked, self.seen = False, "", ""
         this = weakref.ref(self)
         self._growing = (Growing if of is None else Unseen)(
             self._viewer,
@@ -150,6 +156,12 @@ class Run:
         return self._worker is None
 
     @property
+    def restored(self) -> bool:
+        """Whether the run has a result that is more than the image: it was not stopped before it began."""
+        result = self.result
+        return result is not None and not (result.stopped_by == "user" and not result.iterations)
+
+    @property
     def paused(self) -> bool:
         """Whether the run waits to be resumed."""
         return not self.done and self._walk.paused
@@ -178,7 +190,7 @@ class Run:
     def progress(self) -> float:
         """Part of the work that is done, 0 to 1, an estimate; it goes back only where a stack is stopped."""
         if self.done:
-            return sum(self.planes.done) / len(self.planes) if len(self.planes) > 1 else 1.0
+            return sum(self.planes.done) / len(self.planes) if len(self.planes) > 1 else float(self.restored)
         return self._time_left.progress
 
     @property
@@ -280,6 +292,7 @@ class Run:
             True where a pixel is to be filled in, of the image's shape without its colours; it is copied.
         """
         job = self._walk.job
+        self.mask_edited = self.mask_edited or job is not None
         if job is not None and job.change_mask(mask) and self.layer is not None:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
@@ -344,7 +357,7 @@ class Run:
         job = self._walk.job
         assert job is not None
         self._worker = self._walk.job = None
-        self.result, self.error = self._walk.result, self._walk.error
+        self.result, self.error, self.seen = self._walk.result, self._walk.error, self._walk.seen
         if self.result is not None:
             self.result = replace(self.result, planes=self.region.typed)
         self._viewer.dims.events.current_step.disconnect(self._look)

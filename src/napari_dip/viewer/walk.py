@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from napari_dip.viewer.background import Steps
 from napari_dip.viewer.cores import Cores
+from napari_dip.viewer.prints import print_of
 
 if TYPE_CHECKING:
     from napari_dip.job import Job
@@ -67,6 +69,8 @@ class Walk:
         The `Restoration` in the end, None if it failed.
     error
         What made it fail, or None.
+    seen
+        What `print_of` says of the image.
     """
 
     def __init__(self, job: Job, wants_picture: Callable[[float], bool]) -> None:
@@ -76,6 +80,7 @@ class Walk:
         self.figures: list[tuple[int, float]] = []
         self.result: Restoration | None = None
         self.error: Exception | None = None
+        self.seen = ""
         self._wants_picture = wants_picture
         self._going = threading.Event()
         self._going.set()
@@ -129,6 +134,8 @@ class Walk:
         job = self.job
         assert job is not None
         try:
+            with suppress(Exception):  # what can't be read is told when it is wanted
+                self.seen = print_of(job.image)
             if self._take_turn(job):
                 yield from self._compute(job)
             # Here, because on a GPU reading the whole history is a long wait.

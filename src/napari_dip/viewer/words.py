@@ -263,7 +263,8 @@ def status(run: Run) -> str:
     if run.error is not None:
         return f"Not finished: {run.error}"
     if run.result is not None and run.done:
-        return " ".join(part for part in (ending(run.result), run.planes.unfinished()) if part)
+        unfinished = run.planes.unfinished() if run.restored else ""
+        return " ".join(part for part in (ending(run.result), unfinished) if part)
     if run.stopping:
         return "Stopping after the iteration under way…"
     if run.step is None:
@@ -289,6 +290,8 @@ def ending(result: Restoration) -> str:
     else:
         what = f"{result.iterations} iterations, {seconds}"
     how = ENDINGS[result.stopped_by]
+    if not result.iterations and result.stopped_by == "user":
+        return "Stopped before it began: nothing was restored."
     if not result.iterations and result.stopped_by == "stopping rule":
         return (
             "Finished: nothing was to be restored. The image is the same everywhere, or nothing is missing."

@@ -19,6 +19,7 @@ from napari_dip.viewer.masks import (
     label_entries,
     mask_over,
     new_mask,
+    not_finite,
     paint_on,
     raise_up,
     read_mask,
@@ -147,14 +148,18 @@ class InpaintWidget(TaskWidget):
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
         mask, _ = read_mask(settings["mask"], layer, settings["labels"])  # perhaps not what is chosen now
+        painted = settings["mask"]
         if mask is not None and not region.whole and not mask[region.where[: mask.ndim]].any():
-            raise ValueError(NOT_IN_PART if region.cut else NOT_HERE)
+            missing = not_finite(layer)
+            if missing is None or not missing[region.where[: missing.ndim]].any():
+                raise ValueError(NOT_IN_PART if region.cut else NOT_HERE)
+            settings = settings | {"mask": None}  # these alone
         if mask is not None and not region.whole and not settings["damage"]:
             # What the whole mask is, to which these settings are to be applied.
             settings = settings | {"damage": damage_in(mask, region.axes)}
         run = super().begin(layer, settings, region)
-        if settings["mask"] is not None:
-            follow_mask(run, settings["mask"], settings["labels"])
+        if painted is not None:
+            follow_mask(run, painted, settings["labels"])
         return run
 
     def obstacle(self) -> str:
@@ -187,7 +192,8 @@ class InpaintWidget(TaskWidget):
         if self._mask is None or not self.ready:
             return True
         try:
-            return bool(self._mask[self._where()].any())
+            missing = self.form.missing
+            return bool(self._mask[self._where()].any()) or (missing is not None and bool(missing.any()))
         except ValueError:  # the axes make no sense, which is told
             return True
 
@@ -267,6 +273,8 @@ class InpaintWidget(TaskWidget):
 
     def _on_found(self, suggestion: Suggestion) -> None:
         self._end_search()
+        if self._searched is not self.layer.layer:  # what it has is no mask of another image
+            return
         if self._searched not in self.viewer.layers or pixels_of(self._searched) is not self._searched_in:
             return
         if suggestion.counts:

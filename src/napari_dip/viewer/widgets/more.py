@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
+import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from psygnal import Signal
@@ -103,7 +104,7 @@ class MoreMenu(QPushButton):
         """Offer what can be done with this run, when it is done."""
         self._run = run
         done = run is not None and run.done
-        self.setVisible((done and run is not None and run.result is not None) or bool(self.recent))
+        self.setVisible((done and run is not None and run.restored) or bool(self.recent))
         self.setEnabled(run is None or done)
 
     def remember(self, run: Run, settings: Mapping[str, Any]) -> None:
@@ -116,15 +117,18 @@ class MoreMenu(QPushButton):
         settings
             The keywords of the task's call that make the same.
         """
-        if run.result is None or run in self._remembered:
+        if run.result is None or not run.restored or run in self._remembered:
             return
         self._remembered.add(run)
         planes = f" ({run.region.said})" if run.region.said else ""
         what = [with_what(run.task, run.result.settings)]
         what += [run.result.settings["damage"]] if "damage" in run.result.settings else []
         what += [] if run.guide is None else [f"guided by {run.guide.name}"]
+        what += [] if isinstance(run.result.image, np.ndarray) else ["into memory"]  # and not to its file
         label = f"{run.source.name}{planes}, {', '.join(what)}, {time.strftime('%H:%M')}"
         new = Recent(label, run.source, run.region, settings)
+        if not new.layers <= set(self._viewer.layers):
+            return
         others = [one for one in self.recent if replace(one, label=label) != new]
         self.recent = [new, *others][:MOST_RECENT]
 
@@ -136,7 +140,7 @@ class MoreMenu(QPushButton):
         menu, run = self._entries, self._run
         for one in (menu, self._deletions, self._again):
             one.clear()
-        if run is not None and run.result is not None:
+        if run is not None and run.restored:
             self._offer_pictures(run)
             self._offer_code(run)
         own = [] if run is None else names(run.task)
@@ -177,7 +181,7 @@ class MoreMenu(QPushButton):
 
     def _offer_code(self, run: Run) -> None:
         """Offer what makes a result again."""
-        from napari_dip.viewer.as_code import command_of, python_of, settings_of
+        from napari_dip.viewer.as_code import command_of, notes_of, python_of, settings_of
 
         self._add(
             self._entries,
@@ -185,12 +189,13 @@ class MoreMenu(QPushButton):
             "A script that makes this result again, without napari.",
             lambda: _copy_script(python_of(run)),
         )
-        command = command_of(run)
+        command, notes = command_of(run), " ".join(notes_of(run))
+        tip = f"A command for a terminal that makes this result again. {notes}".rstrip()
         self._add(
             self._entries,
             "Copy as a command",
-            NO_COMMAND if command is None else "A command for a terminal that makes this result again.",
-            lambda: copy(command or "", "a command"),
+            NO_COMMAND if command is None else tip,
+            lambda: copy(command or "", f"a command. {notes}".rstrip(" .")),
             enabled=command is not None,
         )
         self._add(

@@ -319,7 +319,7 @@ class RunControls(QWidget):
         )
         # A trial stands where a pause does during a run.
         self.pause.setVisible(live or not self._one)
-        result = None if run is None or run.region.whole else run.result
+        result = None if run is None or run.region.whole or not run.restored else run.result
         if run is None or result is None or live or run.source not in self._viewer.layers:
             self.rest.hide()
             return

@@ -216,7 +216,15 @@ class TaskWidget(QWidget):
     def details(self) -> str:
         """Return what else is to be said of what will be restored; it follows a comma."""
         missing = self.form.missing
-        return "" if missing is None or not missing.any() else f"{filled_in(missing)} (NaN or infinite)"
+        if missing is None or not missing.any():
+            return ""
+        unknown = missing.all(axis=self.stacks.axes().spatial, keepdims=True)
+        left = int(unknown.sum())
+        told = [f"{filled_in(missing & ~unknown)} (NaN or infinite)"] if (missing & ~unknown).any() else []
+        if left:
+            stay = "stays as it is" if left == 1 else "stay as they are"
+            told += [f"{left} of which nothing is known {stay}"]
+        return ", ".join(told)
 
     def presets(self) -> str:
         """Return which presets are offered, a key of `napari_dip.engine.presets.PRESETS`."""
