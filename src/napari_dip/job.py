@@ -27,6 +27,7 @@ from napari_dip.engine.settings import Settings
 from napari_dip.engine.solver import Iterate, iterate, resolve
 from napari_dip.history import History, root_mean_square
 from napari_dip.images.intensities import Intensities, cast, check_image
+from napari_dip.images.prints import fingerprint
 from napari_dip.order import Order
 from napari_dip.outcome import Outcome
 from napari_dip.parts import Cutting, Index, Place, place
@@ -37,7 +38,6 @@ from napari_dip.results import whole
 from napari_dip.source import Measured
 from napari_dip.step import Pace, Step
 from napari_dip.tasks import Inpaint, Task
-from napari_dip.unfinished import fingerprint
 from napari_dip.warm import Warm
 
 __all__ = ["Job"]

@@ -10,7 +10,6 @@ The folder may have come from somebody else. Nothing in it leads to a file outsi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -35,7 +34,7 @@ from napari_dip.images.files import Description, ZarrFile, check, in_full, kind_
 from napari_dip.journal import Entry, Journal
 from napari_dip.parts import Index, Place
 
-__all__ = ["Unfinished", "fingerprint", "is_begun"]
+__all__ = ["Unfinished", "is_begun"]
 
 JOURNAL = "journal.jsonl"
 # The files in a folder that no one but a run has put there.
@@ -285,15 +284,6 @@ def is_begun(path: Path) -> bool:
 def folder_of(path: Path) -> Path:
     """Return the folder in which the result is on its way to a file."""
     return path.with_name(path.name + ".unfinished")
-
-
-def fingerprint(*arrays: NDArray[Any]) -> str:
-    """Return a short text that is the same for the same numbers."""
-    digest = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        digest.update(f"{array.shape} {array.dtype.str}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def _links_in(folder: Path) -> Iterator[Path]:

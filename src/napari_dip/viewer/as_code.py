@@ -15,11 +15,11 @@ from napari.layers import Image, Labels
 
 from napari_dip.given import pixels_of
 from napari_dip.images.files import ending_for, is_path, read, stem_of
+from napari_dip.images.prints import looks_at, print_of
 from napari_dip.restoration import PAST, Restoration, origin
 from napari_dip.script import Pixels, as_command, as_python, by_chance
 from napari_dip.viewer.guides import same_part
 from napari_dip.viewer.masks import lies_over, read_mask
-from napari_dip.viewer.prints import looks_at, print_of
 
 if TYPE_CHECKING:
     from napari_dip.viewer.regions import Region

@@ -16,9 +16,9 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_dip.given import pixels_of
+from napari_dip.images.prints import print_of
 from napari_dip.viewer.layers import unwrap
 from napari_dip.viewer.masks import raise_up, read_mask
-from napari_dip.viewer.prints import print_of
 
 if TYPE_CHECKING:
     from napari_dip.viewer.runs import Run

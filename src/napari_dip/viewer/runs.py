@@ -80,7 +80,7 @@ class Run:
     mask_edited
         Whether that was edited while the run went on.
     seen, masked
-        What `napari_dip.viewer.prints.print_of` says of the pixels that were restored, and of the mask in the
+        What `napari_dip.images.prints.print_of` says of the pixels that were restored, and of the mask in the
         end; empty where that is not known.
     task
         What is done, the `name` of one of `napari_dip.tasks`.

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_dip.images.prints import print_of
 from napari_dip.viewer.background import Steps
 from napari_dip.viewer.cores import Cores
-from napari_dip.viewer.prints import print_of
 
 if TYPE_CHECKING:
     from napari_dip.job import Job
