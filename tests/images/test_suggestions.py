@@ -26,7 +26,7 @@ def defects(shape, rng, share=0.002):
 @pytest.mark.parametrize("peak", [3, 10, 30, 100, 1000])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_nothing_is_found_in_noisy_or_clean_fluorescence_with_bright_puncta(peak, seed):
-    noisy, truth = fluorescence(peak=peak, seed=seed)
+    noisy, truth = fluorescence((256, 256), peak=peak, seed=seed)
     assert found(noisy).counts == {} and found(truth).counts == {}
 
 
