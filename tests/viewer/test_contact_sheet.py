@@ -78,6 +78,10 @@ def test_what_is_chosen_from_the_sheet_is_shown_and_applied_to_the_whole(
     assert fast.detail == -0.5
     assert controls.run is fast and widget.preset.currentData() == "fast"
     assert widget.form.isEnabled()
+    viewer.layers.remove(best.layer)
+    click(sheet.pictures[2])  # it is asked for again
+    assert best.layer in viewer.layers and best.layer.visible and not fast.layer.visible
+    click(sheet.pictures[1])
     click(controls.rest)
     rest = controls.run
     wait_until(lambda: rest.done)

@@ -203,6 +203,8 @@ def test_a_doubtful_bead_is_told_before_the_click(viewer, noisy, open_deconvolut
     wait_until(lambda: widget.what.text().endswith("with its brightest pixel in the middle."))
     assert "of memory. The point spread lies 0 x 4 pixels beside its middle" in widget.what.text()
     assert widget.controls.main.isEnabled()
+    viewer.layers["bead"].data = np.zeros((5, 5))  # what it is now is looked at
+    wait_until(lambda: not widget.controls.main.isEnabled())
 
 
 def test_the_console_begins_a_live_run_which_an_open_widget_follows(viewer, stack, open_deconvolution):

@@ -68,6 +68,7 @@ class BlurChoice:
 
     def __init__(self, viewer: Any) -> None:
         self._layer: Image | None = None
+        self._followed: Image | None = None  # the bead's layer
         self._grid: Grid | None = None
         self._proposed_for: tuple[Any, Any] = None, None  # for what pixels, and slices, the widths are
         # Until the user types, or chooses, another.
@@ -146,6 +147,7 @@ class BlurChoice:
         """Stop following the viewer and the layer."""
         self.bead.let_go()
         self._follow(None)
+        self._follow_bead(None)
 
     # -------------------------------------------------------------------------------------- what is chosen
 
@@ -208,6 +210,7 @@ class BlurChoice:
         if grid is not None and (new or before is None or _sizes(grid) != _sizes(before)):
             self._propose(grid)
             self._propose_bead()
+        self._follow_bead(self.bead.layer)
         self._show_rows()
 
     def _propose(self, grid: Grid) -> None:
@@ -268,16 +271,27 @@ class BlurChoice:
                 getattr(layer.events, name).connect(self._on_layer)
         self._layer = layer
 
+    def _follow_bead(self, bead: Image | None) -> None:
+        if bead is self._followed:
+            return
+        if self._followed is not None:
+            self._followed.events.data.disconnect(self._on_layer)
+        if bead is not None:
+            bead.events.data.connect(self._on_layer)
+        self._followed = bead
+
     def _on_layer(self, event: Any = None) -> None:
         self.changed.emit()  # the owner shows the layer anew
 
     def _on_listed(self) -> None:
         before = self.bead.layer
         self._propose_bead()
+        self._follow_bead(self.bead.layer)
         if self.bead.layer is not before:
             self.changed.emit()
 
     def _on_changed(self) -> None:
+        self._follow_bead(self.bead.layer)
         self._show_rows()
         self.changed.emit()
 

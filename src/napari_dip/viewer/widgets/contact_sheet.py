@@ -154,6 +154,10 @@ class ContactSheet(QWidget):
 
     def _on_clicked(self, number: int) -> None:
         self._picked = number
+        comparison = self.comparison
+        run = comparison.runs[number] if comparison is not None and comparison.is_ready(number) else None
+        if run is not None and run.layer is not None and run.layer not in self._viewer.layers:
+            self._viewer.add_layer(run.layer)  # it was removed, and is asked for again
         self.choose(number)
 
     def _on_changed(self) -> None:
