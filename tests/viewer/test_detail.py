@@ -126,6 +126,18 @@ def test_the_original_is_seen_at_the_same_contrast_while_b_is_held(denoised, vie
     assert tuple(source.contrast_limits) == own
 
 
+def test_what_somebody_has_put_into_the_layer_is_not_lost(denoised, noisy, notifications):
+    _, choice, run = denoised
+    run.layer.data = noisy + 1
+    choice.slider.setValue(20)
+    np.testing.assert_array_equal(run.layer.data, noisy + 1)
+    assert choice.isHidden() and run.detail == 0
+    assert notifications[-1].message.startswith("The layer has other pixels now than the result")
+    run.layer.data = run.result.image
+    run.adjust(0.5)
+    assert run.layer.data is run.result.image
+
+
 def test_it_goes_when_there_is_nothing_to_choose_from(denoised, viewer, wait_until, qtbot):
     widget, choice, run = denoised
     assert not choice.isHidden()

@@ -244,7 +244,12 @@ class Run:
     @property
     def adjustable(self) -> bool:
         """Whether the run is done and `adjust` can show its result smoother, or with more detail."""
-        return self.done and self.result is not None and self.result.detail is not None
+        return self.done and self.result is not None and self.result.detail is not None and not self._replaced
+
+    @property
+    def _replaced(self) -> bool:
+        """Whether somebody has given the result's layer other pixels."""
+        return self.layer is not None and self.result is not None and self.layer.data is not self.result.image
 
     @property
     def detail(self) -> float:
@@ -279,6 +284,11 @@ class Run:
         """
         if self.result is None or not self.done:
             raise ValueError("the detail is chosen when the run is done: wait() for it, or stop() it.")
+        if self._replaced:
+            raise ValueError(
+                "the layer has other pixels now than the result, and they would be lost: copy them to a "
+                "layer of their own, and give this one run.result.image."
+            )
         self.result = self.result.adjusted(detail)
         self._growing.adjust(self.result)
         self.updated.emit()

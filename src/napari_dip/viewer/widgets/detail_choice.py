@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QWidget
@@ -11,7 +12,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QWidget
 from napari_dip.viewer.detail import END, detail_at, position_of, when_prepared
 from napari_dip.viewer.widgets.narrow import silently
 from napari_dip.viewer.widgets.theme import Colours
-from napari_dip.viewer.words import how_detailed
+from napari_dip.viewer.words import how_detailed, sentence
 
 if TYPE_CHECKING:
     from napari_dip.detail import Detail
@@ -126,7 +127,11 @@ class DetailChoice(QWidget):
         if abs(position) <= NEAR and self.slider.isSliderDown():
             position = 0
         if self.run is not None and detail_at(position) != self.run.detail:
-            self.run.adjust(detail_at(position))
+            try:
+                self.run.adjust(detail_at(position))
+            except ValueError as error:  # the layer is not the run's any more
+                show_warning(sentence(error))
+                self.refresh()
 
     def _on_released(self) -> None:
         if abs(self.slider.value()) <= NEAR:
