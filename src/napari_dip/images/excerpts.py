@@ -113,11 +113,10 @@ def chosen_planes(planes: Planes, axes: Axes, shape: Sequence[int]) -> Where:
             "otherwise."
         )
     if len(given) > len(along):
-        names = f" ({', '.join(axes.names[axis] for axis in along)})" if along else ""
+        names = ", ".join(axes.names[axis] for axis in along)
         raise ValueError(
-            f"planes has {len(given)} entr{'y' if len(given) == 1 else 'ies'}, but the image is a stack "
-            f"along {len(along)} ax{'i' if len(along) == 1 else 'e'}s{names}: give a number or a slice for "
-            "each."
+            f"planes has {len(given)} entries, but the image is a stack along {len(along)} "
+            f"ax{'i' if len(along) == 1 else 'e'}s ({names}): give a number or a slice for each."
         )
     for axis, chosen in zip(along, given, strict=False):
         where[axis] = _part(chosen, axes.names[axis], shape[axis])

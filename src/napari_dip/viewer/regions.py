@@ -143,14 +143,19 @@ class Region:
         neighbours
             How many on each side of each plane.
         """
-        along = max((axis for axis in self.axes.stack if self.shape[axis] > 1), default=None)
-        if not neighbours or along is None:
+        if not neighbours:
             return self
-        own, size = self.where[along], self.shape[along]
-        # Near the ends of the stack, those on the other side take the place of what is not there.
-        start = max(0, min(own.start - neighbours, size - 1 - 2 * neighbours))
-        stop = min(size, max(own.stop + neighbours, 1 + 2 * neighbours))
-        beside = slice(min(start, own.start), max(stop, own.stop))
+        from napari_dip.source import Source  # which waits for torch
+
+        stack = Source(pixels_of(self.source), self.axes, neighbours)
+        along = stack.along
+        if along is None:
+            return self
+        before, after = (0,) * along, (0,) * (len(self.shape) - along - 1)
+        ends = self.where[along].start, self.where[along].stop - 1
+        there = [place[along] for end in ends for place in stack.beside((*before, end, *after))]
+        places = [at for at in there if isinstance(at, int)]
+        beside = slice(min(places), max(places) + 1)
         return replace(self, where=(*self.where[:along], beside, *self.where[along + 1 :]))
 
     def among(self, other: Region) -> dict[str, Any]:
