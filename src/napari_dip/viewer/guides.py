@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_dip.images.axes import Axes
     from napari_dip.viewer.regions import Region
 
-__all__ = ["guide_problem", "guided", "same_part"]
+__all__ = ["asked", "guide_problem", "same_part"]
 
 
 def same_part(region: Region, guide: Image) -> Region | None:
@@ -41,18 +41,23 @@ def guide_in(region: Region, guide: Image) -> Image:
     return guide if part is None else part.layer
 
 
-def guided(viewer: Any, region: Region, settings: Mapping[str, Any]) -> tuple[dict[str, Any], Image | None]:
-    """Return the keywords of a verb's call with the guide for a region, and the layer that it is of, if any.
+def asked(
+    viewer: Any, region: Region, settings: Mapping[str, Any]
+) -> tuple[Image, dict[str, Any], Image | None]:
+    """Return what a verb is called with for a region: a layer, and keywords; and the guide's layer, if any.
 
-    The guide among the `settings` is a layer or its name, or whatever else the verb takes.
+    The layer has the planes that go along with the region's too. The guide among the `settings` is a layer or
+    its name, or whatever else the verb takes.
     """
+    around = region.company(settings.get("neighbours"))
+    keywords = {**settings, **region.among(around)}
     guide = settings.get("guide")
     if isinstance(guide, str):  # a layer's name, or the path of a file
         guide = next((layer for layer in image_layers(viewer) if layer.name == guide), guide)
     guide = unwrap(guide)
     if not isinstance(guide, Image):
-        return dict(settings), None
-    return {**settings, "guide": guide_in(region, guide)}, guide
+        return around.layer, keywords, None
+    return around.layer, keywords | {"guide": guide_in(around, guide)}, guide
 
 
 def guide_problem(region: Region, guide: Image) -> str:

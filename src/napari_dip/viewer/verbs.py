@@ -9,7 +9,7 @@ import napari.layers
 import napari.viewer
 
 from napari_dip.api import plan_deblock, plan_deconvolve, plan_denoise, plan_inpaint, plan_super_resolve
-from napari_dip.viewer.guides import guided
+from napari_dip.viewer.guides import asked
 from napari_dip.viewer.jpegs import file_table, on_blocks
 from napari_dip.viewer.layers import find_image, find_mask, image_layers, mask_layers
 from napari_dip.viewer.mask_edits import follow_mask
@@ -271,7 +271,5 @@ def _region(viewer: Any, image: napari.layers.Image, settings: Mapping[str, Any]
 
 def _begin(viewer: Any, region: Region, plan: Callable[..., Job], settings: dict[str, Any]) -> Run:
     """Begin a run of a region with the keywords of a verb's call."""
-    around = region.company(settings.get("neighbours"))
-    settings, guide = guided(viewer, around, settings)
-    job = plan(around.layer, **settings, **region.among(around))
-    return Run(viewer, region.source, job, region=region, guide=guide)
+    layer, keywords, guide = asked(viewer, region, settings)
+    return Run(viewer, region.source, plan(layer, **keywords), region=region, guide=guide)

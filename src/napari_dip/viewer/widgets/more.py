@@ -286,7 +286,7 @@ def _try(do: Callable[[], object]) -> None:
 
 
 def with_what(task: str, settings: Mapping[str, Any]) -> str:
-    """Return in a few words what a run was done with, as ``"fast with seed"``."""
+    """Return in a few words what a run was done with, as ``"fast with seed 3"``."""
     from napari_dip.script import changed
 
     few = changed(task, settings, values=True)

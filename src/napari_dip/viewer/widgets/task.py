@@ -15,7 +15,7 @@ from superqt import QCollapsible
 
 from napari_dip.viewer.alternatives import Alternative
 from napari_dip.viewer.context_menu import put_entries
-from napari_dip.viewer.guides import guided
+from napari_dip.viewer.guides import asked
 from napari_dip.viewer.known_runs import RUNS, live_run
 from napari_dip.viewer.layers import unwrap
 from napari_dip.viewer.masks import filled_in
@@ -316,9 +316,8 @@ class TaskWidget(QWidget):
 
     def begin(self, layer: Image, settings: dict[str, Any], region: Region) -> Run:
         """Begin a run of a region of `layer`, with these keywords of the task's call."""
-        around = region.company(settings.get("neighbours"))
-        settings, guide = guided(self.viewer, around, settings)
-        job = self.plan(around.layer, settings | region.among(around))
+        part, keywords, guide = asked(self.viewer, region, settings)
+        job = self.plan(part, keywords)
         # Around a part the original is still to be seen.
         then = "keep both" if region.cut else self.afterwards.currentData()
         return Run(self.viewer, layer, job, region=region, guide=guide, then=then)
