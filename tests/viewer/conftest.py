@@ -6,12 +6,16 @@ import copy
 import gc
 import time
 
+import napari
 import numpy as np
 import pytest
+from napari._qt.qt_viewer import QtViewer
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManager, PluginManifest
 from npe2.manifest import _bases
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
+
+from napari_dip.viewer.known_runs import live_runs
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,9 +72,43 @@ def noisy():
     return np.random.default_rng(0).normal(clean, 30).astype("uint16")
 
 
+class KeptViewer(napari.Viewer):
+    """A viewer that is not closed at the end of the test that has asked for it."""
+
+    def close(self):
+        """Leave that to `kept`."""
+
+
+@pytest.fixture(scope="session")
+def kept():
+    """The viewer that goes from test to test, once there is one."""
+    viewers = []
+    yield viewers
+    for viewer in viewers:
+        napari.Viewer.close(viewer)
+
+
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
+def viewer(make_napari_viewer, kept, qapp, wait_until):
+    """An empty viewer, in a window that earlier tests have used: half of a test's time is a new one's."""
+    if kept:
+        (viewer,) = kept
+    else:
+        viewer = make_napari_viewer(ViewerClass=KeptViewer)
+        kept.append(viewer)
+    window = viewer.window._qt_window
+    if window not in window._instances:
+        window._instances.append(window)
+    yield viewer
+    for run in live_runs(viewer):
+        run.stop()
+    wait_until(lambda: not live_runs(viewer))
+    viewer.window.remove_dock_widget("all")
+    viewer.layers.clear()
+    viewer.dims.reset()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QtViewer._instances.discard(viewer.window._qt_viewer)
+    window._instances.remove(window)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 import napari_dip as dip
 from napari_dip.viewer import denoise
+from napari_dip.viewer.widgets.denoise import DenoiseWidget
 from napari_dip.viewer.widgets.task import NO_IMAGE
 
 LONG = {"iterations": 100_000, "stopping": "fixed"}
@@ -242,9 +243,10 @@ def test_too_little_memory_is_told_and_the_button_is_ready_again(
     assert len(viewer.layers) == 1
 
 
-def test_closing_the_viewer_during_a_run_ends_it(viewer, noisy, open_denoise, wait_until):
+def test_closing_the_viewer_during_a_run_ends_it(make_napari_viewer, noisy, open_task, wait_until):
+    viewer = make_napari_viewer()
     viewer.add_image(noisy)
-    widget = open_denoise()
+    widget = open_task(DenoiseWidget, viewer)
     set_advanced(widget, **LONG)
     run = widget.start()
     wait_until(lambda: run.step is not None)
@@ -332,8 +334,6 @@ def test_hiding_the_original_happens_at_the_end(viewer, noisy, open_denoise, wai
 
 
 def test_the_plot_shows_the_data_term_and_marks_the_best(make_napari_viewer, noisy, wait_until):
-    from napari_dip.viewer.widgets.denoise import DenoiseWidget
-
     viewer = make_napari_viewer(show=True)
     viewer.add_image(noisy)
     widget = DenoiseWidget(viewer)
@@ -352,8 +352,6 @@ def test_the_plot_shows_the_data_term_and_marks_the_best(make_napari_viewer, noi
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_nothing_is_wider_than_a_narrow_dock(make_napari_viewer, noisy, wait_until, theme):
-    from napari_dip.viewer.widgets.denoise import DenoiseWidget
-
     viewer = make_napari_viewer(show=True)
     viewer.theme = theme
     viewer.add_image(np.stack([noisy, noisy]), name="a rather long name of a layer in a stack (1).ome.tif")

@@ -157,7 +157,8 @@ def test_a_removed_result_comes_back_at_the_end_as_it_looked(viewer, noisy, wait
     np.testing.assert_array_equal(run.layer.data, run.result.image)
 
 
-def test_closing_the_window_ends_the_run_and_keeps_its_result(viewer, noisy, wait_until):
+def test_closing_the_window_ends_the_run_and_keeps_its_result(make_napari_viewer, noisy, wait_until):
+    viewer = make_napari_viewer()
     run = denoise(viewer, viewer.add_image(noisy), **LONG)
     wait_until(lambda: run.step is not None)
     viewer.close()
@@ -165,7 +166,8 @@ def test_closing_the_window_ends_the_run_and_keeps_its_result(viewer, noisy, wai
     assert run.result.image.shape == noisy.shape
 
 
-def test_closing_the_window_ends_a_paused_run(viewer, noisy, wait_until):
+def test_closing_the_window_ends_a_paused_run(make_napari_viewer, noisy, wait_until):
+    viewer = make_napari_viewer()
     run = denoise(viewer, viewer.add_image(noisy), **LONG)
     wait_until(lambda: run.step is not None)
     run.pause()
