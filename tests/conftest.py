@@ -14,11 +14,19 @@ def pytest_xdist_make_scheduler(config, log):
     """Keep the tests of a file in one process, and in one all that open a window: one window system."""
     from xdist.scheduler import LoadScopeScheduling
 
+    config.option.loadscopereorder = False  # else what takes longest, in a file by itself, comes last
+
     class OneWindow(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             return "window" if nodeid.startswith("tests/viewer/") else nodeid.partition("::")[0]
 
     return OneWindow(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the windows, half of the work, and end with many small files: no process is left idle."""
+    folders = ("viewer", "tests", "engine", "images")
+    items.sort(key=lambda item: folders.index(item.path.parent.name))
 
 
 @pytest.fixture(autouse=True)
