@@ -12,9 +12,10 @@ from napari_dip.engine.components import shown
 
 __all__ = ["Noise"]
 
-# Noise whose correlation stays below this counts as white: what remains of the image's structure in its flat
-# blocks looks like 0.15, in small images like 0.25, where noise that spoils single held-out pixels had 0.57.
-CORRELATED = 0.3
+# Noise whose correlation stays below this counts as white: it differs by as little in what is measured.
+CORRELATED = 0.12
+# Below this it is neighbours alone that share a little, and their differences still show most of the noise.
+LITTLE_SHARED = 0.3
 # How far correlated noise reaches is told by the lags with at least this correlation.
 NOTICEABLE = 0.2
 # ... and from where on a held-out pixel has to be hidden from it.
@@ -142,4 +143,4 @@ def reach(correlation: tuple[float, ...]) -> int:
     lags = [lag for lag, r in enumerate(correlation, 1) if abs(r) >= NOTICEABLE]
     # One pixel more than is noticeable: just past it the noise is still shared a little, and too narrow a
     # guard costs decibels (the network predicts the held-out noise) where too wide a one costs hundredths.
-    return max(lags) + 1
+    return max(lags, default=0) + 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 
-from napari_dip.engine.noise import CORRELATED, NOTICEABLE
+from napari_dip.engine.noise import CORRELATED, LITTLE_SHARED, NOTICEABLE
 from napari_dip.images.blocks import block_means, blocks_of, intensity_bins, neighbours, plane_blocks_of
 
 __all__ = ["LAGS", "correlation_of"]
@@ -16,9 +16,13 @@ __all__ = ["LAGS", "correlation_of"]
 Floats = NDArray[np.float64]
 
 LAGS = 4
-# Among waves from 4 pixels down to the finest ones, the power of noise of correlation 0.3 (`CORRELATED`)
-# differs by more than a factor of 2, and that of white noise not at all.
-RANGE = 1.5
+# Among waves from 4 pixels down to the finest ones, the power of noise of correlation 0.12, 0.2 and 0.3
+# differs by a factor of 1.25, 1.5 and more than 2, that of white noise not at all, and with what optics leave
+# of structure by up to 1.17. Noise of a correlation is believed to be there from 1 and so many times that on,
+# but not beyond a factor of 1.5: structure, too, has its part in what was measured.
+RISE, RANGE = 1.5, 1.5
+# To that comes what so many standard errors may do by chance.
+CHANCE = 3.0
 # Less than this part of white noise's power in waves of 3.6 to 4 pixels is what optics leave of structure, or
 # noise so smooth that nothing tells it from that. To take structure for noise would cost the image.
 LITTLE = 0.27
@@ -85,21 +89,62 @@ def _correlation_in(blocks: Floats) -> tuple[tuple[float, ...], ...] | None:
     # And a correlation that reaches as far as is measured isn't a camera's.
     if np.median(spreads) > 1.9 * expected or np.abs(true[:, -1]).max() >= NOTICEABLE:
         return None
-    if np.abs(true).max() >= CORRELATED and _white_at_the_end(residual, known):
-        return None
+    strongest = float(np.abs(true).max())
+    if strongest >= CORRELATED:
+        waves = [_fine_waves(residual, known, axis) for axis in range(1, residual.ndim)]
+        if _white_at_the_end(waves, min(1 + RISE * strongest, RANGE)):
+            return None
+        for along, fine in zip(true, waves, strict=True):
+            little = None if fine is None else _of_neighbours(fine)
+            if little is not None and little < min(LITTLE_SHARED, along[0]):
+                along[:] = [little, *[0.0] * (LAGS - 1)]
     return tuple(tuple(round(float(r), 4) for r in axis) for axis in true)
 
 
-def _white_at_the_end(residual: Floats, known: NDArray[np.bool_]) -> bool:
-    """Whether all fine waves have the same power, or next to none, along all axes that show it."""
+class _FineWaves(NamedTuple):
+    """Waves from 4 pixels down to the finest: their cosines at a neighbour, and their power in some rows."""
+
+    cosines: Floats
+    power: Floats
+    rows: int
+
+
+def _fine_waves(residual: Floats, known: NDArray[np.bool_], axis: int) -> _FineWaves | None:
+    """The fine waves along an axis of blocks, or None where too little is known to see them."""
+    rows = np.moveaxis(residual, axis, -1)[np.moveaxis(known, axis, -1).all(-1)]
+    if len(rows) < ROWS or rows.shape[-1] < SHORTEST:
+        return None
+    power = (dct(rows, norm="ortho") ** 2).mean(axis=0)
+    half = len(power) // 2
+    cosines = np.cos(np.pi * np.arange(len(power)) / len(power))
+    return _FineWaves(cosines[half:], power[half:], len(rows))
+
+
+def _white_at_the_end(waves: list[_FineWaves | None], factor: float) -> bool:
+    """Whether all fine waves have the same power within a factor, or next to none, along each axis seen."""
     white = []
-    for axis in range(1, residual.ndim):
-        rows = np.moveaxis(residual, axis, -1)[np.moveaxis(known, axis, -1).all(-1)]
-        if len(rows) >= ROWS and rows.shape[-1] >= SHORTEST:
-            power = (dct(rows, norm="ortho") ** 2).mean(axis=0)
-            quarters = [part.mean() for part in np.array_split(power[len(power) // 2 :], 4)]
-            white.append(max(quarters) < RANGE * min(quarters) or quarters[0] < LITTLE)
+    for fine in waves:
+        if fine is not None:
+            quarters = [part.mean() for part in np.array_split(fine.power, 4)]
+            # Each is a mean of squares, and half of the blocks overlap.
+            differ = factor + CHANCE * np.sqrt(2 / (fine.rows * len(fine.power) / 4 / 2))
+            white.append(max(quarters) < differ * min(quarters) or quarters[0] < LITTLE)
     return bool(white) and all(white)
+
+
+def _of_neighbours(waves: _FineWaves) -> float | None:
+    """The correlation of neighbours, of no pixels further away, or None where it isn't that.
+
+    It is told by the finest waves, of which structure has least. Where each pixel takes a part of both its
+    neighbours' noise, their power is in proportion to (1 + 2 part cos(2 pi / wavelength))**2; where it takes
+    a part of one, this says too much.
+    """
+    finest = slice(len(waves.power) // 4, None)
+    slope, level = np.polyfit(waves.cosines[finest], np.sqrt(waves.power[finest]), 1)
+    if slope <= 0 or slope >= level:
+        return None
+    part = slope / (2 * level)
+    return float(2 * part / (1 + 2 * part**2))
 
 
 def _polynomials(shape: tuple[int, ...]) -> Floats:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from napari_dip.engine.noise import Noise, reach
+from napari_dip.engine.noise import LITTLE_SHARED, Noise, reach
 from napari_dip.images.blocks import block_means, blocks_of, intensity_bins, neighbours, plane_blocks_of
 from napari_dip.images.correlation import LAGS, correlation_of
 
@@ -49,7 +49,8 @@ def estimate_noise(image: NDArray[Any]) -> Noise:
     apart that structure differs from one to the next by more than noise. Ranges in which even the flattest
     blocks are full of structure, as of beads, are left out, if most of the image is in others. Where the
     noise is correlated, differences of neighbours would miss most of it; they then reach over the
-    correlated pixels, as on every third pixel, say, the noise is white again.
+    correlated pixels, as on every third pixel, say, the noise is white again. Where neighbours share but a
+    little, their differences are corrected for it.
 
     The correlation is that of the quietest blocks once a quadratic surface is taken out of each, corrected
     for what the surface took along. Structure correlates too. But it makes blocks differ in variance more
@@ -238,7 +239,9 @@ def _energy(
     """
     energy, terms = np.zeros(len(blocks)), np.zeros(len(blocks), dtype=np.intp)
     for axis, along in enumerate(correlation, 1):
-        stride, n = times * (reach(along) + 1), blocks.shape[axis]
+        # What little neighbours share is corrected for: to reach further would show more structure.
+        apart = reach(along) + 1 if max(along, default=0.0) >= LITTLE_SHARED else 1
+        stride, n = times * apart, blocks.shape[axis]
         kernel = (1, -2, 1) if n > 2 * stride else (1, -1)
         length = n - stride * (len(kernel) - 1)
         if length < 1:
