@@ -11,7 +11,7 @@ from napari_dip.engine.noise import Noise
 from napari_dip.engine.noises import Noises, shared
 from napari_dip.engine.presets import PRESETS
 from napari_dip.engine.problem import Problem
-from napari_dip.engine.recorruption import Recorruption
+from napari_dip.engine.recorruption import Recorruption, input_of
 from napari_dip.engine.solver import resolve
 from napari_dip.engine.stopping import Fixed
 
@@ -24,6 +24,15 @@ SETTINGS = resolve(
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(("correlation", "more"), [(0.0, 1), (0.2, 1), (0.4, 2)])
+def test_the_more_neighbours_share_the_more_is_added(correlation, more):
+    little = replace(WHITE, correlation=((correlation, 0.0), (0.0, 0.0)))
+    for noise in (little, Noises((WHITE, little))):
+        problem = Problem(torch.full((len(list(noise.by_channel())), 32, 32), 0.5), noise=noise)
+        chosen = input_of(problem, SETTINGS)
+        assert chosen.recorruption == more * SETTINGS.input.recorruption > 0
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])

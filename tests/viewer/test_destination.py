@@ -113,6 +113,7 @@ def test_a_file_is_chosen_in_the_widget_and_what_was_stopped_goes_on(
     np.testing.assert_array_equal(np.asarray(run.layer.data), expected)
     assert run.layer.metadata["napari_dip"]["stopped_by"] == "iteration limit"
     assert (tmp_path / "b.ome.zarr").exists()
+    assert widget.what.text().endswith("b.ome.zarr exists already: choose another name")
     assert widget.start() is None
     assert "exists already" in widget.controls.status.text()
     widget.destination.choose(None)

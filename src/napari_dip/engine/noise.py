@@ -63,6 +63,11 @@ class Noise:
         return self.guard > 0
 
     @property
+    def strongest(self) -> float:
+        """The strongest correlation along any axis, at any lag."""
+        return max((abs(r) for axis in self.correlation for r in axis), default=0.0)
+
+    @property
     def guard(self) -> int:
         """How many pixels around a held-out pixel share its noise; 0 if the noise is white.
 

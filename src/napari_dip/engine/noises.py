@@ -37,6 +37,11 @@ class Noises:
         return self.guard > 0
 
     @property
+    def strongest(self) -> float:
+        """The strongest correlation of any channel."""
+        return max(one.strongest for one in self.each)
+
+    @property
     def guard(self) -> int:
         """How many pixels around a held-out pixel share its noise in some channel."""
         return max(one.guard for one in self.each)

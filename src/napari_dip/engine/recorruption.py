@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_dip.engine.inputs import Draws, ImageInput, Input
-from napari_dip.engine.noise import Noise
+from napari_dip.engine.noise import LITTLE_SHARED, Noise
 from napari_dip.engine.noises import Noises, shared
 from napari_dip.engine.operators import Identity
 from napari_dip.engine.problem import Problem
@@ -19,7 +19,8 @@ __all__ = ["Recorruption", "input_of"]
 # Photons of a pixel.
 FEW = 0.25
 
-# Noise that neighbours share is not known that well: more of it must drown what one copy knows of the other.
+# Noise of which neighbours share much is not known that well: more of it must drown what one copy knows of
+# the other.
 MORE = 2.0
 
 
@@ -31,7 +32,7 @@ def input_of(problem: Problem, settings: Settings) -> Input:
     denoises = isinstance(problem.operator, Identity) and problem.guide is None
     asked = denoises and settings.correction == "patches" and not settings.likelihood.robust
     if asked and noise is not None and _lit(problem.filled, noise):
-        strength = chosen.recorruption * (MORE if noise.correlated else 1)
+        strength = chosen.recorruption * (MORE if noise.strongest >= LITTLE_SHARED else 1)
         # What says where a pixel lies would let the noise there be learned by heart.
         return replace(chosen, channels=0, perturbation=0.0, recorruption=strength)
     return replace(chosen, recorruption=0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from psygnal import Signal
@@ -45,8 +46,11 @@ class Destination(NarrowChoice):
         """What is to be said of the place, or nothing."""
         from napari_dip.unfinished import is_begun
 
-        begun = self.path is not None and is_begun(self.path)
-        return "continuing where an earlier run ended" if begun else ""
+        if self.path is None:
+            return ""
+        if os.path.lexists(self.path):
+            return f"{self.path.name} exists already: choose another name"
+        return "continuing where an earlier run ended" if is_begun(self.path) else ""
 
     def choose(self, path: Path | None) -> None:
         """Let results go to a file, or into memory."""
