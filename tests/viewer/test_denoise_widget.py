@@ -153,6 +153,20 @@ def test_what_is_shown_below_is_of_the_result_that_is_selected(viewer, noisy, op
     wait_until(lambda: live.done)
 
 
+def test_a_run_of_an_image_that_was_removed_says_whose_it_is(viewer, noisy, open_denoise, wait_until):
+    other, image = viewer.add_image(noisy, name="other"), viewer.add_image(noisy, name="cell")
+    widget = open_denoise()
+    set_advanced(widget, **LONG)
+    run = widget.start()
+    wait_until(lambda: run.step is not None)
+    viewer.layers.remove(image)
+    wait_until(lambda: widget.controls.status.text().startswith("'cell' (removed): Iteration"))
+    assert widget.layer.layer is other
+    run.stop()
+    wait_until(lambda: run.done)
+    assert widget.controls.status.text().startswith("'cell' (removed): Stopped")
+
+
 def test_pixels_that_are_nan_are_told(viewer, noisy, open_denoise):
     stack = np.stack([noisy, noisy]).astype("f4")
     stack[1, 3, 3:5] = np.nan

@@ -335,7 +335,10 @@ class RunControls(QWidget):
         run = self.run
         if run is None or (not self._live and self._news):
             return self._news or self._obstacle
-        return f"{self._obstacle}\n{status(run)}" if self._obstacle and not self._live else status(run)
+        said = status(run)
+        if run.source not in self._viewer.layers:  # the form shows another
+            said = f"'{run.source.name}' (removed): {said}"
+        return f"{self._obstacle}\n{said}" if self._obstacle and not self._live else said
 
     def _show_curves(self) -> None:
         run = self.run
