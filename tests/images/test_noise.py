@@ -183,6 +183,18 @@ def test_a_frame_that_was_moved_by_less_than_a_pixel_shares_its_noise(rng):
     assert np.sqrt(noise.variance(50)) == pytest.approx(np.sqrt(50 * 0.625), rel=0.05)
 
 
+def test_an_axis_along_which_little_is_shared_is_judged_by_itself():
+    cells = fluorescence((256, 256), seed=1)[1].astype(float)
+    truth = 20 * ((cells - cells.min()) / np.ptp(cells))[:128, :128]
+    counted = np.random.default_rng(3).poisson(truth).astype(float)
+    moved, still = (shift(one, (0.35, -0.11), order=1, mode="nearest") for one in (counted, truth))
+    noise = estimate_noise(moved)
+    # Along rows it is shared by 0.13, and looks like twice as much for what is left of structure.
+    assert noise.correlation[0][0] > 0.3 and noise.correlation[1] == (0.0,) * 4
+    bright = still > 6
+    assert noise.variance(still[bright]).mean() == pytest.approx(np.var((moved - still)[bright]), rel=0.12)
+
+
 def test_a_volume_s_axes_are_measured_apart(rng):
     light = 200 * gaussian_filter(rng.random((24, 96, 96)), 5)
     noise = estimate_noise(light + correlated(rng, light.shape, 10, blur=(0, 0.65, 0.65)))

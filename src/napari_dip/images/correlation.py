@@ -92,12 +92,13 @@ def _correlation_in(blocks: Floats) -> tuple[tuple[float, ...], ...] | None:
     strongest = float(np.abs(true).max())
     if strongest >= CORRELATED:
         waves = [_fine_waves(residual, known, axis) for axis in range(1, residual.ndim)]
-        if _white_at_the_end(waves, min(1 + RISE * strongest, RANGE)):
+        white = [_white_at_the_end(fine, strongest) for fine in waves if fine is not None]
+        if white and all(white):
             return None
         for along, fine in zip(true, waves, strict=True):
             little = None if fine is None else _of_neighbours(fine)
-            if little is not None and little < min(LITTLE_SHARED, along[0]):
-                along[:] = [little, *[0.0] * (LAGS - 1)]
+            if fine is not None and little is not None and little < min(LITTLE_SHARED, along[0]):
+                along[:] = [0.0 if _white_at_the_end(fine, little) else little, *[0.0] * (LAGS - 1)]
     return tuple(tuple(round(float(r), 4) for r in axis) for axis in true)
 
 
@@ -120,16 +121,13 @@ def _fine_waves(residual: Floats, known: NDArray[np.bool_], axis: int) -> _FineW
     return _FineWaves(cosines[half:], power[half:], len(rows))
 
 
-def _white_at_the_end(waves: list[_FineWaves | None], factor: float) -> bool:
-    """Whether all fine waves have the same power within a factor, or next to none, along each axis seen."""
-    white = []
-    for fine in waves:
-        if fine is not None:
-            quarters = [part.mean() for part in np.array_split(fine.power, 4)]
-            # Each is a mean of squares, and half of the blocks overlap.
-            differ = factor + CHANCE * np.sqrt(2 / (fine.rows * len(fine.power) / 4 / 2))
-            white.append(max(quarters) < differ * min(quarters) or quarters[0] < LITTLE)
-    return bool(white) and all(white)
+def _white_at_the_end(waves: _FineWaves, correlation: float) -> bool:
+    """Whether fine waves have the same power, or next to none, unlike those of noise that correlates so."""
+    quarters = [part.mean() for part in np.array_split(waves.power, 4)]
+    # Each is a mean of squares, and half of the blocks overlap.
+    chance = CHANCE * np.sqrt(2 / (waves.rows * len(waves.power) / 4 / 2))
+    differ = min(1 + RISE * correlation, RANGE) + chance
+    return bool(max(quarters) < differ * min(quarters) or quarters[0] < LITTLE)
 
 
 def _of_neighbours(waves: _FineWaves) -> float | None:
