@@ -65,7 +65,7 @@ class Noise:
     @property
     def strongest(self) -> float:
         """The strongest correlation along any axis, at any lag."""
-        return max((abs(r) for axis in self.correlation for r in axis), default=0.0)
+        return max(map(strongest, self.correlation), default=0.0)
 
     @property
     def guard(self) -> int:
@@ -141,9 +141,14 @@ class Noise:
         )
 
 
+def strongest(correlation: tuple[float, ...]) -> float:
+    """Return the strongest correlation along an axis, at any lag."""
+    return max(map(abs, correlation), default=0.0)
+
+
 def reach(correlation: tuple[float, ...]) -> int:
     """Return how many pixels along an axis noticeably share their noise."""
-    if max(map(abs, correlation), default=0.0) < CORRELATED:
+    if strongest(correlation) < CORRELATED:
         return 0
     lags = [lag for lag, r in enumerate(correlation, 1) if abs(r) >= NOTICEABLE]
     # One pixel more than is noticeable: just past it the noise is still shared a little, and too narrow a

@@ -95,10 +95,7 @@ def _correlation_in(blocks: Floats) -> tuple[tuple[float, ...], ...] | None:
         white = [_white_at_the_end(fine, strongest) for fine in waves if fine is not None]
         if white and all(white):
             return None
-        for along, fine in zip(true, waves, strict=True):
-            little = None if fine is None else _of_neighbours(fine)
-            if fine is not None and little is not None and little < min(LITTLE_SHARED, along[0]):
-                along[:] = [0.0 if _white_at_the_end(fine, little) else little, *[0.0] * (LAGS - 1)]
+        true = np.stack([_without_structure(*pair) for pair in zip(true, waves, strict=True)])
     return tuple(tuple(round(float(r), 4) for r in axis) for axis in true)
 
 
@@ -128,6 +125,14 @@ def _white_at_the_end(waves: _FineWaves, correlation: float) -> bool:
     chance = CHANCE * np.sqrt(2 / (waves.rows * len(waves.power) / 4 / 2))
     differ = min(1 + RISE * correlation, RANGE) + chance
     return bool(max(quarters) < differ * min(quarters) or quarters[0] < LITTLE)
+
+
+def _without_structure(measured: Floats, waves: _FineWaves | None) -> Floats:
+    """The correlation along an axis: as measured, or what its fine waves say where that is little."""
+    little = None if waves is None else _of_neighbours(waves)
+    if waves is None or little is None or little >= min(LITTLE_SHARED, measured[0]):
+        return measured
+    return np.array([0.0 if _white_at_the_end(waves, little) else little, *[0.0] * (LAGS - 1)])
 
 
 def _of_neighbours(waves: _FineWaves) -> float | None:

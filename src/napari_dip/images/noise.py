@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from napari_dip.engine.noise import LITTLE_SHARED, Noise, reach
+from napari_dip.engine.noise import LITTLE_SHARED, Noise, reach, strongest
 from napari_dip.images.blocks import block_means, blocks_of, intensity_bins, neighbours, plane_blocks_of
 from napari_dip.images.correlation import LAGS, correlation_of
 
@@ -240,7 +240,7 @@ def _energy(
     energy, terms = np.zeros(len(blocks)), np.zeros(len(blocks), dtype=np.intp)
     for axis, along in enumerate(correlation, 1):
         # What little neighbours share is corrected for: to reach further would show more structure.
-        apart = reach(along) + 1 if max(map(abs, along), default=0.0) >= LITTLE_SHARED else 1
+        apart = reach(along) + 1 if strongest(along) >= LITTLE_SHARED else 1
         stride, n = times * apart, blocks.shape[axis]
         kernel = (1, -2, 1) if n > 2 * stride else (1, -1)
         length = n - stride * (len(kernel) - 1)
